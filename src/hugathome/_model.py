@@ -1,0 +1,52 @@
+"""Frozen records: what is true at one moment, validated once, never changed in place."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from hugathome.errors import InvalidInput
+
+Instant = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))]
+"""An aware datetime, kept in UTC; a naive one is refused."""
+
+
+class Record(BaseModel):
+    """A frozen record whose refusals are ours: they name the field and hide what it held."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        allow_inf_nan=False,
+        ser_json_bytes="base64",
+        val_json_bytes="base64",
+    )
+
+    def __init__(self, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as refused:
+            raise _explained(type(self), refused) from None
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read one back from `to_json`, or raise `InvalidInput`."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as refused:
+            raise _explained(cls, refused) from None
+
+    def to_json(self) -> str:
+        """Write it so that `from_json` gives an equal record."""
+        return self.model_dump_json(exclude_none=True)
+
+    def but(self, **changes: Any) -> Self:
+        """Return the same record with `changes`; they are the core's own and not validated again."""
+        return self.model_copy(update=changes)
+
+
+def _explained(record: type[BaseModel], refused: ValidationError) -> InvalidInput:
+    first = refused.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or record.__name__
+    return InvalidInput(f"{record.__name__}: {where}: {first['msg'].removeprefix('Value error, ')}")

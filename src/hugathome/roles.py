@@ -1,0 +1,85 @@
+"""Who takes part, and what each may do: the one table.
+
+Signalling never sees a role's meaning: the hub looks the capabilities up here when somebody joins,
+and the room knows capabilities only.
+"""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, StringConstraints
+
+OPAQUE_ID = re.compile(r"[0-9A-Za-z._~-]{1,64}")
+"""What an identifier may look like (the opaque identifier grammar of Matrix)."""
+
+ParticipantId = Annotated[str, StringConstraints(pattern=rf"^{OPAQUE_ID.pattern}$")]
+OrganisationId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_-]{1,32}$")]
+
+
+class Role(StrEnum):
+    """Who somebody is in a session; the words are FHIR's where FHIR has one."""
+
+    PRACTITIONER = "practitioner"
+    PATIENT = "patient"
+    RELATED_PERSON = "related-person"
+    NURSE = "nurse"
+    INTERPRETER = "interpreter"
+    OBSERVER = "observer"
+
+
+class Modality(StrEnum):
+    """How a visit is held."""
+
+    VIDEO = "video"
+    AUDIO = "audio"
+    PHONE = "phone"
+
+
+class Language(StrEnum):
+    """The languages in which texts and pages exist."""
+
+    FRENCH = "fr"
+    GERMAN = "de"
+    ITALIAN = "it"
+    ROMANSH = "rm"
+    ENGLISH = "en"
+
+
+class Capability(StrEnum):
+    """One thing that a participant may do."""
+
+    ENTER = "enter"
+    """Come in without being admitted."""
+    ADMIT = "admit"
+    """Admit, deny, remove, return to waiting, call."""
+    END = "end"
+    """Hold, resume and complete the session."""
+    CONSENT = "consent"
+    """Accept the remote visit, for oneself or for the patient."""
+    SEND_MEDIA = "send-media"
+    """Send sound and picture; everybody admitted receives them."""
+
+
+RoleName = Literal["practitioner", "patient", "related-person", "nurse", "interpreter", "observer"]
+ModalityName = Literal["video", "audio", "phone"]
+LanguageTag = Literal["fr", "de", "it", "rm", "en"]
+
+AnyRole = Annotated[Role | RoleName, AfterValidator(Role)]
+AnyModality = Annotated[Modality | ModalityName, AfterValidator(Modality)]
+AnyLanguage = Annotated[Language | LanguageTag, AfterValidator(Language)]
+
+CAPABILITIES: Mapping[Role, frozenset[Capability]] = MappingProxyType(
+    {
+        Role.PRACTITIONER: frozenset(
+            {Capability.ENTER, Capability.ADMIT, Capability.END, Capability.SEND_MEDIA}
+        ),
+        Role.PATIENT: frozenset({Capability.CONSENT, Capability.SEND_MEDIA}),
+        Role.RELATED_PERSON: frozenset({Capability.CONSENT, Capability.SEND_MEDIA}),
+        Role.NURSE: frozenset({Capability.SEND_MEDIA}),
+        Role.INTERPRETER: frozenset({Capability.SEND_MEDIA}),
+        Role.OBSERVER: frozenset(),
+    }
+)

@@ -1,0 +1,181 @@
+"""SQL for two kinds of host: one function on a connection, run with or without an event loop.
+
+A store writes its SQL once, as plain functions of a `sqlalchemy.Connection`. A `Database` runs such a
+function in one transaction: through an asynchronous driver where there is a loop, directly where there
+is none, or inside the transaction that a host's own connection is in (`_host.py`).
+"""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, Protocol, Self, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from hugathome.errors import ConfigurationError, StoreUnavailable
+
+T = TypeVar("T")
+Work = Callable[[sa.Connection], T]
+
+
+class Database(Protocol):
+    """Where a store's functions run."""
+
+    async def run(self, work: Work[T]) -> T:
+        """Run `work` in one transaction that may write; raise `StoreUnavailable` if it cannot."""
+        ...
+
+    async def read(self, work: Work[T]) -> T:
+        """Run `work` that only reads; raise `StoreUnavailable` if it cannot."""
+        ...
+
+    async def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Await `work` once what was written can no longer be rolled back."""
+        ...
+
+    def for_blocking(self) -> "Database":
+        """Return the same database for callers without an event loop."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close what was opened here; a host's connection stays the host's."""
+        ...
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise a driver's errors as ours; the sentence names the kind and no value."""
+    try:
+        yield
+    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, OSError) as failed:
+        raise StoreUnavailable(f"the database refused: {type(failed).__name__}") from None
+
+
+class _Owned:
+    """Engines of our own, made at the first use: constructing one does no I/O and survives a fork."""
+
+    def __init__(self, url: sa.URL, *, metadata: sa.MetaData, synchronous: str) -> None:
+        self._url = url
+        self._metadata = metadata
+        self._synchronous = synchronous
+        self._is_ready = False
+
+    @property
+    def _is_sqlite(self) -> bool:
+        return self._url.get_backend_name() == "sqlite"
+
+    def _tuned(self, engine: sa.Engine) -> None:
+        """SQLite: write-ahead log, and writers queue at BEGIN instead of failing in the middle."""
+        if not self._is_sqlite:
+            return
+
+        @sa.event.listens_for(engine, "connect")
+        def _opened(raw: Any, _record: object) -> None:
+            cursor = raw.cursor()
+            cursor.execute("PRAGMA busy_timeout=5000")
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute(f"PRAGMA synchronous={self._synchronous}")
+            cursor.close()
+
+        @sa.event.listens_for(engine, "begin")
+        def _begun(connection: sa.Connection) -> None:
+            reads = connection.get_execution_options().get("hugathome_reads", False)
+            connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    def _options(self) -> dict[str, Any]:
+        return {"connect_args": {"isolation_level": None}} if self._is_sqlite else {"pool_pre_ping": True}
+
+    def _prepared(self, connection: sa.Connection) -> None:
+        """SQLite creates its tables; in a server database the hospital's own people do."""
+        if not self._is_ready and self._is_sqlite:
+            self._metadata.create_all(connection)
+        self._is_ready = True
+
+    async def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Await `work` now: each call here has committed before it returns."""
+        await work()
+
+
+class AsyncDatabase(_Owned):
+    """Runs on an event loop, over aiosqlite or psycopg."""
+
+    @cached_property
+    def _engine(self) -> AsyncEngine:
+        engine = create_async_engine(self._url.set(drivername=_ASYNC[self._url.get_backend_name()]), **self._options())
+        self._tuned(engine.sync_engine)
+        return engine
+
+    async def run(self, work: Work[T]) -> T:
+        """Run `work` in a transaction of its own."""
+        with translated():
+            async with self._engine.begin() as connection:
+                await connection.run_sync(self._prepared)
+                return await connection.run_sync(work)
+
+    async def read(self, work: Work[T]) -> T:
+        """Run `work` in a transaction that takes no write lock."""
+        if not self._is_ready:
+            return await self.run(work)
+        with translated():
+            async with self._engine.connect() as connection:
+                await connection.execution_options(hugathome_reads=True)
+                return await connection.run_sync(work)
+
+    def for_blocking(self) -> "BlockingDatabase":
+        """Return the same database over the blocking driver."""
+        return BlockingDatabase(self._url, metadata=self._metadata, synchronous=self._synchronous)
+
+    async def aclose(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        if "_engine" in self.__dict__:
+            await self._engine.dispose()
+            del self._engine
+
+
+class BlockingDatabase(_Owned):
+    """Runs in the caller's thread; its coroutines never suspend."""
+
+    @cached_property
+    def _engine(self) -> sa.Engine:
+        engine = sa.create_engine(self._url.set(drivername=_BLOCKING[self._url.get_backend_name()]), **self._options())
+        self._tuned(engine)
+        return engine
+
+    async def run(self, work: Work[T]) -> T:
+        """Run `work` in a transaction of its own."""
+        with translated(), self._engine.begin() as connection:
+            self._prepared(connection)
+            return work(connection)
+
+    async def read(self, work: Work[T]) -> T:
+        """Run `work` in a transaction that takes no write lock."""
+        if not self._is_ready:
+            return await self.run(work)
+        with translated(), self._engine.connect() as connection:
+            return work(connection.execution_options(hugathome_reads=True))
+
+    def for_blocking(self) -> Self:
+        """Return itself."""
+        return self
+
+    async def aclose(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        if "_engine" in self.__dict__:
+            self._engine.dispose()
+            del self._engine
+
+
+_ASYNC = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
+_BLOCKING = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
+
+
+def open_database(url: str, *, metadata: sa.MetaData, synchronous: str = "FULL") -> AsyncDatabase:
+    """Return the database that `url` names; nothing is opened before its first use."""
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        raise ConfigurationError("this is not a database URL") from None
+    if parsed.get_backend_name() not in _ASYNC:
+        raise ConfigurationError(f"no store speaks {parsed.get_backend_name()!r}")
+    return AsyncDatabase(parsed, metadata=metadata, synchronous=synchronous)
