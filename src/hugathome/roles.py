@@ -63,6 +63,23 @@ class Capability(StrEnum):
     """Send sound and picture; everybody admitted receives them."""
 
 
+class Step(StrEnum):
+    """A fact on the way into a visit: noted with its time, shown to the clinician, driving nothing."""
+
+    SMS_SENT = "sms-sent"
+    SMS_FAILED = "sms-failed"
+    PAGE_OPENED = "page-opened"
+    CODE_ASKED = "code-asked"
+    CODE_REFUSED = "code-refused"
+    DEVICES_ALLOWED = "devices-allowed"
+    DEVICES_REFUSED = "devices-refused"
+    SCREEN_OFF = "screen-off"
+    SCREEN_ON = "screen-on"
+    MEDIA_CONNECTED = "media-connected"
+    MEDIA_FAILED = "media-failed"
+    CALL_ME_BACK = "call-me-back"
+
+
 RoleName = Literal["practitioner", "patient", "related-person", "nurse", "interpreter", "observer"]
 ModalityName = Literal["video", "audio", "phone"]
 LanguageTag = Literal["fr", "de", "it", "rm", "en"]

@@ -1,0 +1,302 @@
+"""One-time codes: what they are, how one is judged, and what keeps a guesser out.
+
+A code is HOTP (RFC 4226) under a secret that is derived for each challenge from the master key, so
+nothing secret is at rest and no queue, log or retry carries a code: whoever delivers it computes it
+again. A challenge is a frozen record; judging an answer is a pure step from one record to the next.
+Whoever judges follows one order: decide, save if the version is still the one that was read, and only
+then tell. Attempts are a budget that nothing refills.
+
+    issue ──► open ──right, in time──► used
+               │ ├──wrong, budget spent──► locked
+               │ └──revoke──► revoked          (expired is not stored: it is a question of `now`)
+
+This module never reads a clock, draws randomness, stores or sends. It is the one importer of pyotp.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Protocol, TypeVar
+
+from annotated_types import Ge, Le
+from pydantic import Field, model_validator
+
+from hugathome._model import Record
+from hugathome.errors import MalformedCode
+from hugathome.keys import MasterKey
+from hugathome.phone import PhoneNumber
+
+
+
+# --- Nouns ---------------------------------------------------------------------------------------
+
+
+class CodePolicy(Record):
+    """How long a code is and lives, and how often it may be tried and sent.
+
+    The defaults follow NIST SP 800-63B (ten minutes, once only) and (EU) 2018/389, article 4 (at most
+    five failures).
+    """
+
+    digits: Annotated[int, Ge(6), Le(8)] = 6
+    """Length of a code."""
+    lifetime: Annotated[timedelta, Ge(timedelta(seconds=30)), Le(timedelta(minutes=10))] = timedelta(minutes=10)
+    """From the moment of issue; sending the code again does not move it."""
+    max_attempts: Annotated[int, Ge(1), Le(100)] = 5
+    """Wrong answers that one challenge survives; the last of them locks it."""
+    max_sends: Annotated[int, Ge(1), Le(10)] = 3
+    """Messages for one challenge."""
+    cooldowns: Annotated[tuple[timedelta, ...], Field(min_length=1)] = (
+        timedelta(seconds=30),
+        timedelta(seconds=60),
+        timedelta(seconds=120),
+    )
+    """Waits before the second, third, … message; the last repeats."""
+    failures_per_day: Annotated[int, Ge(1)] = 20
+    """Wrong answers for one address in one organisation and day, whatever the challenge."""
+    sends_per_day: Annotated[int, Ge(1)] = 10
+    """Codes sent to one address in one organisation and day."""
+
+    @model_validator(mode="after")
+    def _waits_are_not_negative(self) -> "CodePolicy":
+        if any(wait < timedelta(0) for wait in self.cooldowns):
+            raise ValueError("cooldowns are not negative")
+        return self
+
+
+class ChallengeState(StrEnum):
+    """Where a challenge stands; all but `open` are final."""
+
+    OPEN = "open"
+    USED = "used"
+    LOCKED = "locked"
+    REVOKED = "revoked"
+
+
+class Verdict(StrEnum):
+    """What an answer was worth."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    USED = "used"
+    LOCKED = "locked"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Challenge:
+    """One code, outstanding or done with; it holds neither the code nor what it is made of."""
+
+    id: str
+    """128 random bits."""
+    organisation: str
+    purpose: str
+    subject: str
+    """Whom the code lets in: the host's own word, never a name."""
+    address: bytes
+    """The telephone number, sealed; it opens only in this challenge."""
+    key_id: str
+    """Fingerprint of the master key that the code is derived from."""
+    digits: int
+    counter: int
+    """RFC 4226's moving factor; a rotated resend moves it."""
+    issued_at: datetime
+    expires_at: datetime
+    max_attempts: int
+    attempts: int = 0
+    sends: int = 0
+    last_sent_at: datetime | None = None
+    state: ChallengeState = ChallengeState.OPEN
+    version: int = 0
+    """How many steps have been saved; 0 has never been saved."""
+
+    @property
+    def key(self) -> str:
+        """What a store keeps it under."""
+        return self.id
+
+    @property
+    def attempts_left(self) -> int:
+        """Wrong answers that it still survives."""
+        return max(0, self.max_attempts - self.attempts)
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether a right answer would be accepted at `now`."""
+        return self.state is ChallengeState.OPEN and self.issued_at <= now < self.expires_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What one address has used up of a day's quotas; its key is an HMAC and names nobody."""
+
+    key: str
+    day: date
+    failures: int = 0
+    sends: int = 0
+    version: int = 0
+
+    def on(self, day: date) -> "Tally":
+        """Return the tally for `day`: the same one, or an empty one if a day has passed."""
+        return self if day <= self.day else replace(self, day=day, failures=0, sends=0)
+
+
+# --- Rules ---------------------------------------------------------------------------------------
+
+
+def issue(
+    policy: CodePolicy,
+    *,
+    challenge_id: str,
+    organisation: str,
+    purpose: str,
+    subject: str,
+    address: bytes,
+    key_id: str,
+    now: datetime,
+) -> Challenge:
+    """Return a new open challenge; nothing has been sent for it yet."""
+    return Challenge(
+        id=challenge_id,
+        organisation=organisation,
+        purpose=purpose,
+        subject=subject,
+        address=address,
+        key_id=key_id,
+        digits=policy.digits,
+        counter=0,
+        issued_at=now,
+        expires_at=now + policy.lifetime,
+        max_attempts=policy.max_attempts,
+    )
+
+
+def code_for(challenge: Challenge, *, key: MasterKey, address: str) -> str:
+    """Compute the code: HOTP at the challenge's counter under its own derived secret."""
+    import base64
+    import hashlib
+
+    import pyotp
+
+    secret = key.derive(
+        "code",
+        challenge.organisation,
+        challenge.purpose,
+        challenge.id,
+        challenge.subject,
+        address,
+        str(challenge.digits),
+    )
+    hotp = pyotp.HOTP(base64.b32encode(secret).decode(), digits=challenge.digits, digest=hashlib.sha256)
+    return hotp.at(challenge.counter)
+
+
+_SPACING = re.compile("[ \t\r\n\u00a0\u2007\u2009\u202f-]")
+_LONGEST_TYPED = 40
+
+
+def parse_code(typed: object, *, digits: int) -> str:
+    """Return the digits that somebody typed, or raise `MalformedCode`; no attempt is spent.
+
+    Spaces, no-break spaces and hyphens between ASCII digits are how people type; anything else,
+    digits of other scripts included, is no code.
+    """
+    if not isinstance(typed, str) or len(typed) > _LONGEST_TYPED:
+        raise MalformedCode("a code is a short string of digits")
+    code = _SPACING.sub("", typed)
+    if len(code) != digits or not (code.isascii() and code.isdigit()):
+        raise MalformedCode(f"a code has {digits} digits")
+    return code
+
+
+_FINAL = {
+    ChallengeState.USED: Verdict.USED,
+    ChallengeState.LOCKED: Verdict.LOCKED,
+    ChallengeState.REVOKED: Verdict.REVOKED,
+}
+
+
+def attempt(challenge: Challenge, *, matches: bool, now: datetime) -> tuple[Challenge, Verdict]:
+    """Judge an answer: return the challenge as it stands after it, and what to tell.
+
+    The same challenge comes back where nothing changed. Expired is said only to those who came too
+    late, and a clock set back opens nothing that was closed.
+    """
+    if challenge.state is not ChallengeState.OPEN:
+        return challenge, _FINAL[challenge.state]
+    if not challenge.is_open(now):
+        return challenge, Verdict.EXPIRED
+    if matches:
+        return _stepped(challenge, state=ChallengeState.USED), Verdict.ACCEPTED
+    spent = challenge.attempts + 1
+    state = ChallengeState.LOCKED if spent >= challenge.max_attempts else ChallengeState.OPEN
+    return _stepped(challenge, attempts=spent, state=state), Verdict.REJECTED
+
+
+def wait_before_send(challenge: Challenge, policy: CodePolicy, *, now: datetime) -> timedelta | None:
+    """Return how long the next message must wait: zero now, `None` never for this challenge."""
+    if challenge.sends >= policy.max_sends:
+        return None
+    if challenge.last_sent_at is None:
+        return timedelta(0)
+    cooldown = policy.cooldowns[min(challenge.sends, len(policy.cooldowns)) - 1]
+    return max(timedelta(0), challenge.last_sent_at + cooldown - now)
+
+
+def sent(challenge: Challenge, *, now: datetime, rotate: bool = False) -> Challenge:
+    """Reserve one message; `rotate` moves to the next code, otherwise it is the same again."""
+    counter = challenge.counter + 1 if rotate else challenge.counter
+    return _stepped(challenge, sends=challenge.sends + 1, last_sent_at=now, counter=counter)
+
+
+def revoked(challenge: Challenge) -> Challenge:
+    """Close the challenge; one that is already closed stays as it is."""
+    if challenge.state is not ChallengeState.OPEN:
+        return challenge
+    return _stepped(challenge, state=ChallengeState.REVOKED)
+
+
+def _stepped(challenge: Challenge, **changes: object) -> Challenge:
+    return replace(challenge, version=challenge.version + 1, **changes)  # type: ignore[arg-type]
+
+
+# --- Seams ---------------------------------------------------------------------------------------
+
+Kept = TypeVar("Kept", Challenge, Tally)
+
+
+class ChallengeStore(Protocol):
+    """Keeps challenges and tallies under optimistic concurrency: two methods, one primitive each.
+
+    Both raise `StoreUnavailable`, and nothing else.
+    """
+
+    async def load(self, kind: type[Kept], key: str) -> Kept | None:
+        """Return the record that was last saved under `key`."""
+        ...
+
+    async def save(self, record: Challenge | Tally, *, expected: int) -> bool:
+        """Save `record` if the stored version is `expected` (0: there is none yet).
+
+        Return False, having changed nothing, if it is another. A save that returned True is durable.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Sms:
+    """One text message on its way out."""
+
+    to: PhoneNumber
+    text: str
+    idempotency_key: str
+    """The same for every retry of the same message."""
+
+
+class SmsGateway(Protocol):
+    """Whoever takes a text message off our hands."""
+
+    async def send(self, message: Sms) -> None:
+        """Return once the message is accepted for delivery, or raise `SmsNotSent`."""
+        ...

@@ -1,0 +1,508 @@
+"""A session: who meets, when, and how it stands.
+
+Three axes that never mix: the session's status, each participant's presence, and what became of each
+message. A session is a frozen record; `Session.after` returns the next one or refuses, and what it
+accepted stands in `history`. The tables below are the only rules of what may follow what.
+
+    planned ──admit──► in-progress ⇄ on-hold ──complete──► completed
+       └──cancel──► cancelled       └────────discontinue──► discontinued        (FHIR R5 Encounter.status)
+
+    expected ──check-in, arrive──► arrived ──admit──► admitted ──depart──► departed ──arrive──► …
+
+Absence changes no status, and reaching the end of the window turns nobody out. Waiting, lateness and
+no-show are read off the facts, never stored. This module never reads a clock, stores or sends.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import product
+from types import MappingProxyType
+from typing import Annotated, Literal, Protocol
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from hugathome._model import Instant, Record
+from hugathome.errors import InvalidTransition, NotPermitted, SessionEnded, UnknownParticipant
+from hugathome.phone import AnyPhone
+from hugathome.roles import (
+    CAPABILITIES,
+    AnyLanguage,
+    AnyModality,
+    AnyRole,
+    Capability,
+    OrganisationId,
+    ParticipantId,
+    Role,
+    Step,
+)
+
+# --- Nouns: the axes -----------------------------------------------------------------------------
+
+
+class Status(StrEnum):
+    """How a session stands; the words are FHIR R5's."""
+
+    PLANNED = "planned"
+    IN_PROGRESS = "in-progress"
+    ON_HOLD = "on-hold"
+    COMPLETED = "completed"
+    DISCONTINUED = "discontinued"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing can follow: links, codes, passes and grants are dead."""
+        return self not in OPEN
+
+
+class Presence(StrEnum):
+    """Where a participant is."""
+
+    EXPECTED = "expected"
+    ARRIVED = "arrived"
+    ADMITTED = "admitted"
+    DEPARTED = "departed"
+    REMOVED = "removed"
+
+
+class Outcome(StrEnum):
+    """What came of a visit that took place, or did not."""
+
+    COMPLETED = "completed"
+    IN_PERSON_VISIT_NEEDED = "in-person-visit-needed"
+    PRESCRIPTION = "prescription"
+    REPORT = "report"
+    REFERRED = "referred"
+    TECHNICAL_FAILURE = "technical-failure"
+    UNSUITABLE = "unsuitable"
+    NO_SHOW = "no-show"
+
+
+OutcomeName = Literal[
+    "completed",
+    "in-person-visit-needed",
+    "prescription",
+    "report",
+    "referred",
+    "technical-failure",
+    "unsuitable",
+    "no-show",
+]
+AnyOutcome = Annotated[Outcome | OutcomeName, AfterValidator(Outcome)]
+
+
+class Action(StrEnum):
+    """Everything that can happen to a session."""
+
+    PLAN = "plan"
+    ACCEPT = "accept"
+    WITHDRAW = "withdraw"
+    INVITE = "invite"
+    DELIVER = "deliver"
+    CHECK_IN = "check-in"
+    ARRIVE = "arrive"
+    CALL = "call"
+    ADMIT = "admit"
+    DENY = "deny"
+    RETURN_TO_WAITING = "return-to-waiting"
+    DEPART = "depart"
+    REMOVE = "remove"
+    STEP = "step"
+    HOLD = "hold"
+    RESUME = "resume"
+    EXTEND = "extend"
+    COMPLETE = "complete"
+    DISCONTINUE = "discontinue"
+    CANCEL = "cancel"
+
+
+class DeliveryStatus(StrEnum):
+    """What became of a message."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+# --- Nouns: the records --------------------------------------------------------------------------
+
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+
+
+class Participant(Record):
+    """Somebody who takes part; `name` is shown to the others once they are admitted."""
+
+    id: ParticipantId
+    """Seen by the others in the session: never a patient number."""
+    role: AnyRole
+    name: ShortText = Field(repr=False)
+    language: AnyLanguage | None = None
+    """For texts and pages; none means the organisation's."""
+    reference: ShortText | None = Field(default=None, repr=False)
+    """The host's own stable identifier of this person."""
+    phone: AnyPhone | None = Field(default=None, repr=False)
+
+    def may(self, capability: Capability) -> bool:
+        """Whether the role includes `capability`."""
+        return capability in CAPABILITIES[Role(self.role)]
+
+
+class Window(Record):
+    """When one may come in; it cuts no visit and turns out nobody who waits."""
+
+    opens_at: Instant
+    starts_at: Instant
+    ends_at: Instant
+    closes_at: Instant
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Window":
+        if not self.opens_at <= self.starts_at < self.ends_at <= self.closes_at:
+            raise ValueError("a window opens, starts, ends and closes in this order")
+        return self
+
+
+class Consent(Record):
+    """That the patient, or whoever may speak for them, accepted a remote visit."""
+
+    participant: ParticipantId
+    recorded_by: ShortText
+    at: Instant
+    how: ShortText
+    language: AnyLanguage | None = None
+    text_version: ShortText | None = None
+
+
+class Message(Record):
+    """One message to a participant and what became of it; its text is computed when it is sent."""
+
+    id: str
+    kind: Literal["invitation", "call"]
+    status: DeliveryStatus = DeliveryStatus.QUEUED
+    attempts: int = 0
+    due_at: Instant
+    """Not before; while somebody is sending it, when another may take over."""
+
+
+class Attendance(Record):
+    """What is known of one participant beside who they are."""
+
+    presence: Presence = Presence.EXPECTED
+    is_admitted: bool = False
+    """An admission belongs to the participant: it outlives a lost connection and a change of device."""
+    device: int = 0
+    """How often they have checked in: a pass of an earlier device is dead."""
+    link_id: str | None = Field(default=None, repr=False)
+    challenge_id: str | None = Field(default=None, repr=False)
+    messages: tuple[Message, ...] = ()
+    position: str | None = None
+    """Where in the room's log their last coming or going stands."""
+
+
+class Change(Record):
+    """One thing that happened: an entry of the history, and the body of an event."""
+
+    action: Action
+    at: Instant
+    by: str | None = None
+    participant: str | None = None
+    reason: ShortText | None = None
+    outcome: AnyOutcome | None = None
+    step: Step | None = None
+    consent: Consent | None = None
+    window: Window | None = None
+    delivery: DeliveryStatus | None = None
+    position: str | None = None
+
+
+class Event(Record):
+    """A change as the host's event stream tells it: dense and ordered within an organisation."""
+
+    position: int
+    organisation: OrganisationId
+    session: str
+    version: int
+    status: Status
+    change: Change
+
+
+# --- Rules ---------------------------------------------------------------------------------------
+
+OPEN = (Status.PLANNED, Status.IN_PROGRESS, Status.ON_HOLD)
+_UNDER_WAY = (Status.IN_PROGRESS, Status.ON_HOLD)
+_KEEPS_STATUS = set(Action) - {
+    Action.PLAN,
+    Action.ADMIT,
+    Action.HOLD,
+    Action.RESUME,
+    Action.COMPLETE,
+    Action.DISCONTINUE,
+    Action.CANCEL,
+}
+
+TRANSITIONS: Mapping[tuple[Status, Action], Status] = MappingProxyType(
+    {
+        **{(status, action): status for status, action in product(OPEN, _KEEPS_STATUS)},
+        (Status.PLANNED, Action.ADMIT): Status.IN_PROGRESS,
+        (Status.IN_PROGRESS, Action.ADMIT): Status.IN_PROGRESS,
+        (Status.ON_HOLD, Action.ADMIT): Status.ON_HOLD,
+        (Status.IN_PROGRESS, Action.HOLD): Status.ON_HOLD,
+        (Status.ON_HOLD, Action.RESUME): Status.IN_PROGRESS,
+        **{(status, Action.COMPLETE): Status.COMPLETED for status in _UNDER_WAY},
+        **{(status, Action.DISCONTINUE): Status.DISCONTINUED for status in _UNDER_WAY},
+        (Status.PLANNED, Action.CANCEL): Status.CANCELLED,
+    }
+)
+"""Every step of a session's status; what is missing here is refused."""
+
+_HERE = (Presence.ARRIVED, Presence.ADMITTED)
+_NOT_REMOVED = (Presence.EXPECTED, *_HERE, Presence.DEPARTED)
+
+PRESENCES: Mapping[tuple[Presence, Action], Presence] = MappingProxyType(
+    {
+        **{(there, Action.INVITE): there for there in _NOT_REMOVED},
+        (Presence.REMOVED, Action.INVITE): Presence.EXPECTED,
+        **{(there, Action.CHECK_IN): Presence.ARRIVED for there in _NOT_REMOVED},
+        **{(there, Action.ARRIVE): Presence.ARRIVED for there in _NOT_REMOVED},
+        **{(there, Action.ADMIT): Presence.ADMITTED for there in _HERE},
+        (Presence.ARRIVED, Action.DENY): Presence.REMOVED,
+        (Presence.ADMITTED, Action.RETURN_TO_WAITING): Presence.ARRIVED,
+        **{(there, Action.DEPART): Presence.DEPARTED for there in (*_HERE, Presence.DEPARTED)},
+        **{(there, Action.REMOVE): Presence.REMOVED for there in _NOT_REMOVED},
+    }
+)
+"""Every step of a participant's presence. Whoever was admitted and comes (back) is admitted."""
+
+_MOVES = frozenset(action for _, action in PRESENCES)
+_NEEDS = MappingProxyType(
+    {
+        **dict.fromkeys(
+            (Action.ADMIT, Action.DENY, Action.RETURN_TO_WAITING, Action.REMOVE, Action.CALL), Capability.ADMIT
+        ),
+        **dict.fromkeys((Action.HOLD, Action.RESUME, Action.COMPLETE, Action.DISCONTINUE), Capability.END),
+    }
+)
+
+
+class Session(Record):
+    """One visit: what was planned, and all that has happened to it since."""
+
+    id: str
+    """`<organisation>.<random>`: it says in which organisation it is looked for."""
+    organisation: OrganisationId
+    service: ShortText
+    modality: AnyModality
+    window: Window
+    participants: tuple[Participant, ...]
+    reference: ShortText | None = Field(default=None, repr=False)
+    """The host's own key."""
+    status: Status = Status.PLANNED
+    outcome: AnyOutcome | None = None
+    consent: Consent | None = None
+    attendance: Mapping[str, Attendance] = Field(default_factory=dict, repr=False)
+    history: tuple[Change, ...] = Field(default=(), repr=False)
+    version: int = 0
+    """How many changes have been saved."""
+
+    @model_validator(mode="after")
+    def _has_a_patient_and_no_doubles(self) -> "Session":
+        ids = [participant.id for participant in self.participants]
+        if len(set(ids)) != len(ids):
+            raise ValueError("two participants have the same id")
+        if not any(participant.role == Role.PATIENT for participant in self.participants):
+            raise ValueError("a session needs a patient")
+        return self
+
+    def participant(self, participant_id: str) -> Participant:
+        """Return the participant of this id, or raise `UnknownParticipant`."""
+        for participant in self.participants:
+            if participant.id == participant_id:
+                return participant
+        raise UnknownParticipant("nobody of this id takes part in the session")
+
+    def of(self, participant_id: str) -> Attendance:
+        """Return what is known of a participant; raise `UnknownParticipant`."""
+        self.participant(participant_id)
+        return self.attendance.get(participant_id, Attendance())
+
+    def is_let_in(self, participant_id: str) -> bool:
+        """Whether somebody may see and hear the others: admitted, or of a role that needs no admission."""
+        attendance = self.of(participant_id)
+        if attendance.presence is Presence.REMOVED or self.status.is_terminal:
+            return False
+        return attendance.is_admitted or self.participant(participant_id).may(Capability.ENTER)
+
+    @property
+    def waiting(self) -> tuple[Participant, ...]:
+        """Who is in the waiting room."""
+        return tuple(p for p in self.participants if self._is_here(p) and not self.is_let_in(p.id))
+
+    @property
+    def present(self) -> tuple[Participant, ...]:
+        """Who is in the visit."""
+        return tuple(p for p in self.participants if self._is_here(p) and self.is_let_in(p.id))
+
+    def _is_here(self, participant: Participant) -> bool:
+        return not self.status.is_terminal and self.of(participant.id).presence in _HERE
+
+    def is_enterable(self, now: datetime) -> bool:
+        """Whether links, codes and passes work: the window is open, or somebody is still there."""
+        if self.status.is_terminal or now < self.window.opens_at:
+            return False
+        return now < self.window.closes_at or bool(self.waiting or self.present)
+
+    def steps(self, participant_id: str) -> tuple[Change, ...]:
+        """Return the facts noted of a participant (`.step`, `.at`), oldest first; they drive nothing."""
+        self.participant(participant_id)
+        return tuple(c for c in self.history if c.participant == participant_id and c.step is not None)
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When the next message is due, if one is."""
+        if self.status.is_terminal:
+            return None
+        queued = DeliveryStatus.QUEUED
+        return min((m.due_at for a in self.attendance.values() for m in a.messages if m.status is queued), default=None)
+
+    def after(self, change: Change) -> "Session":
+        """Return the session as it stands after `change`, or raise.
+
+        `InvalidTransition` where a table has no such step, `SessionEnded` where nothing can follow,
+        `NotPermitted` where the role of `change.by` does not include it, `UnknownParticipant`.
+        """
+        if self.status.is_terminal:
+            raise SessionEnded("the session has ended")
+        self._permit(change)
+        after = self.but(
+            status=self._next_status(change),
+            attendance=self._next_attendance(change),
+            history=(*self.history, change),
+            version=self.version + 1,
+        )
+        return after.but(**_recorded_facts(change))
+
+    def _permit(self, change: Change) -> None:
+        needed = _NEEDS.get(change.action)
+        if needed is not None and not self.participant(change.by or "").may(needed):
+            raise NotPermitted(action=change.action)
+        if change.action is Action.ACCEPT and not self.participant(change.participant or "").may(Capability.CONSENT):
+            raise NotPermitted(action=change.action)
+
+    def _next_status(self, change: Change) -> Status:
+        starts_by_phone = change.action is Action.CHECK_IN and self.modality == "phone"
+        action = Action.ADMIT if starts_by_phone else change.action
+        try:
+            return TRANSITIONS[self.status, action]
+        except KeyError:
+            raise InvalidTransition(state=self.status, action=change.action) from None
+
+    def _next_attendance(self, change: Change) -> Mapping[str, Attendance]:
+        if change.action not in _MOVES:
+            return self.attendance
+        whom = change.participant or ""
+        before = self.of(whom)
+        try:
+            presence = PRESENCES[before.presence, change.action]
+        except KeyError:
+            raise InvalidTransition(state=before.presence, action=change.action) from None
+        return {**self.attendance, whom: _moved(before, presence, change)}
+
+    def noting(self, participant_id: str, **facts: object) -> "Session":
+        """Return the session with facts of a participant's attendance replaced; part of the same write."""
+        return self.but(attendance={**self.attendance, participant_id: self.of(participant_id).but(**facts)})
+
+
+def _moved(before: Attendance, presence: Presence, change: Change) -> Attendance:
+    is_admitted = before.is_admitted
+    if change.action is Action.ADMIT:
+        is_admitted = True
+    elif change.action in (Action.RETURN_TO_WAITING, Action.REMOVE, Action.DENY):
+        is_admitted = False
+    if presence is Presence.ARRIVED and is_admitted:
+        presence = Presence.ADMITTED
+    device = before.device + 1 if change.action in (Action.CHECK_IN, Action.REMOVE) else before.device
+    position = change.position or before.position
+    return before.but(presence=presence, is_admitted=is_admitted, device=device, position=position)
+
+
+def _recorded_facts(change: Change) -> dict[str, object]:
+    if change.action in (Action.ACCEPT, Action.WITHDRAW):
+        return {"consent": change.consent}
+    if change.action in (Action.COMPLETE, Action.DISCONTINUE, Action.CANCEL):
+        return {"outcome": change.outcome}
+    if change.action is Action.EXTEND and change.window is not None:
+        return {"window": change.window}
+    return {}
+
+
+def window_around(
+    starts_at: datetime,
+    ends_at: datetime,
+    *,
+    early: timedelta = timedelta(minutes=30),
+    late: timedelta = timedelta(minutes=60),
+) -> Window:
+    """Return the window of an appointment; naive or reversed times raise `InvalidInput`."""
+    checked = Window(opens_at=starts_at, starts_at=starts_at, ends_at=ends_at, closes_at=ends_at)
+    return checked.but(opens_at=checked.starts_at - early, closes_at=checked.ends_at + late)
+
+
+# --- Seams ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSession:
+    """A session as a store sees it: what it must sort and find by, and a sealed body."""
+
+    id: str
+    organisation: str
+    version: int
+    status: Status
+    starts_at: datetime
+    due_at: datetime | None
+    lookups: frozenset[str]
+    """HMACs under which it is found: of its reference and of its links."""
+    body: bytes
+
+
+class SessionStore(Protocol):
+    """Keeps sessions and the events they gave rise to; every method raises `StoreUnavailable` at most."""
+
+    async def load_session(self, session_id: str) -> StoredSession | None:
+        """Return the session of this id."""
+        ...
+
+    async def find_session(self, lookup: str) -> StoredSession | None:
+        """Return the session that has `lookup` among its look-ups."""
+        ...
+
+    async def list_sessions(self, organisation: str, *, after: str, limit: int) -> Sequence[StoredSession]:
+        """Return sessions of an organisation by id, from the one after `after`."""
+        ...
+
+    async def due_sessions(self, now: datetime, *, limit: int) -> Sequence[str]:
+        """Return ids of sessions with something due at `now`, the longest overdue first."""
+        ...
+
+    async def next_due(self) -> datetime | None:
+        """Return when something is next due in any session."""
+        ...
+
+    async def save_session(self, session: StoredSession, *, expected: int, events: Sequence[bytes]) -> bool:
+        """Save session, look-ups and events in one write if the stored version is `expected` (0: none).
+
+        Return False, having changed nothing, if it is another or a look-up belongs to another session.
+        Events get the organisation's next positions, dense, readable only once no earlier can come.
+        """
+        ...
+
+    async def load_events(self, organisation: str, *, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
+        """Return events with positions greater than `after`, in order."""
+        ...
+
+    async def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Await `work` once what was saved can no longer be rolled back: now, or when the host commits."""
+        ...
