@@ -28,7 +28,6 @@ from hugathome.keys import MasterKey
 from hugathome.phone import PhoneNumber
 
 
-
 # --- Nouns ---------------------------------------------------------------------------------------
 
 
@@ -41,7 +40,9 @@ class CodePolicy(Record):
 
     digits: Annotated[int, Ge(6), Le(8)] = 6
     """Length of a code."""
-    lifetime: Annotated[timedelta, Ge(timedelta(seconds=30)), Le(timedelta(minutes=10))] = timedelta(minutes=10)
+    lifetime: Annotated[timedelta, Ge(timedelta(seconds=30)), Le(timedelta(minutes=10))] = timedelta(
+        minutes=10
+    )
     """From the moment of issue; sending the code again does not move it."""
     max_attempts: Annotated[int, Ge(1), Le(100)] = 5
     """Wrong answers that one challenge survives; the last of them locks it."""
@@ -95,7 +96,7 @@ class Challenge:
     purpose: str
     subject: str
     """Whom the code lets in: the host's own word, never a name."""
-    address: bytes
+    address: str
     """The telephone number, sealed; it opens only in this challenge."""
     key_id: str
     """Fingerprint of the master key that the code is derived from."""
@@ -152,7 +153,7 @@ def issue(
     organisation: str,
     purpose: str,
     subject: str,
-    address: bytes,
+    address: str,
     key_id: str,
     now: datetime,
 ) -> Challenge:

@@ -114,7 +114,9 @@ def _verified(token: object, kind: str, *, keys: KeyRing, issuer: str, now: date
             raise GrantRefused("signed under a key that is not ours")
         options: Any = {f"verify_{claim}": False for claim in ("exp", "nbf", "iat", "aud")}
         public = _signing_key(master).public_key()
-        claims: dict[str, Any] = jwt.decode(token, public, algorithms=[_ALGORITHM], issuer=issuer, options=options)
+        claims: dict[str, Any] = jwt.decode(
+            token, public, algorithms=[_ALGORITHM], issuer=issuer, options=options
+        )
     except jwt.PyJWTError:
         raise GrantRefused("the signature or the issuer is not ours") from None
     if claims.get("typ") != kind:

@@ -280,7 +280,8 @@ _MOVES = frozenset(action for _, action in PRESENCES)
 _NEEDS = MappingProxyType(
     {
         **dict.fromkeys(
-            (Action.ADMIT, Action.DENY, Action.RETURN_TO_WAITING, Action.REMOVE, Action.CALL), Capability.ADMIT
+            (Action.ADMIT, Action.DENY, Action.RETURN_TO_WAITING, Action.REMOVE, Action.CALL),
+            Capability.ADMIT,
         ),
         **dict.fromkeys((Action.HOLD, Action.RESUME, Action.COMPLETE, Action.DISCONTINUE), Capability.END),
     }
@@ -365,7 +366,10 @@ class Session(Record):
         if self.status.is_terminal:
             return None
         queued = DeliveryStatus.QUEUED
-        return min((m.due_at for a in self.attendance.values() for m in a.messages if m.status is queued), default=None)
+        return min(
+            (m.due_at for a in self.attendance.values() for m in a.messages if m.status is queued),
+            default=None,
+        )
 
     def after(self, change: Change) -> "Session":
         """Return the session as it stands after `change`, or raise.
@@ -388,7 +392,9 @@ class Session(Record):
         needed = _NEEDS.get(change.action)
         if needed is not None and not self.participant(change.by or "").may(needed):
             raise NotPermitted(action=change.action)
-        if change.action is Action.ACCEPT and not self.participant(change.participant or "").may(Capability.CONSENT):
+        if change.action is Action.ACCEPT and not self.participant(change.participant or "").may(
+            Capability.CONSENT
+        ):
             raise NotPermitted(action=change.action)
 
     def _next_status(self, change: Change) -> Status:
@@ -479,8 +485,10 @@ class SessionStore(Protocol):
         """Return the session that has `lookup` among its look-ups."""
         ...
 
-    async def list_sessions(self, organisation: str, *, after: str, limit: int) -> Sequence[StoredSession]:
-        """Return sessions of an organisation by id, from the one after `after`."""
+    async def list_sessions(
+        self, organisation: str, *, since: datetime, until: datetime, after: str, limit: int
+    ) -> Sequence[StoredSession]:
+        """Return sessions that start from `since` to before `until`, by id, from the one after `after`."""
         ...
 
     async def due_sessions(self, now: datetime, *, limit: int) -> Sequence[str]:

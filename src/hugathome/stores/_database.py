@@ -102,7 +102,9 @@ class AsyncDatabase(_Owned):
 
     @cached_property
     def _engine(self) -> AsyncEngine:
-        engine = create_async_engine(self._url.set(drivername=_ASYNC[self._url.get_backend_name()]), **self._options())
+        engine = create_async_engine(
+            self._url.set(drivername=_ASYNC[self._url.get_backend_name()]), **self._options()
+        )
         self._tuned(engine.sync_engine)
         return engine
 
@@ -138,7 +140,9 @@ class BlockingDatabase(_Owned):
 
     @cached_property
     def _engine(self) -> sa.Engine:
-        engine = sa.create_engine(self._url.set(drivername=_BLOCKING[self._url.get_backend_name()]), **self._options())
+        engine = sa.create_engine(
+            self._url.set(drivername=_BLOCKING[self._url.get_backend_name()]), **self._options()
+        )
         self._tuned(engine)
         return engine
 

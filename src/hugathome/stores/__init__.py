@@ -1,0 +1,126 @@
+"""Stores for sessions, codes and events: where they are kept, and how one is opened.
+
+    open_store("memory://")                  for tests
+    open_store("sqlite:///clinic.db")        the default: one file, and one for codes beside it
+    open_store("postgresql://…")             tables as `hugathome schema` prints them
+    open_store(connection)                   Django's, or a `sqlalchemy.Connection`: joins the host's transaction
+
+Opening one does no input or output.
+"""
+
+from typing import TYPE_CHECKING, Any, Protocol, final, runtime_checkable
+
+from hugathome.codes import ChallengeStore
+from hugathome.errors import ConfigurationError, MissingExtra
+from hugathome.session import SessionStore
+from hugathome.stores.memory import MemoryCodes, MemorySessions
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from hugathome.stores._database import Database
+    from hugathome.stores._host import DjangoConnection
+
+__all__ = ["Store", "open_code_store", "open_store"]
+
+
+@runtime_checkable
+class _Closing(Protocol):
+    async def aclose(self) -> None: ...
+
+
+@runtime_checkable
+class _Blocking(Protocol):
+    def for_blocking(self) -> Any: ...
+
+
+@final
+class Store:
+    """What `open_store` returns: sessions with their events, codes, and where signalling may live."""
+
+    def __init__(
+        self,
+        *,
+        sessions: SessionStore,
+        codes: ChallengeStore,
+        log_url: str = "memory://",
+        database: "Database | None" = None,
+    ) -> None:
+        self.sessions = sessions
+        self.codes = codes
+        self.log_url = log_url
+        """What `open_log` takes if the host names no log of its own."""
+        self._database = database
+
+    def for_blocking(self) -> "Store":
+        """Return the same store for callers without an event loop."""
+        codes = self.codes.for_blocking() if isinstance(self.codes, _Blocking) else self.codes
+        if self._database is None:
+            return Store(sessions=self.sessions, codes=codes, log_url=self.log_url)
+        return _on(self._database.for_blocking(), codes=codes, log_url=self.log_url)
+
+    async def aclose(self) -> None:
+        """Close what was opened; a host's connection stays open."""
+        if isinstance(self.codes, _Closing):
+            await self.codes.aclose()
+        if self._database is not None:
+            await self._database.aclose()
+
+
+def open_store(where: "str | sa.Connection | DjangoConnection") -> Store:
+    """Return the store at a URL, or on a connection of the host's; see the module."""
+    if isinstance(where, str):
+        return _at(where)
+    try:
+        import sqlalchemy as sa
+
+        from hugathome.stores import _host
+    except ImportError:
+        raise MissingExtra("sql") from None
+    if isinstance(where, sa.Connection):
+        url = where.engine.url.render_as_string(hide_password=False)
+        return _on(_host.SharedConnection(where), codes=open_code_store(url), log_url=url)
+    if hasattr(where, "ensure_connection"):
+        url = _host.url_of(where)
+        return _on(_host.DjangoDatabase(where), codes=open_code_store(url), log_url=url)
+    raise ConfigurationError("open_store takes a URL, Django's connection or a sqlalchemy.Connection")
+
+
+def open_code_store(url: str) -> ChallengeStore:
+    """Return the store for codes at `url`: `memory://`, `sqlite:///…` or `postgresql://…`."""
+    if url == "memory://" or _is_in_memory(url):
+        return MemoryCodes()
+    if url.startswith("sqlite:///"):
+        from hugathome.stores.sqlite import SqliteCodes
+
+        return SqliteCodes(url.removeprefix("sqlite:///") + "-codes")
+    from hugathome.stores.sql import SqlCodes
+
+    return SqlCodes(_opened(url))
+
+
+def _at(url: str) -> Store:
+    if url == "memory://":
+        return Store(sessions=MemorySessions(), codes=MemoryCodes())
+    if _is_in_memory(url):
+        raise ConfigurationError("SQLite in memory is not shared between connections: use memory://")
+    return _on(_opened(url), codes=open_code_store(url), log_url=url)
+
+
+def _is_in_memory(url: str) -> bool:
+    return url in ("sqlite://", "sqlite:///:memory:") or "mode=memory" in url
+
+
+def _opened(url: str) -> "Database":
+    try:
+        from hugathome.stores._database import open_database
+        from hugathome.stores.sql import METADATA
+    except ImportError:
+        raise MissingExtra("sql") from None
+    return open_database(url, metadata=METADATA)
+
+
+def _on(database: "Database", *, codes: ChallengeStore, log_url: str) -> Store:
+    from hugathome.stores.sql import SqlSessions
+
+    return Store(sessions=SqlSessions(database), codes=codes, log_url=log_url, database=database)

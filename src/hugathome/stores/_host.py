@@ -1,0 +1,135 @@
+"""Sessions on a connection that the host already has, inside the transaction that it is in.
+
+What the host rolls back was never planned, and nothing is sent before the host commits. Two kinds are
+known: Django's `connection`, and a `sqlalchemy.Connection`. Only synchronous hosts have one to share.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol, Self, TypeVar
+from urllib.parse import quote
+
+import sqlalchemy as sa
+
+from hugathome._drive import drive
+from hugathome.errors import ConfigurationError
+from hugathome.stores._database import Work, translated
+
+T = TypeVar("T")
+
+
+class DjangoConnection(Protocol):
+    """As much of `django.db.connection` as is used."""
+
+    vendor: str
+    alias: str
+    connection: Any
+    settings_dict: dict[str, Any]
+
+    def ensure_connection(self) -> None:
+        """Connect, if it is not connected."""
+        ...
+
+
+class _Host(ABC):
+    """The parts that both kinds share."""
+
+    async def read(self, work: Work[T]) -> T:
+        """Run `work` in the host's transaction."""
+        return await self.run(work)
+
+    async def run(self, work: Work[T]) -> T:
+        """Run `work` in the host's transaction, or in one of its own if the host is in none."""
+        with translated(), self._joined() as connection:
+            return work(connection)
+
+    @abstractmethod
+    def _joined(self) -> AbstractContextManager[sa.Connection]:
+        """Enter the host's transaction."""
+
+    def for_blocking(self) -> Self:
+        """Return itself."""
+        return self
+
+    async def aclose(self) -> None:
+        """Leave the connection open: it is the host's."""
+
+
+class _Borrowed:
+    """A driver's connection whose transactions and end are somebody else's."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
+
+    def commit(self) -> None:
+        """Do nothing: the host commits."""
+
+    def rollback(self) -> None:
+        """Do nothing: the host rolls back."""
+
+    def close(self) -> None:
+        """Do nothing: the host closes."""
+
+
+_DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
+
+
+class DjangoDatabase(_Host):
+    """Runs on Django's own connection, whichever thread's it is at the moment of the call."""
+
+    def __init__(self, connection: DjangoConnection) -> None:
+        if connection.vendor not in _DRIVERS:
+            raise ConfigurationError(f"no store speaks Django's {connection.vendor!r}")
+        self._connection = connection
+
+    @contextmanager
+    def _joined(self) -> Iterator[sa.Connection]:
+        from django.db import transaction
+
+        with transaction.atomic(using=self._connection.alias):
+            borrowed = _Borrowed(self._connection.connection)
+            engine = sa.create_engine(
+                f"{_DRIVERS[self._connection.vendor]}://", creator=lambda: borrowed, poolclass=sa.StaticPool
+            )
+            with engine.connect() as connection:
+                yield connection
+
+    async def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Await `work` when Django commits; at once if no transaction is open."""
+        from django.db import transaction
+
+        transaction.on_commit(lambda: drive(_awaited(work)), using=self._connection.alias)
+
+
+class SharedConnection(_Host):
+    """Runs on a `sqlalchemy.Connection` of the host's, in a savepoint of its transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    @contextmanager
+    def _joined(self) -> Iterator[sa.Connection]:
+        with self._connection.begin_nested():
+            yield self._connection
+
+    async def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Await `work` when the host commits."""
+        sa.event.listen(self._connection, "commit", lambda _: drive(_awaited(work)), once=True)
+
+
+async def _awaited(work: Callable[[], Awaitable[None]]) -> None:
+    await work()
+
+
+def url_of(connection: DjangoConnection) -> str:
+    """Return the URL of the database that a Django connection is to."""
+    settings = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{settings['NAME']}"
+    user, password = quote(settings["USER"], safe=""), quote(settings["PASSWORD"], safe="")
+    host, port = quote(settings["HOST"], safe=""), settings["PORT"] or 5432
+    return f"postgresql://{user}:{password}@/{settings['NAME']}?host={host}&port={port}"

@@ -1,0 +1,25 @@
+"""How challenges and tallies are written: JSON, validated when it is read back."""
+
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from hugathome.codes import Challenge, Kept, Tally
+from hugathome.errors import StoreUnavailable
+
+
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in (Challenge, Tally)}
+
+
+def write_record(record: Challenge | Tally) -> str:
+    """Return `record` as text."""
+    return _ADAPTERS[type(record)].dump_json(record).decode()
+
+
+def read_record(kind: type[Kept], text: str) -> Kept:
+    """Return the record that `text` holds, or raise `StoreUnavailable`."""
+    try:
+        record: Kept = _ADAPTERS[kind].validate_json(text)
+    except ValidationError:
+        raise StoreUnavailable("a stored code was changed outside this library") from None
+    return record

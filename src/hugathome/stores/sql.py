@@ -1,0 +1,232 @@
+"""Sessions, events and codes in a SQL database: SQLite by default, PostgreSQL, and what SQLAlchemy speaks.
+
+The statements are functions of a connection; `_database.py` decides where they run. Nothing personal
+is in any column: bodies come sealed, look-ups are HMACs.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from hugathome.codes import Challenge, Kept, Tally
+from hugathome.session import Status, StoredSession
+from hugathome.stores._database import Database
+from hugathome.stores._records import read_record, write_record
+
+
+class _Instant(sa.TypeDecorator[datetime]):
+    """An instant as whole microseconds since 1970: the same in every database."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:
+        """Count the microseconds."""
+        return None if value is None else round(value.timestamp() * 1_000_000)
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
+        """Return an aware datetime in UTC."""
+        return None if value is None else datetime.fromtimestamp(value / 1_000_000, UTC)
+
+
+METADATA = sa.MetaData()
+
+SESSIONS = sa.Table(
+    "hugathome_session",
+    METADATA,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("organisation", sa.String(32), nullable=False, index=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("starts_at", _Instant, nullable=False),
+    sa.Column("due_at", _Instant, index=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+LOOKUPS = sa.Table(
+    "hugathome_lookup",
+    METADATA,
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("session_id", sa.String(64), nullable=False, index=True),
+)
+EVENTS = sa.Table(
+    "hugathome_event",
+    METADATA,
+    sa.Column("organisation", sa.String(32), primary_key=True),
+    sa.Column("position", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+COUNTERS = sa.Table(
+    "hugathome_counter",
+    METADATA,
+    sa.Column("organisation", sa.String(32), primary_key=True),
+    sa.Column("position", sa.BigInteger, nullable=False),
+)
+CODES = sa.Table(
+    "hugathome_code",
+    METADATA,
+    sa.Column("kind", sa.String(16), primary_key=True),
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+)
+
+
+class SqlSessions:
+    """Sessions and events through SQLAlchemy."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def load_session(self, session_id: str) -> StoredSession | None:
+        """Return the session of this id."""
+        return await self._database.read(lambda c: _loaded(c, SESSIONS.c.id == session_id))
+
+    async def find_session(self, lookup: str) -> StoredSession | None:
+        """Return the session that has this look-up."""
+        named = sa.select(LOOKUPS.c.session_id).where(LOOKUPS.c.digest == lookup).scalar_subquery()
+        return await self._database.read(lambda c: _loaded(c, SESSIONS.c.id == named))
+
+    async def list_sessions(
+        self, organisation: str, *, since: datetime, until: datetime, after: str, limit: int
+    ) -> Sequence[StoredSession]:
+        """Return an organisation's sessions of a span of time, in the order of their ids."""
+        mine = sa.and_(SESSIONS.c.organisation == organisation, SESSIONS.c.id > after)
+        then = sa.and_(SESSIONS.c.starts_at >= since, SESSIONS.c.starts_at < until)
+        query = sa.select(SESSIONS).where(mine, then).order_by(SESSIONS.c.id).limit(limit)
+        return await self._database.read(
+            lambda c: [_stored(row, frozenset()) for row in c.execute(query).mappings()]
+        )
+
+    async def due_sessions(self, now: datetime, *, limit: int) -> Sequence[str]:
+        """Return ids of sessions with something due."""
+        query = (
+            sa.select(SESSIONS.c.id).where(SESSIONS.c.due_at <= now).order_by(SESSIONS.c.due_at).limit(limit)
+        )
+        return await self._database.read(lambda c: list(c.execute(query).scalars()))
+
+    async def next_due(self) -> datetime | None:
+        """Return when something is next due."""
+        return await self._database.read(
+            lambda c: c.execute(sa.select(sa.func.min(SESSIONS.c.due_at))).scalar()
+        )
+
+    async def save_session(self, session: StoredSession, *, expected: int, events: Sequence[bytes]) -> bool:
+        """Save all of it in one transaction, or nothing."""
+
+        def save(connection: sa.Connection) -> bool:
+            if not _saved(connection, session, expected=expected):
+                return False
+            _replace_lookups(connection, session)
+            _append_events(connection, session.organisation, events)
+            return True
+
+        try:
+            return await self._database.run(save)
+        except sa.exc.IntegrityError:
+            return False  # a look-up, or the organisation's first event, was taken in the same moment
+
+    async def load_events(self, organisation: str, *, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
+        """Return the events after a position; the first has position 1."""
+        mine = sa.and_(EVENTS.c.organisation == organisation, EVENTS.c.position > after)
+        query = (
+            sa.select(EVENTS.c.position, EVENTS.c.body).where(mine).order_by(EVENTS.c.position).limit(limit)
+        )
+        return await self._database.read(lambda c: [(row.position, row.body) for row in c.execute(query)])
+
+    async def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Await `work` once what was saved can no longer be rolled back."""
+        await self._database.after_commit(work)
+
+
+def _loaded(connection: sa.Connection, which: sa.ColumnElement[bool]) -> StoredSession | None:
+    row = connection.execute(sa.select(SESSIONS).where(which)).mappings().one_or_none()
+    if row is None:
+        return None
+    digests = sa.select(LOOKUPS.c.digest).where(LOOKUPS.c.session_id == row["id"])
+    return _stored(row, frozenset(connection.execute(digests).scalars()))
+
+
+def _stored(row: sa.RowMapping, lookups: frozenset[str]) -> StoredSession:
+    return StoredSession(**{**row, "status": Status(row["status"])}, lookups=lookups)
+
+
+def _saved(connection: sa.Connection, session: StoredSession, *, expected: int) -> bool:
+    values = {column.name: getattr(session, column.name) for column in SESSIONS.columns}
+    if expected == 0:
+        taken = sa.select(sa.literal(1)).where(
+            sa.exists().where(SESSIONS.c.id == session.id)
+            | sa.exists().where(LOOKUPS.c.digest.in_(session.lookups))
+        )
+        if connection.execute(taken).first() is not None:
+            return False
+        connection.execute(sa.insert(SESSIONS).values(values))
+        return True
+    unchanged = sa.and_(SESSIONS.c.id == session.id, SESSIONS.c.version == expected)
+    return connection.execute(sa.update(SESSIONS).where(unchanged).values(values)).rowcount == 1
+
+
+def _replace_lookups(connection: sa.Connection, session: StoredSession) -> None:
+    mine = LOOKUPS.c.session_id == session.id
+    kept = set(connection.execute(sa.select(LOOKUPS.c.digest).where(mine)).scalars())
+    if gone := kept - session.lookups:
+        connection.execute(sa.delete(LOOKUPS).where(LOOKUPS.c.digest.in_(gone)))
+    if new := session.lookups - kept:
+        connection.execute(
+            sa.insert(LOOKUPS), [{"digest": digest, "session_id": session.id} for digest in new]
+        )
+
+
+def _append_events(connection: sa.Connection, organisation: str, events: Sequence[bytes]) -> None:
+    """Number the events; the counter's row lock keeps positions dense and in the order of commits."""
+    if not events:
+        return
+    mine = COUNTERS.c.organisation == organisation
+    moved = sa.update(COUNTERS).where(mine).values(position=COUNTERS.c.position + len(events))
+    if connection.execute(moved).rowcount == 0:
+        connection.execute(sa.insert(COUNTERS).values(organisation=organisation, position=len(events)))
+    last = connection.execute(sa.select(COUNTERS.c.position).where(mine)).scalar_one()
+    first = last - len(events) + 1
+    rows = [
+        {"organisation": organisation, "position": first + i, "body": body} for i, body in enumerate(events)
+    ]
+    connection.execute(sa.insert(EVENTS), rows)
+
+
+class SqlCodes:
+    """Challenges and tallies through SQLAlchemy; never on a host's connection, whose rollback would refill a budget."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def load(self, kind: type[Kept], key: str) -> Kept | None:
+        """Return the record under `key`."""
+        query = sa.select(CODES.c.body).where(_named(kind, key))
+        body = await self._database.read(lambda c: c.execute(query).scalar())
+        return None if body is None else read_record(kind, body)
+
+    async def save(self, record: Challenge | Tally, *, expected: int) -> bool:
+        """Save if the version is still `expected`."""
+        names = {"kind": type(record).__name__, "key": record.key}
+        values = {"version": record.version, "body": write_record(record)}
+        unchanged = sa.and_(_named(type(record), record.key), CODES.c.version == expected)
+        statement: sa.Insert | sa.Update = sa.update(CODES).where(unchanged).values(values)
+        if expected == 0:
+            statement = sa.insert(CODES).values(**names, **values)
+        try:
+            return await self._database.run(lambda c: c.execute(statement).rowcount == 1)
+        except sa.exc.IntegrityError:
+            return False
+
+    def for_blocking(self) -> "SqlCodes":
+        """Return the same store for callers without an event loop."""
+        return SqlCodes(self._database.for_blocking())
+
+    async def aclose(self) -> None:
+        """Close the connections of its own."""
+        await self._database.aclose()
+
+
+def _named(kind: type, key: str) -> sa.ColumnElement[bool]:
+    return sa.and_(CODES.c.kind == kind.__name__, CODES.c.key == key)

@@ -1,0 +1,94 @@
+"""Codes on SQLite, through the standard library.
+
+A code is worth one use only if that use survives a power cut, so each save is a transaction of its own
+in a write-ahead log that is synced in full. They live in a file beside the sessions' one: a host that
+holds a transaction open on its own file must neither block a code's save nor roll it back.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from threading import Lock
+from typing import TypeVar
+
+from hugathome.codes import Challenge, Kept, Tally
+from hugathome.errors import StoreUnavailable
+from hugathome.stores._records import read_record, write_record
+
+T = TypeVar("T")
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS hugathome_code (
+    kind TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (kind, key)
+) WITHOUT ROWID
+"""
+_INSERT = "INSERT OR IGNORE INTO hugathome_code (body, version, kind, key) VALUES (?, ?, ?, ?)"
+_UPDATE = "UPDATE hugathome_code SET body = ?, version = ? WHERE kind = ? AND key = ? AND version = ?"
+
+
+class SqliteCodes:
+    """Challenges and tallies in a SQLite file; in a thread under asyncio, straight without a loop."""
+
+    def __init__(self, path: str, *, is_blocking: bool = False) -> None:
+        self._path = path
+        self._is_blocking = is_blocking
+        self._connection: sqlite3.Connection | None = None
+        self._lock = Lock()
+
+    async def load(self, kind: type[Kept], key: str) -> Kept | None:
+        """Return the record under `key`."""
+
+        def select(connection: sqlite3.Connection) -> tuple[str] | None:
+            found = connection.execute(
+                "SELECT body FROM hugathome_code WHERE kind = ? AND key = ?", (kind.__name__, key)
+            )
+            row: tuple[str] | None = found.fetchone()
+            return row
+
+        row = await self._run(select)
+        return None if row is None else read_record(kind, row[0])
+
+    async def save(self, record: Challenge | Tally, *, expected: int) -> bool:
+        """Save if the version is still `expected`; durable once it returns."""
+        values = (write_record(record), record.version, type(record).__name__, record.key)
+
+        def write(connection: sqlite3.Connection) -> bool:
+            if expected == 0:
+                return connection.execute(_INSERT, values).rowcount == 1
+            return connection.execute(_UPDATE, (*values, expected)).rowcount == 1
+
+        return await self._run(write)
+
+    def for_blocking(self) -> "SqliteCodes":
+        """Return the same store for callers without an event loop."""
+        return SqliteCodes(self._path, is_blocking=True)
+
+    async def aclose(self) -> None:
+        """Close the file; the next call opens it again."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        if self._is_blocking:
+            return self._locked(work)
+        return await asyncio.to_thread(self._locked, work)
+
+    def _locked(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            with self._lock:
+                self._connection = self._connection or self._opened()
+                return work(self._connection)
+        except sqlite3.Error as failed:
+            raise StoreUnavailable(f"the code store refused: {type(failed).__name__}") from None
+
+    def _opened(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=5)
+        with closing(connection.cursor()) as cursor:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute("PRAGMA synchronous=FULL")
+            cursor.execute(_TABLE)
+        return connection

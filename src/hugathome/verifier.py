@@ -1,0 +1,225 @@
+"""Issue one-time codes, send them, judge answers.
+
+The verifier (NIST SP 800-63B's word) joins the rules of `codes.py` to a store, the keys and the clock.
+Whatever it does follows one order: decide, save under the version that was read, then tell or send.
+A message is reserved before it is sent and the code computed only then, so a crash in between costs a
+message and never sends two. The store keeps no code and no telephone number that can be read.
+"""
+
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+
+from hugathome.clock import Clock
+from hugathome.codes import (
+    Challenge,
+    ChallengeState,
+    ChallengeStore,
+    CodePolicy,
+    Tally,
+    Verdict,
+    attempt,
+    code_for,
+    issue,
+    parse_code,
+    revoked,
+    sent,
+    wait_before_send,
+)
+from hugathome.errors import (
+    CodeAlreadyUsed,
+    CodeExpired,
+    CodeRejected,
+    QuotaReached,
+    SendTooSoon,
+    StoreUnavailable,
+    TooManyAttempts,
+)
+from hugathome.keys import NONCE_BYTES, KeyRing
+from hugathome.phone import PhoneNumber
+
+Randomness = Callable[[int], bytes]
+"""Returns this many unpredictable bytes: `secrets.token_bytes`, or a seeded stand-in in a test."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class CodeMessage:
+    """A code on its way out: only ever handed to whoever delivers it."""
+
+    to: PhoneNumber
+    code: str
+    idempotency_key: str
+
+
+class Verifier:
+    """Sends codes and judges answers for one deployment."""
+
+    def __init__(self, *, store: ChallengeStore, keys: KeyRing, clock: Clock, randomness: Randomness) -> None:
+        self._store = store
+        self._keys = keys
+        self._clock = clock
+        self._randomness = randomness
+
+    async def issue(
+        self, policy: CodePolicy, *, organisation: str, purpose: str, subject: str, phone: PhoneNumber
+    ) -> Challenge:
+        """Open a challenge; nothing is sent yet. Raise `QuotaReached` if the day's failures are used up."""
+        now = self._clock.now()
+        tally = await self._tally(organisation, phone, now)
+        if tally.failures >= policy.failures_per_day:
+            raise QuotaReached(retry_after=_until_tomorrow(now))
+        challenge_id = opaque(self._randomness(16))
+        challenge = issue(
+            policy,
+            challenge_id=challenge_id,
+            organisation=organisation,
+            purpose=purpose,
+            subject=subject,
+            address=self._sealed(phone, organisation, challenge_id),
+            key_id=self._keys.current.id,
+            now=now,
+        )
+        return await self._saved(replace(challenge, version=1), expected=0)
+
+    async def find(self, challenge_id: str | None) -> Challenge | None:
+        """Return a challenge by its id."""
+        return None if challenge_id is None else await self._store.load(Challenge, challenge_id)
+
+    def is_open(self, challenge: Challenge | None) -> bool:
+        """Whether a right answer to `challenge` would be accepted now."""
+        return challenge is not None and challenge.is_open(self._clock.now())
+
+    async def reserve(self, challenge: Challenge, policy: CodePolicy, *, rotate: bool = False) -> CodeMessage:
+        """Count one more message for the challenge and return what to deliver.
+
+        Raises `SendTooSoon` in a cool-down or when another call has just sent, `QuotaReached` when the
+        challenge or the day has no message left, `TooManyAttempts` on a locked one.
+        """
+        now = self._clock.now()
+        if challenge.state is ChallengeState.LOCKED:
+            raise TooManyAttempts("the challenge is locked")
+        wait = wait_before_send(challenge, policy, now=now)
+        if wait is None:
+            raise QuotaReached(retry_after=max(challenge.expires_at - now, timedelta(0)))
+        if wait > timedelta(0):
+            raise SendTooSoon(retry_after=wait)
+        phone = self._phone_of(challenge)
+        reserved = sent(challenge, now=now, rotate=rotate)
+        await self._count(challenge.organisation, phone, policy, now=now, sends=1)
+        if not await self._store.save(reserved, expected=challenge.version):
+            raise SendTooSoon(retry_after=policy.cooldowns[0])
+        return CodeMessage(
+            to=phone, code=self._code(reserved, phone), idempotency_key=f"{reserved.id}.{reserved.sends}"
+        )
+
+    async def verify(self, challenge_id: str | None, typed: object, *, policy: CodePolicy) -> Challenge:
+        """Return the challenge that `typed` has just used up, or raise the `CodeError` that says why not.
+
+        Parallel calls spend the budget exactly: an answer is told only once the step it took is saved.
+        """
+        for _ in range(policy.max_attempts + policy.max_sends + 2):
+            challenge = await self.find(challenge_id)
+            answer = parse_code(typed, digits=challenge.digits if challenge else policy.digits)
+            if challenge is None:
+                raise CodeExpired("no code is outstanding")
+            after, verdict = self._judge(challenge, answer)
+            if after is challenge or await self._store.save(after, expected=challenge.version):
+                return await self._tell(after, verdict, policy)
+        raise StoreUnavailable("the challenge changed under every attempt to judge it")
+
+    async def revoke(self, challenge_id: str | None) -> None:
+        """Close a challenge, if it is still open."""
+        while (challenge := await self.find(challenge_id)) is not None:
+            after = revoked(challenge)
+            if after is challenge or await self._store.save(after, expected=challenge.version):
+                return
+
+    def _judge(self, challenge: Challenge, answer: str) -> tuple[Challenge, Verdict]:
+        now = self._clock.now()
+        if not challenge.is_open(now):
+            return attempt(challenge, matches=False, now=now)
+        expected = self._code(challenge, self._phone_of(challenge))
+        return attempt(challenge, matches=hmac.compare_digest(expected.encode(), answer.encode()), now=now)
+
+    async def _tell(self, challenge: Challenge, verdict: Verdict, policy: CodePolicy) -> Challenge:
+        match verdict:
+            case Verdict.ACCEPTED:
+                return challenge
+            case Verdict.REJECTED:
+                phone = self._phone_of(challenge)
+                await self._count(challenge.organisation, phone, policy, now=self._clock.now(), failures=1)
+                raise CodeRejected(attempts_left=challenge.attempts_left)
+            case Verdict.LOCKED:
+                raise TooManyAttempts("the challenge is locked")
+            case Verdict.USED:
+                raise CodeAlreadyUsed("the code has been used")
+            case Verdict.EXPIRED | Verdict.REVOKED:
+                raise CodeExpired("the code is no longer valid")
+
+    def _code(self, challenge: Challenge, phone: PhoneNumber) -> str:
+        master = self._keys.get(challenge.key_id)
+        if master is None:
+            raise CodeExpired("the key of this code is no longer given")
+        return code_for(challenge, key=master, address=str(phone))
+
+    def _phone_of(self, challenge: Challenge) -> PhoneNumber:
+        if self._keys.get(challenge.key_id) is None:
+            raise CodeExpired("the key of this code is no longer given")
+        sealed = urlsafe_b64decode(challenge.address)
+        opened = self._keys.open("address", sealed, bound_to=(challenge.organisation, challenge.id))
+        return PhoneNumber.parse(opened.decode())
+
+    def _sealed(self, phone: PhoneNumber, organisation: str, challenge_id: str) -> str:
+        sealed = self._keys.seal(
+            "address",
+            str(phone).encode(),
+            bound_to=(organisation, challenge_id),
+            nonce=self._randomness(NONCE_BYTES),
+        )
+        return urlsafe_b64encode(sealed).decode()
+
+    async def _tally(self, organisation: str, phone: PhoneNumber, now: datetime) -> Tally:
+        key = self._keys.digest("tally", organisation, str(phone))
+        kept = await self._store.load(Tally, key)
+        return (kept or Tally(key=key, day=now.date())).on(now.date())
+
+    async def _count(
+        self,
+        organisation: str,
+        phone: PhoneNumber,
+        policy: CodePolicy,
+        *,
+        now: datetime,
+        sends: int = 0,
+        failures: int = 0,
+    ) -> None:
+        """Add to the day's tally; raise `QuotaReached` instead if a send would exceed it."""
+        saved = False
+        while not saved:
+            tally = await self._tally(organisation, phone, now)
+            if sends and tally.sends + sends > policy.sends_per_day:
+                raise QuotaReached(retry_after=_until_tomorrow(now))
+            counted = replace(
+                tally,
+                sends=tally.sends + sends,
+                failures=tally.failures + failures,
+                version=tally.version + 1,
+            )
+            saved = await self._store.save(counted, expected=tally.version)
+
+    async def _saved(self, challenge: Challenge, *, expected: int) -> Challenge:
+        if not await self._store.save(challenge, expected=expected):
+            raise StoreUnavailable("a random identifier was already taken")
+        return challenge
+
+
+def opaque(random: bytes) -> str:
+    """Spell random bytes as an identifier."""
+    return urlsafe_b64encode(random).rstrip(b"=").decode()
+
+
+def _until_tomorrow(now: datetime) -> timedelta:
+    midnight = datetime.combine(now.date() + timedelta(days=1), time(0), UTC)
+    return midnight - now
