@@ -1,0 +1,657 @@
+"""The messages between a device and a hub: JSON text frames, one message each, version 1.
+
+    device → hub                                   hub → device
+    { "v":1, "type":"offer", "seq":17,             { "v":1, "type":"offer", "pos":"205.9f1c22d07ab1",
+      "pc":"c_3f…", "gen":1, "neg":3,                "ack":17, "from":"p_7QK…", "at":"2026-11-22T…Z",
+      "sdp":"v=0…" }                                 "pc":"c_3f…", "gen":1, "neg":3, "sdp":"v=0…" }
+
+A device numbers what it commands (`seq`, from 1, without gaps); the hub acknowledges all up to `ack`. What
+comes out of the room's log carries its position (`pos`): the last one seen is where a resume reads on.
+Link messages (`hello`, `ping`, `pong`, `ack`, and from the hub also `error`, `close`, `goaway`,
+`ice-servers`) belong to one connection and carry neither.
+
+Names are camelCase on the wire. Unknown fields are ignored, and so are unknown types, unless they say
+`"must": true`. Parsing raises `RemoteProtocolError` and nothing else; what is refused is never quoted.
+"""
+
+from collections.abc import Callable
+from enum import IntEnum, StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
+
+from hugathome._model import Instant, Record
+from hugathome.errors import RemoteProtocolError
+from hugathome.negotiation import Mode
+from hugathome.roles import OPAQUE_ID, ParticipantId, Step
+from hugathome.sdp import SdpLimits, parse_candidate, parse_description
+
+VERSION = 1
+
+_TOO_BIG = 4009
+_MAX_INTEGER = 2**53 - 1
+
+OpaqueId = Annotated[str, StringConstraints(pattern=rf"^{OPAQUE_ID.pattern}$")]
+Count = Annotated[int, Field(ge=0, le=_MAX_INTEGER, strict=True)]
+Number = Annotated[int, Field(ge=1, le=_MAX_INTEGER, strict=True)]
+PositionText = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]{0,15})\.[0-9a-f]{12}$")]
+Reason = Annotated[str, StringConstraints(max_length=200)]
+Secret = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+
+
+class CloseCode(IntEnum):
+    """Why a connection ends; travels in the `close` message."""
+
+    NORMAL = 1000
+    GOING_AWAY = 1001
+    PROTOCOL_ERROR = 4000
+    SUPERSEDED = 4001
+    HEARTBEAT_TIMEOUT = 4002
+    GRANT_REFUSED = 4003
+    NO_SUCH_SESSION = 4004
+    SESSION_ENDED = 4005
+    REMOVED = 4006
+    DENIED = 4007
+    SLOW_CONSUMER = 4008
+    TOO_BIG = 4009
+    RATE_LIMITED = 4010
+    NO_COMMON_VERSION = 4011
+    LOST_RACE = 4012
+    HELLO_TIMEOUT = 4013
+    STATE_LOST = 4014
+    ORIGIN_REFUSED = 4015
+
+
+class Retry(StrEnum):
+    """What a device does after a `close`."""
+
+    NEVER = "never"
+    RESUME = "resume"
+    """Connect again and resume where it was."""
+    REJOIN = "rejoin"
+    """Connect again with a new grant."""
+
+
+_RESUMABLE = {
+    CloseCode.GOING_AWAY,
+    CloseCode.HEARTBEAT_TIMEOUT,
+    CloseCode.SLOW_CONSUMER,
+    CloseCode.RATE_LIMITED,
+    CloseCode.LOST_RACE,
+}
+_REJOINABLE = {CloseCode.GRANT_REFUSED, CloseCode.HELLO_TIMEOUT, CloseCode.STATE_LOST}
+
+
+class State(StrEnum):
+    """Where a participant is, as the room sees it."""
+
+    EXPECTED = "expected"
+    ARRIVED = "arrived"
+    """Waits to be admitted."""
+    ADMITTED = "admitted"
+    AWAY = "away"
+    """The connection was lost a moment ago; `admitted` says from where."""
+    DEPARTED = "departed"
+    DENIED = "denied"
+    REMOVED = "removed"
+
+
+class Trickle(StrEnum):
+    """Whether an endpoint sends candidates one by one, or only takes them."""
+
+    FULL = "full"
+    RECEIVE = "receive"
+
+
+# --- Parts ---------------------------------------------------------------------------------------
+
+
+class Wire(Record):
+    """Something that travels: camelCase, lenient towards fields that it does not know."""
+
+    model_config = ConfigDict(extra="ignore", alias_generator=to_camel, populate_by_name=True)
+
+    def to_json(self) -> str:
+        """Write it as one text frame."""
+        return self.model_dump_json(exclude_none=True, by_alias=True)
+
+
+class Limits(Wire):
+    """What one connection may cost; durations are in seconds."""
+
+    frame: int = 64 * 1024
+    """Bytes in one message."""
+    hello: int = 8 * 1024
+    """Bytes in the first message."""
+    sdp: SdpLimits = SdpLimits()
+    candidates: int = 64
+    """From one side, in one generation of a connection."""
+    window: int = 64
+    """Commands that a device may have sent without an acknowledgement."""
+    rate: float = 30
+    """Messages in a second, in the long run."""
+    burst: int = 120
+    peers: int = 8
+    """In one room."""
+    mesh: int = 4
+    """Peers that are connected with one another."""
+    behind: int = 512
+    """Log entries by which a connection may lag."""
+    kept: int = 4096
+    """Log entries that are kept in memory for those who resume."""
+    hello_within: float = 5
+    ping_every: float = 20
+    dead_after: float = 45
+    stalled_after: float = 15
+    away_for: float = 60
+    """How long somebody admitted may be away before they have left."""
+
+
+class Caps(Wire):
+    """What an endpoint can do."""
+
+    rollback: bool = False
+    ice_restart: bool = False
+    trickle: Trickle = Trickle.FULL
+
+
+class ResumeFrom(Wire):
+    """Where a connection was, and the proof that it was this device's."""
+
+    session: OpaqueId
+    peer: OpaqueId
+    pos: PositionText
+    token: Secret = Field(repr=False)
+
+
+class SessionView(Wire):
+    """How the visit stands, in the record's words."""
+
+    id: str
+    status: str
+    modality: str
+    outcome: str | None = None
+    host_present: bool = False
+    """Whether somebody who admits is there: all that a waiting device learns of others."""
+
+
+class ParticipantView(Wire):
+    """One participant as one receiver may see them."""
+
+    participant: ParticipantId
+    role: str
+    name: str | None = Field(default=None, repr=False)
+    state: State
+    admitted: bool = False
+    peer: str | None = None
+    step: Step | None = None
+    """The last fact noted of them, for those who admit."""
+
+
+class PairView(Wire):
+    """One connection that the room assigned to a receiver."""
+
+    pc: OpaqueId
+    gen: Number
+    peer: OpaqueId
+    """The other side."""
+    participant: ParticipantId
+    """Who the other side is."""
+    polite: bool
+    """Whether the receiver is the polite side."""
+    mode: Mode
+    offerer: OpaqueId
+    """Whose first offer, number 1, is due without asking, in both modes."""
+    neg: Count = 0
+    """The last round that was opened; the next offer carries `neg + 1`, the offerer's first one 1."""
+
+
+class RoomView(Wire):
+    """The room as one receiver may see it."""
+
+    state: Literal["waiting", "admitted"]
+    session: SessionView
+    participants: tuple[ParticipantView, ...] = ()
+    pairs: tuple[PairView, ...] = ()
+
+
+class IceServerView(Wire):
+    """One entry of `RTCConfiguration.iceServers`."""
+
+    urls: tuple[str, ...]
+    username: str | None = Field(default=None, repr=False)
+    credential: str | None = Field(default=None, repr=False)
+
+
+class CandidateInit(Wire):
+    """`RTCIceCandidateInit`; the empty candidate says that there are no more."""
+
+    candidate: Annotated[str, StringConstraints(max_length=1024)] = Field(default="", repr=False)
+    sdp_mid: Annotated[str, StringConstraints(max_length=64)] | None = None
+    sdp_m_line_index: Annotated[int, Field(ge=0, le=255)] | None = None
+    username_fragment: Annotated[str, StringConstraints(max_length=256)] | None = None
+
+
+# --- Both ways -----------------------------------------------------------------------------------
+
+
+class Message(Wire):
+    """The envelope; `pos`, `sender` and `at` are always the hub's, and stripped from what a device sends."""
+
+    v: Literal[1] = 1
+    type: str
+    seq: Number | None = None
+    ack: Count | None = None
+    pos: PositionText | None = None
+    sender: OpaqueId | None = Field(default=None, alias="from")
+    at: Instant | None = None
+
+
+class _OnPair(Message):
+    pc: OpaqueId
+    gen: Number
+
+
+class Offer(_OnPair):
+    """An offer, number `neg` of this generation."""
+
+    type: Literal["offer"] = "offer"
+    neg: Number
+    sdp: str = Field(repr=False)
+
+
+class Answer(_OnPair):
+    """The answer to offer `neg`."""
+
+    type: Literal["answer"] = "answer"
+    neg: Number
+    sdp: str = Field(repr=False)
+
+
+class Candidates(_OnPair):
+    """Up to sixteen candidates; held by the receiver until the description of their `gen` is applied."""
+
+    type: Literal["candidate"] = "candidate"
+    candidates: Annotated[tuple[CandidateInit, ...], Field(min_length=1, max_length=16)]
+
+
+class Restart(_OnPair):
+    """To the hub: this connection failed. From the hub, to the offerer: restart ICE and offer again."""
+
+    type: Literal["restart"] = "restart"
+    reason: Reason | None = None
+
+
+class Ping(Message):
+    """Is anybody there? From the hub it carries the digest of the roster, as of all that was sent before."""
+
+    type: Literal["ping"] = "ping"
+    t: Count = 0
+    digest: str | None = None
+
+
+class Pong(Message):
+    """The answer to a ping, with its `t`."""
+
+    type: Literal["pong"] = "pong"
+    t: Count = 0
+
+
+class Ack(Message):
+    """All up to `ack` has been taken."""
+
+    type: Literal["ack"] = "ack"
+
+
+# --- Device → hub --------------------------------------------------------------------------------
+
+
+class Hello(Message):
+    """The first message: a grant, or where to resume."""
+
+    type: Literal["hello"] = "hello"
+    versions: Annotated[tuple[int, ...], Field(min_length=1, max_length=16)] = (VERSION,)
+    grant: Secret | None = Field(default=None, repr=False)
+    resume: ResumeFrom | None = None
+    caps: Caps = Caps()
+    nonce: OpaqueId
+    """Drawn anew for each grant; the same grant with the same nonce is answered again."""
+    agent: Annotated[str, StringConstraints(max_length=300)] | None = None
+
+
+class _OfSomebody(Message):
+    participant: ParticipantId
+    reason: Reason | None = None
+
+
+class Admit(_OfSomebody):
+    """Let somebody in."""
+
+    type: Literal["admit"] = "admit"
+
+
+class Deny(_OfSomebody):
+    """Turn somebody away who waits."""
+
+    type: Literal["deny"] = "deny"
+
+
+class Remove(_OfSomebody):
+    """Turn somebody out."""
+
+    type: Literal["remove"] = "remove"
+
+
+class ReturnToWaiting(_OfSomebody):
+    """Send somebody back to the waiting room."""
+
+    type: Literal["return-to-waiting"] = "return-to-waiting"
+
+
+class Hold(Message):
+    """Put the session on hold."""
+
+    type: Literal["hold"] = "hold"
+
+
+class Resume(Message):
+    """Go on with a session that was on hold."""
+
+    type: Literal["resume"] = "resume"
+
+
+class Complete(Message):
+    """End the session for all, with its outcome."""
+
+    type: Literal["complete"] = "complete"
+    outcome: Annotated[str, StringConstraints(max_length=64)]
+
+
+class Leave(Message):
+    """Leave; it ends nothing for the others."""
+
+    type: Literal["leave"] = "leave"
+    reason: Reason | None = None
+
+
+class Negotiate(_OnPair):
+    """Ask for the next round (turn mode)."""
+
+    type: Literal["negotiate"] = "negotiate"
+
+
+class Media(_OnPair):
+    """How a connection fares: `RTCPeerConnection.connectionState`, and the kind of the selected pair."""
+
+    type: Literal["media"] = "media"
+    state: Literal["new", "connecting", "connected", "disconnected", "failed", "closed"]
+    selected_pair: Annotated[str, StringConstraints(max_length=64)] | None = None
+
+
+class NoteStep(Message):
+    """A fact for the record, such as `devices-allowed`."""
+
+    type: Literal["step"] = "step"
+    step: Step
+
+
+class AskIceServers(Message):
+    """Ask for fresh credentials before the old ones expire."""
+
+    type: Literal["ice-servers"] = "ice-servers"
+
+
+class Unknown(Message):
+    """A type that this version does not know and may ignore; its `seq` counts all the same."""
+
+
+# --- Hub → device --------------------------------------------------------------------------------
+
+
+class Welcome(Message):
+    """The answer to a hello; always the first message."""
+
+    type: Literal["welcome"] = "welcome"
+    version: int = VERSION
+    peer: OpaqueId
+    participant: ParticipantId
+    role: str
+    can: tuple[str, ...] = ()
+    session: SessionView
+    state: Literal["waiting", "admitted"]
+    recovered: bool = False
+    """Whether everything since the resumed position follows; otherwise `snapshot` replaces what was known."""
+    token: Secret = Field(repr=False)
+    """For the next resume; the one before stays good until this one has been used."""
+    heartbeat: float
+    """Seconds between pings; silence of twice that, and a little, is death."""
+    limits: Limits
+    ice_servers: tuple[IceServerView, ...] | None = None
+    relay_only: bool = False
+    snapshot: RoomView | None = None
+
+
+class Error(Message):
+    """A command was refused; the connection stays."""
+
+    type: Literal["error"] = "error"
+    code: str
+    ref: Number | None = None
+    """The `seq` of what was refused."""
+    retry_after: float | None = None
+
+
+class Close(Message):
+    """The last message."""
+
+    type: Literal["close"] = "close"
+    code: int
+    reason: Reason = ""
+    retry: Retry
+    after: float | None = None
+    """Seconds to wait before."""
+
+    @classmethod
+    def because(cls, code: int, reason: str = "", *, after: float | None = None) -> Self:
+        """Return the close of `code`, with the retry that the protocol gives it."""
+        known = code in CloseCode.__members__.values()
+        retry = Retry.RESUME if code in _RESUMABLE else Retry.REJOIN if code in _REJOINABLE else Retry.NEVER
+        words = reason or (CloseCode(code).name.lower().replace("_", " ") if known else "")
+        return cls(code=code, reason=words, retry=retry, after=after)
+
+
+class Goaway(Message):
+    """This worker ends at `deadline`: connect again and resume."""
+
+    type: Literal["goaway"] = "goaway"
+    deadline: Instant
+
+
+class Snapshot(Message, RoomView):
+    """The whole room as the receiver may see it now; replaces what was known."""
+
+    type: Literal["snapshot"] = "snapshot"
+
+
+class SessionChanged(Message, SessionView):
+    """How the visit stands now."""
+
+    type: Literal["session"] = "session"
+
+
+class ParticipantChanged(Message, ParticipantView):
+    """One participant as they are now; replaces what was known of them."""
+
+    type: Literal["participant"] = "participant"
+
+
+class Pair(Message, PairView):
+    """Connect with another peer."""
+
+    type: Literal["pair"] = "pair"
+
+
+class Renew(Message, PairView):
+    """Close the connection `pc` and begin it anew, as generation `gen`; then as for `pair`."""
+
+    type: Literal["renew"] = "renew"
+
+
+class Unpair(Message):
+    """Close a connection for good."""
+
+    type: Literal["unpair"] = "unpair"
+    pc: OpaqueId
+
+
+class Granted(_OnPair):
+    """The receiver's turn: it may make offer `neg`."""
+
+    type: Literal["granted"] = "granted"
+    neg: Number
+
+
+class IceServers(Message):
+    """What to give to new connections; only ever sent to those who are admitted."""
+
+    type: Literal["ice-servers"] = "ice-servers"
+    ice_servers: tuple[IceServerView, ...]
+    relay_only: bool = False
+
+
+class Ring(Message):
+    """The clinician calls."""
+
+    type: Literal["ring"] = "ring"
+
+
+# --- Reading and writing -------------------------------------------------------------------------
+
+Command = (
+    Admit
+    | Answer
+    | Candidates
+    | Complete
+    | Deny
+    | Hold
+    | Leave
+    | Media
+    | Negotiate
+    | NoteStep
+    | Offer
+    | Remove
+    | Restart
+    | Resume
+    | ReturnToWaiting
+)
+"""What a device numbers; everything here goes through the log."""
+
+ClientMessage = Command | Ack | AskIceServers | Hello | Ping | Pong | Unknown
+ServerMessage = (
+    Ack
+    | Answer
+    | Candidates
+    | Close
+    | Error
+    | Goaway
+    | Granted
+    | IceServers
+    | Offer
+    | Pair
+    | ParticipantChanged
+    | Ping
+    | Pong
+    | Renew
+    | Restart
+    | Ring
+    | SessionChanged
+    | Snapshot
+    | Unknown
+    | Unpair
+    | Welcome
+)
+
+_DEFAULTS = Limits()
+_Reader = Callable[[str], Any]
+
+
+class _Tag(Wire):
+    type: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    seq: Number | None = None
+    ack: Count | None = None
+    pos: PositionText | None = None
+    must: bool = False
+
+
+def parse_client(text: str, *, limits: Limits = _DEFAULTS) -> ClientMessage:
+    """Read what a device sent, or raise `RemoteProtocolError`."""
+    message: ClientMessage = _parse(text, _READ_CLIENT, limits)
+    if isinstance(message, Command) and message.seq is None:
+        raise RemoteProtocolError("a command without its number")
+    if isinstance(message, Hello) and (message.grant is None) == (message.resume is None):
+        raise RemoteProtocolError("a hello carries a grant or where to resume")
+    return message.but(pos=None, sender=None, at=None)
+
+
+def parse_server(text: str, *, limits: Limits = _DEFAULTS) -> ServerMessage:
+    """Read what a hub sent, or raise `RemoteProtocolError`; a snapshot may exceed the limit of a frame."""
+    message: ServerMessage = _parse(text, _READ_SERVER, limits.but(frame=16 * limits.frame))
+    return message
+
+
+def _parse(text: str, read: _Reader, limits: Limits) -> Any:
+    size = len(text) if len(text) > limits.frame else len(text.encode(errors="replace"))
+    if size > limits.frame:
+        raise RemoteProtocolError("a message that is too big", code=_TOO_BIG)
+    try:
+        message = read(text)
+    except ValidationError as refused:
+        if (
+            refused.errors(include_url=False, include_context=False, include_input=False)[0]["type"]
+            != "union_tag_invalid"
+        ):
+            raise RemoteProtocolError("a message that cannot be read") from None
+        return _unknown(text)
+    _judge(message, limits)
+    return message
+
+
+def _unknown(text: str) -> Unknown:
+    try:
+        tag = _Tag.model_validate_json(text)
+    except ValidationError:
+        raise RemoteProtocolError("a message that cannot be read") from None
+    if tag.must:
+        raise RemoteProtocolError("a message that must be understood and is not")
+    return Unknown(type=tag.type, seq=tag.seq, ack=tag.ack, pos=tag.pos)
+
+
+def _judge(message: Message, limits: Limits) -> None:
+    if isinstance(message, Offer | Answer):
+        parse_description(message.sdp, limits=limits.sdp)
+    elif isinstance(message, Candidates):
+        for candidate in message.candidates:
+            if candidate.candidate:
+                parse_candidate(candidate.candidate)
+
+
+def _reader(*kinds: type[Message]) -> _Reader:
+    union = kinds[0]
+    for kind in kinds[1:]:
+        union = union | kind  # type: ignore[assignment]  # a union is no class
+    form: Any = Annotated[union, Field(discriminator="type")]
+    return TypeAdapter(form).validate_json
+
+
+_BOTH_WAYS = (Ack, Answer, Candidates, Offer, Ping, Pong, Restart)
+_READ_CLIENT = _reader(
+    *_BOTH_WAYS,
+    *(Admit, AskIceServers, Complete, Deny, Hello, Hold, Leave, Media, Negotiate, NoteStep),
+    *(Remove, Resume, ReturnToWaiting),
+)
+_READ_SERVER = _reader(
+    *_BOTH_WAYS,
+    *(Close, Error, Goaway, Granted, IceServers, Pair, ParticipantChanged, Renew, Ring),
+    *(SessionChanged, Snapshot, Unpair, Welcome),
+)
