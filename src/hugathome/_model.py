@@ -7,7 +7,15 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Valid
 
 from hugathome.errors import InvalidInput
 
-Instant = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))]
+
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise InvalidInput("Input lies outside the calendar") from None
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 """An aware datetime, kept in UTC; a naive one is refused."""
 
 
@@ -23,7 +31,7 @@ class Record(BaseModel):
         val_json_bytes="base64",
     )
 
-    def __init__(self, **fields: Any) -> None:
+    def __init__(self, /, **fields: Any) -> None:
         try:
             super().__init__(**fields)
         except ValidationError as refused:
@@ -47,6 +55,18 @@ class Record(BaseModel):
 
 
 def _explained(record: type[BaseModel], refused: ValidationError) -> InvalidInput:
-    first = refused.errors(include_url=False, include_input=False, include_context=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or record.__name__
-    return InvalidInput(f"{record.__name__}: {where}: {first['msg'].removeprefix('Value error, ')}")
+    first = refused.errors(include_url=False, include_input=False)[0]
+    inner = first.get("ctx", {}).get("error")
+    if not first["loc"] and isinstance(inner, InvalidInput):
+        return inner  # the record has already said so itself
+    kind = type(inner) if isinstance(inner, InvalidInput) else InvalidInput
+    reason = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "union_tag_invalid":  # the one sentence of pydantic's that quotes its input
+        reason = "Input is of none of the expected kinds"
+    return kind(": ".join(filter(None, (record.__name__, _path(record, first["loc"]), reason))))
+
+
+def _path(record: type[BaseModel], loc: tuple[int | str, ...]) -> str:
+    """Say where without quoting: a key that is no field's name came from outside."""
+    known = {*record.model_fields, *(field.alias for field in record.model_fields.values())}
+    return ".".join(str(step) for step in loc if isinstance(step, int) or step in known)

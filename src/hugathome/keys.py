@@ -70,7 +70,7 @@ class MasterKey:
         nonce, cipher = sealed[6 : 6 + NONCE_BYTES], sealed[6 + NONCE_BYTES :]
         try:
             return AESGCM(self._seal_key(label)).decrypt(nonce, cipher, _prefixed(bound_to))
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: cut short within the nonce
             raise StoreUnavailable("a stored record was changed or moved outside this library") from None
 
 
@@ -79,7 +79,7 @@ class KeyRing:
     """The master keys of a deployment: the first signs and seals, all verify and open."""
 
     def __init__(self, key: bytes | Mapping[str, bytes]) -> None:
-        secrets = [key] if isinstance(key, bytes) else list(key.values())
+        secrets = list(key.values()) if isinstance(key, Mapping) else [key]
         if not secrets:
             raise ConfigurationError("key= takes at least one key")
         self._keys = {master.id: master for master in map(MasterKey, secrets)}
