@@ -65,6 +65,7 @@ class Presence(StrEnum):
     ADMITTED = "admitted"
     DEPARTED = "departed"
     REMOVED = "removed"
+    DENIED = "denied"
 
 
 class Outcome(StrEnum):
@@ -176,11 +177,14 @@ class Consent(Record):
     text_version: ShortText | None = None
 
 
+MessageKind = Literal["invitation", "call"]
+
+
 class Message(Record):
     """One message to a participant and what became of it; its text is computed when it is sent."""
 
     id: str
-    kind: Literal["invitation", "call"]
+    kind: MessageKind
     status: DeliveryStatus = DeliveryStatus.QUEUED
     attempts: int = 0
     due_at: Instant
@@ -258,20 +262,22 @@ TRANSITIONS: Mapping[tuple[Status, Action], Status] = MappingProxyType(
 )
 """Every step of a session's status; what is missing here is refused."""
 
+OUT = (Presence.REMOVED, Presence.DENIED)
+"""Put out, or turned away at the door: only an invitation opens it again."""
 _HERE = (Presence.ARRIVED, Presence.ADMITTED)
-_NOT_REMOVED = (Presence.EXPECTED, *_HERE, Presence.DEPARTED)
+_WELCOME = (Presence.EXPECTED, *_HERE, Presence.DEPARTED)
 
 PRESENCES: Mapping[tuple[Presence, Action], Presence] = MappingProxyType(
     {
-        **{(there, Action.INVITE): there for there in _NOT_REMOVED},
-        (Presence.REMOVED, Action.INVITE): Presence.EXPECTED,
-        **{(there, Action.CHECK_IN): Presence.ARRIVED for there in _NOT_REMOVED},
-        **{(there, Action.ARRIVE): Presence.ARRIVED for there in _NOT_REMOVED},
+        **{(there, Action.INVITE): there for there in _WELCOME},
+        **{(there, Action.INVITE): Presence.EXPECTED for there in OUT},
+        **{(there, Action.CHECK_IN): Presence.ARRIVED for there in _WELCOME},
+        **{(there, Action.ARRIVE): Presence.ARRIVED for there in _WELCOME},
         **{(there, Action.ADMIT): Presence.ADMITTED for there in _HERE},
-        (Presence.ARRIVED, Action.DENY): Presence.REMOVED,
+        (Presence.ARRIVED, Action.DENY): Presence.DENIED,
         (Presence.ADMITTED, Action.RETURN_TO_WAITING): Presence.ARRIVED,
         **{(there, Action.DEPART): Presence.DEPARTED for there in (*_HERE, Presence.DEPARTED)},
-        **{(there, Action.REMOVE): Presence.REMOVED for there in _NOT_REMOVED},
+        **{(there, Action.REMOVE): Presence.REMOVED for there in _WELCOME},
     }
 )
 """Every step of a participant's presence. Whoever was admitted and comes (back) is admitted."""
@@ -306,7 +312,7 @@ class Session(Record):
     attendance: Mapping[str, Attendance] = Field(default_factory=dict, repr=False)
     history: tuple[Change, ...] = Field(default=(), repr=False)
     version: int = 0
-    """How many changes have been saved."""
+    """How often it has been saved."""
 
     @model_validator(mode="after")
     def _has_a_patient_and_no_doubles(self) -> "Session":
@@ -332,7 +338,7 @@ class Session(Record):
     def is_let_in(self, participant_id: str) -> bool:
         """Whether somebody may see and hear the others: admitted, or of a role that needs no admission."""
         attendance = self.of(participant_id)
-        if attendance.presence is Presence.REMOVED or self.status.is_terminal:
+        if attendance.presence in OUT or self.status.is_terminal:
             return False
         return attendance.is_admitted or self.participant(participant_id).may(Capability.ENTER)
 
@@ -384,11 +390,12 @@ class Session(Record):
             status=self._next_status(change),
             attendance=self._next_attendance(change),
             history=(*self.history, change),
-            version=self.version + 1,
         )
         return after.but(**_recorded_facts(change))
 
     def _permit(self, change: Change) -> None:
+        if change.participant is not None:
+            self.participant(change.participant)
         needed = _NEEDS.get(change.action)
         if needed is not None and not self.participant(change.by or "").may(needed):
             raise NotPermitted(action=change.action)
@@ -429,7 +436,8 @@ def _moved(before: Attendance, presence: Presence, change: Change) -> Attendance
         is_admitted = False
     if presence is Presence.ARRIVED and is_admitted:
         presence = Presence.ADMITTED
-    device = before.device + 1 if change.action in (Action.CHECK_IN, Action.REMOVE) else before.device
+    is_new_device = change.action is Action.CHECK_IN or presence in OUT
+    device = before.device + 1 if is_new_device else before.device
     position = change.position or before.position
     return before.but(presence=presence, is_admitted=is_admitted, device=device, position=position)
 

@@ -1,0 +1,303 @@
+"""The parts put together: what a host constructs once and calls.
+
+    hug = HugAtHome(key=…, store=open_store("sqlite:///clinic.db"), sms=…, site=…, timezone=…, brand=…)
+    async with hug:
+        session = await hug.sessions.plan(…)
+
+Constructing it does no I/O and starts nothing, so that it is safe at import and before a fork. What it
+was given stays the giver's, except store and log, which `aclose` closes.
+"""
+
+import logging
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from secrets import token_bytes
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, runtime_checkable
+
+from hugathome import words
+from hugathome.clock import Clock, SystemClock
+from hugathome.codes import ChallengeStore, CodePolicy, SmsGateway
+from hugathome.consultations import Consultations
+from hugathome.dispatch import Dispatch
+from hugathome.doorkeeper import Doorkeeper
+from hugathome.errors import ConfigurationError
+from hugathome.grants import JoinGrant, VisitPass
+from hugathome.hub import Hub
+from hugathome.ice import IceServer
+from hugathome.journal import Journal
+from hugathome.keys import KeyRing
+from hugathome.logs import open_log
+from hugathome.messages import Limits
+from hugathome.organisations import House, Organisation, Organisations, zone
+from hugathome.reception import Invitation, Reception
+from hugathome.roles import AnyLanguage, Language
+from hugathome.session import Event, Participant, Session
+from hugathome.signalling import SignallingLog, Transport
+from hugathome.stores import Store
+from hugathome.verifier import Randomness, Verifier
+from hugathome.words import Letterhead
+
+if TYPE_CHECKING:
+    from hugathome.asgi import AsgiApp
+
+T = TypeVar("T")
+
+_LOGGER = logging.getLogger("hugathome")
+_LOOPBACK = re.compile(r"http://(localhost|127\.0\.0\.\d{1,3}|\[::1\])(:\d+)?(/|$)")
+_ORIGIN = re.compile(r"https?://[^/\s]+")
+EVENTS_AT_ONCE = 100
+_EVENTS_POLLED = 0.5
+"""Seconds between two looks for new events."""
+
+
+class Deployment:
+    """All parts of one deployment, for either kind of host."""
+
+    def __init__(
+        self,
+        *,
+        key: bytes | Mapping[str, bytes],
+        store: Store,
+        sms: SmsGateway,
+        site: str,
+        timezone: str,
+        brand: str,
+        language: AnyLanguage = "en",
+        help_phone: str | None = None,
+        privacy_url: str | None = None,
+        code_policy: CodePolicy = CodePolicy(),
+        code_store: ChallengeStore | None = None,
+        log: SignallingLog | None = None,
+        ice_servers: Sequence[IceServer] = (),
+        relay_only: bool = False,
+        entry: str | None = None,
+        frames: Sequence[str] = (),
+        organisations: Mapping[str, Organisation] | None = None,
+        limits: Limits = Limits(),
+        clock: Clock = SystemClock(),
+        randomness: Randomness = token_bytes,
+    ) -> None:
+        """Put the parts together.
+
+        `key`: at least 32 bytes, or several by name, of which the first signs. `site`: the public URL of
+        `asgi()` with its prefix; http only on loopback. `timezone`: the IANA name of the zone in which
+        texts and pages say times. `log`: where workers meet; left out, it is the store's own. `entry`:
+        where the room sends staff whose grant is old. `frames`: origins that may embed the room.
+        Raises `ConfigurationError`.
+        """
+        self.site = _checked_site(site)
+        self.frames = tuple(_checked_origin(origin) for origin in frames)
+        self.entry = entry
+        self.privacy_url = privacy_url
+        self.clock = clock
+        self._store = self._adapted(store)
+        self._log = self._adapted(log if log is not None else open_log(store.log_url))
+        self._organisations = Organisations(
+            House(
+                letterhead=Letterhead(brand=brand, site=self.site, help_phone=help_phone),
+                sms=self._adapted(sms),
+                code_policy=code_policy,
+                timezone=zone(timezone),
+                language=Language(language),
+            ),
+            {name: self._settled(own) for name, own in organisations.items()} if organisations else None,
+        )
+        self.notices = self._say_notices()
+        keys = KeyRing(key)
+        journal = Journal(log=self._log, keys=keys, randomness=randomness, limits=limits)
+        verifier = Verifier(
+            store=self._adapted(code_store) if code_store is not None else self._store.codes,
+            keys=keys,
+            clock=clock,
+            randomness=randomness,
+        )
+        self._consultations = Consultations(
+            store=self._store.sessions,
+            journal=journal,
+            keys=keys,
+            clock=clock,
+            randomness=randomness,
+            organisations=self._organisations,
+        )
+        self._doorkeeper = Doorkeeper(
+            consultations=self._consultations, keys=keys, issuer=self.site, clock=clock, randomness=randomness
+        )
+        self._dispatch = Dispatch(
+            consultations=self._consultations,
+            verifier=verifier,
+            store=self._store.sessions,
+            organisations=self._organisations,
+            clock=clock,
+            randomness=randomness,
+        )
+        self._reception = Reception(
+            consultations=self._consultations,
+            verifier=verifier,
+            dispatch=self._dispatch,
+            store=self._store.sessions,
+            journal=journal,
+            organisations=self._organisations,
+            clock=clock,
+            randomness=randomness,
+        )
+        self._hub = Hub(
+            journal=journal,
+            consultations=self._consultations,
+            doorkeeper=self._doorkeeper,
+            clock=clock,
+            randomness=randomness,
+            limits=limits,
+            ice_servers=tuple(ice_servers),
+            relay_only=relay_only,
+        )
+
+    def grant(
+        self, session_id: str, participant_id: str, *, claims: Mapping[str, Any] | None = None
+    ) -> JoinGrant:
+        """Return a grant for somebody whom the host has authenticated: at the click, it lives two minutes."""
+        return self._doorkeeper.grant(session_id, participant_id, claims=claims)
+
+    def room_url(self, grant: JoinGrant) -> str:
+        """Return the address of the page for whoever holds `grant`; it travels in the fragment only."""
+        return f"{self.site}/room#grant={grant.token}"
+
+    def house(self, organisation: str) -> House:
+        """Return an organisation's settings with the deployment's filled in."""
+        return self._organisations.get(organisation)
+
+    @staticmethod
+    def _adapted(part: T) -> T:
+        """Return the variant of a part that suits this kind of host."""
+        return part
+
+    def _settled(self, own: Organisation) -> Organisation:
+        return replace(own, sms=self._adapted(own.sms)) if own.sms is not None else own
+
+    def _say_notices(self) -> tuple[str, ...]:
+        """Say what a host should know of its own settings."""
+        notices = {
+            notice
+            for house in self._organisations.all()
+            if (notice := words.split_notice(house.letterhead, digits=house.code_policy.digits))
+        }
+        for notice in notices:
+            _LOGGER.warning("%s", notice)
+        return tuple(sorted(notices))
+
+
+class HugAtHome(Deployment):
+    """Teleconsultations for a host with an event loop; `hugathome.blocking` has the other one."""
+
+    @property
+    def sessions(self) -> Consultations:
+        """Everything that is done to a session by name."""
+        return self._consultations
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Ask every device to come back later, end what runs, close store and log; twice is fine."""
+        await self._hub.aclose()
+        for part in closing(self._log, self._store):
+            await part.aclose()
+
+    # --- The way in ------------------------------------------------------------------------------
+
+    async def invite(
+        self, session_id: str, participant_id: str, *, again: bool = False, deliver: bool = True
+    ) -> Invitation:
+        """Give a participant their link, by SMS where they have a mobile number; see `Reception.invite`."""
+        return await self._reception.invite(session_id, participant_id, again=again, deliver=deliver)
+
+    async def send_code(self, link_id: str) -> None:
+        """Send the code that a patient asked for; see `Reception.send_code`."""
+        await self._reception.send_code(link_id)
+
+    async def check_in(self, link_id: str, code: str) -> JoinGrant:
+        """Return a grant for the participant whose code this is, or raise a `CodeError` that says why not."""
+        session, participant = await self._reception.check_in(link_id, code)
+        return self._doorkeeper.grant(session.id, participant.id, device=session.of(participant.id).device)
+
+    async def call(self, session_id: str, participant_id: str, *, by: str) -> Session:
+        """Tell a participant that the clinician is ready; see `Reception.call`."""
+        return await self._reception.call(session_id, participant_id, by=by)
+
+    # --- What pages ask --------------------------------------------------------------------------
+
+    async def opened(self, link_id: str) -> tuple[Session, Participant]:
+        """Return what a link leads to, or raise `LinkUnknown`; it changes nothing and sends nothing."""
+        return await self._reception.opened(link_id)
+
+    async def visit_pass(self, grant_token: str) -> VisitPass:
+        """Trade a grant for the pass that a page keeps for this visit."""
+        return await self._doorkeeper.passes(grant_token)
+
+    async def regrant(self, pass_token: str) -> JoinGrant:
+        """Trade a pass for a fresh grant; every connection takes one."""
+        return await self._doorkeeper.regrants(pass_token)
+
+    # --- What runs -------------------------------------------------------------------------------
+
+    async def serve(self, transport: Transport) -> None:
+        """Serve one device over any transport until it ends; its first message carries the grant."""
+        await self._hub.serve(transport)
+
+    def asgi(self, *, otherwise: "AsgiApp | None" = None) -> "AsgiApp":
+        """Return the web application: to be mounted, or in front of another one that gets the rest."""
+        from hugathome.asgi import build
+
+        return build(self, otherwise=otherwise)
+
+    async def events(
+        self, *, organisation: str, after: int = 0, follow: bool = False
+    ) -> AsyncIterator[Event]:
+        """Yield an organisation's events after a position, in order; with `follow`, wait for more."""
+        while True:
+            events = await self._consultations.events(organisation=organisation, after=after, limit=EVENTS_AT_ONCE)
+            for event in events:
+                yield event
+                after = event.position
+            if events:
+                continue
+            if not follow:
+                return
+            await self.clock.sleep(_EVENTS_POLLED)
+
+    async def run_due(self) -> datetime | None:
+        """Deliver what is due, and return when to come again; for cron, a scheduler, or a loop."""
+        return await self._dispatch.run_due()
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """A part that holds something open."""
+
+    async def aclose(self) -> None:
+        """Close it; twice is fine."""
+        ...
+
+
+def closing(*parts: object) -> Iterator[Closing]:
+    """Yield the parts that hold something open."""
+    yield from (part for part in parts if isinstance(part, Closing))
+
+
+def _checked_site(site: str) -> str:
+    if not site.startswith("https://") and not _LOOPBACK.match(site):
+        raise ConfigurationError("site= takes an https URL; http only on loopback")
+    return site.rstrip("/")
+
+
+def _checked_origin(origin: str) -> str:
+    if not _ORIGIN.fullmatch(origin):
+        raise ConfigurationError("frames= takes origins, such as https://ehr.example.ch")
+    return origin

@@ -1,0 +1,138 @@
+"""The same library for synchronous hosts: Django views, Flask routes, Celery tasks.
+
+    from hugathome.blocking import HugAtHome
+
+The calls are those of `hugathome.HugAtHome` without `await`. There is no event loop, thread or bridge
+behind them: over stores and gateways that do not suspend, the very same coroutines run to their end in
+one step. With `open_store(connection)` they join the host's own transaction: what it rolls back was
+never planned, and nothing is sent before it commits. Devices are served by the ASGI application, in
+front of this host or beside it as `hugathome serve`.
+"""
+
+from collections.abc import Callable, Coroutine, Iterator
+from functools import wraps
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar, runtime_checkable
+
+from hugathome._drive import drive
+from hugathome.app import EVENTS_AT_ONCE, Deployment, closing
+from hugathome.consultations import Consultations
+from hugathome.dispatch import Dispatch
+from hugathome.doorkeeper import Doorkeeper
+from hugathome.grants import JoinGrant
+from hugathome.reception import Reception
+from hugathome.session import Event
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Part = TypeVar("Part")
+
+
+def _driven(
+    part: Callable[[Any], Part], method: Callable[Concatenate[Part, P], Coroutine[Any, Any, T]]
+) -> Callable[Concatenate[Any, P], T]:
+    """Return `method` of the owner's `part` as a plain method."""
+
+    @wraps(method)
+    def call(owner: Any, *args: P.args, **kwargs: P.kwargs) -> T:
+        return drive(method(part(owner), *args, **kwargs))
+
+    return call
+
+
+def _consultations(owner: "Sessions") -> Consultations:
+    return owner._consultations  # noqa: SLF001 - the class below, in the same module
+
+
+class Sessions:
+    """Everything that is done to a session by name; see `hugathome.consultations.Consultations`."""
+
+    def __init__(self, consultations: Consultations) -> None:
+        self._consultations = consultations
+
+    plan = _driven(_consultations, Consultations.plan)
+    accept = _driven(_consultations, Consultations.accept)
+    withdraw = _driven(_consultations, Consultations.withdraw)
+    extend = _driven(_consultations, Consultations.extend)
+    cancel = _driven(_consultations, Consultations.cancel)
+    arrive = _driven(_consultations, Consultations.arrive)
+    depart = _driven(_consultations, Consultations.depart)
+    admit = _driven(_consultations, Consultations.admit)
+    deny = _driven(_consultations, Consultations.deny)
+    return_to_waiting = _driven(_consultations, Consultations.return_to_waiting)
+    remove = _driven(_consultations, Consultations.remove)
+    hold = _driven(_consultations, Consultations.hold)
+    resume = _driven(_consultations, Consultations.resume)
+    complete = _driven(_consultations, Consultations.complete)
+    discontinue = _driven(_consultations, Consultations.discontinue)
+    step = _driven(_consultations, Consultations.step)
+    get = _driven(_consultations, Consultations.get)
+    find = _driven(_consultations, Consultations.find)
+    list = _driven(_consultations, Consultations.list)
+
+
+@runtime_checkable
+class _HasBlocking(Protocol):
+    def for_blocking(self) -> Any: ...
+
+
+def _reception(owner: "HugAtHome") -> Reception:
+    return owner._reception  # noqa: SLF001 - the class below, in the same module
+
+
+def _doorkeeper(owner: "HugAtHome") -> Doorkeeper:
+    return owner._doorkeeper  # noqa: SLF001 - the class below, in the same module
+
+
+def _dispatch(owner: "HugAtHome") -> Dispatch:
+    return owner._dispatch  # noqa: SLF001 - the class below, in the same module
+
+
+class HugAtHome(Deployment):
+    """Teleconsultations for a host without an event loop."""
+
+    @staticmethod
+    def _adapted(part: T) -> T:
+        """Take the variant of a part that blocks instead of suspending, where it has one."""
+        blocking: T = part.for_blocking() if isinstance(part, _HasBlocking) else part
+        return blocking
+
+    @property
+    def sessions(self) -> Sessions:
+        """Everything that is done to a session by name."""
+        return Sessions(self._consultations)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close store and log; a host's own connection stays open, and twice is fine."""
+        for part in closing(self._log, self._store):
+            drive(part.aclose())
+
+    invite = _driven(_reception, Reception.invite)
+    send_code = _driven(_reception, Reception.send_code)
+    call = _driven(_reception, Reception.call)
+    opened = _driven(_reception, Reception.opened)
+    visit_pass = _driven(_doorkeeper, Doorkeeper.passes)
+    regrant = _driven(_doorkeeper, Doorkeeper.regrants)
+    run_due = _driven(_dispatch, Dispatch.run_due)
+
+    def check_in(self, link_id: str, code: str) -> JoinGrant:
+        """Return a grant for the participant whose code this is, or raise a `CodeError` that says why not."""
+        session, participant = drive(self._reception.check_in(link_id, code))
+        return self._doorkeeper.grant(session.id, participant.id, device=session.of(participant.id).device)
+
+    def events(self, *, organisation: str, after: int = 0) -> Iterator[Event]:
+        """Yield an organisation's events after a position, in order, up to the present."""
+        consultations = self._consultations
+        while events := drive(
+            consultations.events(organisation=organisation, after=after, limit=EVENTS_AT_ONCE)
+        ):
+            yield from events
+            after = events[-1].position

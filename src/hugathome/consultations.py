@@ -1,0 +1,423 @@
+"""Plan, admit and end sessions: the record's coordinator.
+
+The record owns what was planned, accepted, invited, admitted and ended. Every change follows one order:
+load, decide with `Session.after`, save under the version that was loaded together with its events, and
+only after the commit tell the room's log. A lost race starts again from what the winner left. Bodies
+are sealed before a store sees them. Nothing here waits for anything but its seams.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
+
+from hugathome._model import Record
+from hugathome.clock import Clock
+from hugathome.errors import InvalidInput, ReferenceTaken, SessionNotFound, StaleSession
+from hugathome.journal import Journal
+from hugathome.keys import NONCE_BYTES, KeyRing
+from hugathome.organisations import Organisations
+from hugathome.roles import CAPABILITIES, AnyLanguage, AnyModality, Role, Step
+from hugathome.session import (
+    OUT,
+    Action,
+    AnyOutcome,
+    Change,
+    Consent,
+    Event,
+    Participant,
+    Presence,
+    Session,
+    SessionStore,
+    StoredSession,
+    Window,
+    window_around,
+)
+from hugathome.signalling import Recorded, RecordedParticipant
+from hugathome.verifier import Randomness, opaque
+
+_RACES = 24
+"""How often a change that lost a race starts again before `StaleSession`."""
+
+_ROOM_SEES = frozenset(
+    {
+        Action.CHECK_IN,
+        Action.ADMIT,
+        Action.DENY,
+        Action.RETURN_TO_WAITING,
+        Action.REMOVE,
+        Action.STEP,
+        Action.HOLD,
+        Action.RESUME,
+        Action.COMPLETE,
+        Action.DISCONTINUE,
+        Action.CANCEL,
+    }
+)
+
+Decide = Callable[[Session], Session]
+
+
+class Consultations:
+    """Everything that is done to a session by name; `HugAtHome.sessions` is one."""
+
+    def __init__(
+        self,
+        *,
+        store: SessionStore,
+        journal: Journal,
+        keys: KeyRing,
+        clock: Clock,
+        randomness: Randomness,
+        organisations: Organisations,
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._keys = keys
+        self._clock = clock
+        self._randomness = randomness
+        self._organisations = organisations
+
+    # --- Before the visit ------------------------------------------------------------------------
+
+    async def plan(
+        self,
+        *,
+        organisation: str,
+        service: str,
+        starts_at: datetime,
+        ends_at: datetime,
+        participants: Sequence[Participant],
+        modality: AnyModality = "video",
+        reference: str | None = None,
+        window: Window | None = None,
+    ) -> Session:
+        """Plan a session; with a `reference` that is taken, return the session it names.
+
+        `window` replaces the usual thirty minutes before and sixty after. Raises `InvalidInput`, and
+        `ReferenceTaken` where the session of that reference has other content.
+        """
+        self._organisations.get(organisation)
+        now = self._clock.now()
+        session = Session(
+            id=f"{organisation}.{opaque(self._randomness(16))}",
+            organisation=organisation,
+            service=service,
+            modality=modality,
+            window=window or window_around(starts_at, ends_at),
+            participants=tuple(participants),
+            reference=reference,
+            history=(Change(action=Action.PLAN, at=now),),
+            version=1,
+        )
+        known = await self._of_reference(organisation, reference)
+        if known is None and await self._save(session, before=None):
+            return session
+        known = known or await self._of_reference(organisation, reference)
+        if known is None:
+            raise StaleSession("the session could not be planned; try again")
+        return _same_plan(known, session)
+
+    async def accept(
+        self,
+        session_id: str,
+        participant_id: str,
+        *,
+        recorded_by: str,
+        how: str = "oral",
+        language: AnyLanguage | None = None,
+        text_version: str | None = None,
+    ) -> Session:
+        """Record that the patient, or who may speak for them, accepts a remote visit.
+
+        What was said stays with it: `how`, in which `language`, and which version of the text.
+        """
+        at = self._clock.now()
+        consent = Consent(
+            participant=participant_id,
+            recorded_by=recorded_by,
+            at=at,
+            how=how,
+            language=language,
+            text_version=text_version,
+        )
+        change = Change(
+            action=Action.ACCEPT, at=at, by=recorded_by, participant=participant_id, consent=consent
+        )
+        return await self.change(session_id, lambda session: session.after(change))
+
+    async def withdraw(self, session_id: str, participant_id: str, *, recorded_by: str) -> Session:
+        """Record that the consent is taken back: nobody is invited any more until it is given again."""
+        return await self._do(session_id, Action.WITHDRAW, participant_id, by=recorded_by)
+
+    async def extend(self, session_id: str, *, closes_at: datetime, by: str) -> Session:
+        """Let people in until `closes_at`; links and codes work as long."""
+        window = (await self.get(session_id)).window
+        ends_at = min(window.ends_at, closes_at)
+        moved = Window(
+            opens_at=window.opens_at, starts_at=window.starts_at, ends_at=ends_at, closes_at=closes_at
+        )
+        change = Change(action=Action.EXTEND, at=self._clock.now(), by=by, window=moved)
+        return await self.change(session_id, lambda session: session.after(change))
+
+    async def cancel(self, session_id: str, *, by: str, reason: str | None = None) -> Session:
+        """Cancel a session that has not begun."""
+        return await self._do(session_id, Action.CANCEL, by=by, reason=reason)
+
+    # --- The visit -------------------------------------------------------------------------------
+
+    async def arrive(self, session_id: str, participant_id: str, *, position: str | None = None) -> Session:
+        """Note that a participant is there; whoever was admitted before is admitted again."""
+        return await self._move(session_id, participant_id, Action.ARRIVE, position)
+
+    async def depart(self, session_id: str, participant_id: str, *, position: str | None = None) -> Session:
+        """Note that a participant has gone; it ends nothing."""
+        return await self._move(session_id, participant_id, Action.DEPART, position)
+
+    async def admit(self, session_id: str, participant_id: str, *, by: str) -> Session:
+        """Let somebody who waits into the visit; the first admission starts it."""
+        return await self._do(session_id, Action.ADMIT, participant_id, by=by)
+
+    async def deny(
+        self, session_id: str, participant_id: str, *, by: str, reason: str | None = None
+    ) -> Session:
+        """Turn away somebody who waits."""
+        return await self._do(session_id, Action.DENY, participant_id, by=by, reason=reason)
+
+    async def return_to_waiting(self, session_id: str, participant_id: str, *, by: str) -> Session:
+        """Send somebody who was admitted back to the waiting room."""
+        return await self._do(session_id, Action.RETURN_TO_WAITING, participant_id, by=by)
+
+    async def remove(
+        self, session_id: str, participant_id: str, *, by: str, reason: str | None = None
+    ) -> Session:
+        """Put somebody out; they come back only if staff invite them again."""
+        return await self._do(session_id, Action.REMOVE, participant_id, by=by, reason=reason)
+
+    async def hold(self, session_id: str, *, by: str) -> Session:
+        """Interrupt the visit."""
+        return await self._do(session_id, Action.HOLD, by=by)
+
+    async def resume(self, session_id: str, *, by: str) -> Session:
+        """Go on with a visit that was put on hold."""
+        return await self._do(session_id, Action.RESUME, by=by)
+
+    async def complete(self, session_id: str, *, by: str, outcome: AnyOutcome = "completed") -> Session:
+        """End the visit with what came of it; every link, code, pass and grant dies with it."""
+        return await self._do(session_id, Action.COMPLETE, by=by, outcome=outcome)
+
+    async def discontinue(self, session_id: str, *, by: str, reason: str | None = None) -> Session:
+        """End a visit that cannot go on."""
+        return await self._do(session_id, Action.DISCONTINUE, by=by, reason=reason)
+
+    async def step(self, session_id: str, participant_id: str, step: Step) -> Session:
+        """Note a fact of a participant; it drives nothing."""
+        return await self._do(session_id, Action.STEP, participant_id, step=step)
+
+    # --- Looking ---------------------------------------------------------------------------------
+
+    async def get(self, session_id: str) -> Session:
+        """Return a session by its id, or raise `SessionNotFound`."""
+        stored = await self._store.load_session(session_id) if isinstance(session_id, str) else None
+        if stored is None:
+            raise SessionNotFound("no session has this id")
+        return self._opened(stored)
+
+    async def find(self, *, organisation: str, reference: str) -> Session:
+        """Return the session that the host calls `reference`, or raise `SessionNotFound`."""
+        session = await self._of_reference(organisation, reference)
+        if session is None:
+            raise SessionNotFound("no session has this reference")
+        return session
+
+    async def find_by_link(self, link_id: str) -> Session | None:
+        """Return the session that an invitation's link belongs to."""
+        return await self._looked_up("link", link_id)
+
+    async def list(
+        self, *, organisation: str, since: datetime, until: datetime, after: str = "", limit: int = 100
+    ) -> Sequence[Session]:
+        """Return an organisation's sessions that start from `since` to before `until`.
+
+        At most `limit`, by id; the next page is `after` the last one's id.
+        """
+        if since.tzinfo is None or until.tzinfo is None:
+            raise InvalidInput("since= and until= take aware datetimes")
+        rows = await self._store.list_sessions(
+            organisation, since=since, until=until, after=after, limit=limit
+        )
+        return [self._opened(row) for row in rows]
+
+    async def events(self, *, organisation: str, after: int = 0, limit: int = 100) -> Sequence[Event]:
+        """Return an organisation's events after a position, in order, at most `limit`."""
+        rows = await self._store.load_events(organisation, after=after, limit=limit)
+        return [
+            Event(position=position, **_Told.from_json(self._unsealed("event", body, organisation)).content())
+            for position, body in rows
+        ]
+
+    # --- The one way to change -------------------------------------------------------------------
+
+    async def change(self, session_id: str, decide: Decide) -> Session:
+        """Save what `decide` makes of the session; it is asked again whenever another was faster.
+
+        It changes nothing by returning the session it was given, and refuses by raising.
+        """
+        for _ in range(_RACES):
+            before = await self.get(session_id)
+            decided = decide(before)
+            if decided is before:
+                return before
+            after = decided.but(version=before.version + 1)
+            if await self._save(after, before=before):
+                return after
+        raise StaleSession("the session changed under every attempt to change it")
+
+    async def _do(
+        self,
+        session_id: str,
+        action: Action,
+        participant_id: str | None = None,
+        *,
+        by: str | None = None,
+        reason: str | None = None,
+        outcome: AnyOutcome | None = None,
+        step: Step | None = None,
+    ) -> Session:
+        change = Change(
+            action=action,
+            at=self._clock.now(),
+            by=by,
+            participant=participant_id,
+            reason=reason,
+            outcome=outcome,
+            step=step,
+        )
+        return await self.change(session_id, lambda session: session.after(change))
+
+    async def _move(self, session_id: str, whom: str, action: Action, position: str | None) -> Session:
+        change = Change(action=action, at=self._clock.now(), participant=whom, position=position)
+
+        def decide(session: Session) -> Session:
+            return session if _is_known(session, change) else session.after(change)
+
+        return await self.change(session_id, decide)
+
+    async def _save(self, after: Session, *, before: Session | None) -> bool:
+        news = after.history[len(before.history) if before else 0 :]
+        saved = await self._store.save_session(
+            self._sealed(after),
+            expected=before.version if before else 0,
+            events=[self._event(after, change) for change in news],
+        )
+        if saved and any(change.action in _ROOM_SEES for change in news):
+            await self._store.after_commit(lambda: self._journal.append(after.id, self.recorded(after)))
+        return saved
+
+    # --- What others see of it -------------------------------------------------------------------
+
+    def recorded(self, session: Session) -> Recorded:
+        """Return what the room must know of the record."""
+        return Recorded(
+            version=session.version,
+            status=session.status,
+            modality=session.modality,
+            outcome=session.outcome,
+            ended=session.status.is_terminal,
+            participants=tuple(_recorded(session, participant) for participant in session.participants),
+        )
+
+    def _event(self, session: Session, change: Change) -> bytes:
+        told = _Told(
+            organisation=session.organisation,
+            session=session.id,
+            version=session.version,
+            status=session.status,
+            change=change,
+        )
+        return self._seal("event", told.to_json().encode(), session.organisation)
+
+    def _sealed(self, session: Session) -> StoredSession:
+        body = session.to_json().encode()
+        return StoredSession(
+            id=session.id,
+            organisation=session.organisation,
+            version=session.version,
+            status=session.status,
+            starts_at=session.window.starts_at,
+            due_at=session.due_at,
+            lookups=self._lookups(session),
+            body=self._seal("session", body, session.organisation, session.id, str(session.version)),
+        )
+
+    def _opened(self, stored: StoredSession) -> Session:
+        where = (stored.organisation, stored.id, str(stored.version))
+        return Session.from_json(self._unsealed("session", stored.body, *where))
+
+    def _seal(self, label: str, plain: bytes, *bound_to: str) -> bytes:
+        nonce = self._randomness(NONCE_BYTES)
+        return self._keys.seal(label, plain, bound_to=bound_to, nonce=nonce)
+
+    def _unsealed(self, label: str, sealed: bytes, *bound_to: str) -> bytes:
+        return self._keys.open(label, sealed, bound_to=bound_to)
+
+    def _lookups(self, session: Session) -> frozenset[str]:
+        links = (attendance.link_id for attendance in session.attendance.values())
+        digests = {self._keys.digest("link", link) for link in links if link is not None}
+        if session.reference is not None:
+            digests.add(self._keys.digest("reference", session.organisation, session.reference))
+        return frozenset(digests)
+
+    async def _of_reference(self, organisation: str, reference: str | None) -> Session | None:
+        return None if reference is None else await self._looked_up("reference", organisation, reference)
+
+    async def _looked_up(self, *labels: str) -> Session | None:
+        for digest in self._keys.digests(*labels):
+            stored = await self._store.find_session(digest)
+            if stored is not None:
+                return self._opened(stored)
+        return None
+
+
+class _Told(Record):
+    """An event before it has a position."""
+
+    organisation: str
+    session: str
+    version: int
+    status: str
+    change: Change
+
+    def content(self) -> dict[str, object]:
+        return {name: getattr(self, name) for name in type(self).model_fields}
+
+
+def _recorded(session: Session, participant: Participant) -> RecordedParticipant:
+    attendance, steps = session.of(participant.id), session.steps(participant.id)
+    return RecordedParticipant(
+        participant=participant.id,
+        role=participant.role,
+        name=participant.name,
+        can=frozenset(CAPABILITIES[Role(participant.role)]),
+        admitted=attendance.is_admitted,
+        removed=attendance.presence in OUT,
+        denied=attendance.presence is Presence.DENIED,
+        device=attendance.device,
+        step=steps[-1].step if steps else None,
+    )
+
+
+def _is_known(session: Session, change: Change) -> bool:
+    """Whether a coming or going says nothing new."""
+    attendance = session.of(change.participant or "")
+    if change.position is not None and attendance.position == change.position:
+        return True
+    is_here = attendance.presence in (Presence.ARRIVED, Presence.ADMITTED)
+    return session.status.is_terminal or is_here == (change.action is Action.ARRIVE)
+
+
+_PLANNED = ("organisation", "service", "modality", "window", "participants")
+
+
+def _same_plan(known: Session, wanted: Session) -> Session:
+    if any(getattr(known, field) != getattr(wanted, field) for field in _PLANNED):
+        raise ReferenceTaken("this reference names a session with other content")
+    return known

@@ -1,0 +1,211 @@
+"""Send the messages of a visit: reserve, commit, deliver, record.
+
+A message is reserved in the session's record together with the moment from which another process may
+take it over. It is sent once that is committed: in process before the caller's call returns, when the
+host commits its own transaction, or by `run_due`. Its text, and the code in it, are computed at that
+moment and stored nowhere; a retry goes out under the same idempotency key.
+"""
+
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from hugathome import words
+from hugathome.clock import Clock
+from hugathome.codes import ChallengeState, Sms
+from hugathome.consultations import Consultations
+from hugathome.errors import CodeError, SessionError, SmsNotSent
+from hugathome.organisations import House, Organisations
+from hugathome.phone import PhoneNumber
+from hugathome.roles import Language, Modality, Step
+from hugathome.session import (
+    Action,
+    Change,
+    DeliveryStatus,
+    Message,
+    MessageKind,
+    Participant,
+    Session,
+    SessionStore,
+)
+from hugathome.verifier import CodeMessage, Randomness, Verifier, opaque
+
+PURPOSE = "check-in"
+LEASE = timedelta(seconds=60)
+"""How long whoever reserved a message may take to send it; it doubles with every attempt."""
+MAX_ATTEMPTS = 5
+
+
+class Dispatch:
+    """The way out for the messages of one deployment."""
+
+    def __init__(
+        self,
+        *,
+        consultations: Consultations,
+        verifier: Verifier,
+        store: SessionStore,
+        organisations: Organisations,
+        clock: Clock,
+        randomness: Randomness,
+    ) -> None:
+        self._consultations = consultations
+        self._verifier = verifier
+        self._store = store
+        self._organisations = organisations
+        self._clock = clock
+        self._randomness = randomness
+
+    # --- What there is to say --------------------------------------------------------------------
+
+    def link(self, session: Session, participant_id: str) -> str:
+        """Return the address that a participant opens."""
+        site = self._organisations.get(session.organisation).letterhead.site
+        return f"{site}/j/{session.of(participant_id).link_id}"
+
+    def announcement(self, session: Session, participant: Participant) -> tuple[str, ...]:
+        """Return what an invitation says where no code goes with it."""
+        house, language = self._house(session, participant)
+        starts_at, zone = session.window.starts_at, house.timezone
+        if session.modality != Modality.PHONE:
+            link = self.link(session, participant.id)
+            return words.invitation(house.letterhead, language, link=link, starts_at=starts_at, zone=zone)
+        if starts_at <= self._clock.now():
+            return words.phone_invitation_now(house.letterhead, language)
+        return words.phone_invitation(house.letterhead, language, starts_at=starts_at, zone=zone)
+
+    # --- Messages of the record ------------------------------------------------------------------
+
+    def message(self, kind: MessageKind) -> Message:
+        """Return a message to be kept in the record, reserved by whoever saves it."""
+        due_at = self._clock.now() + LEASE
+        return Message(id=opaque(self._randomness(12)), kind=kind, attempts=1, due_at=due_at)
+
+    async def deliver(self, session_id: str, whom: str, message: Message) -> None:
+        """Send a message that was reserved in the record, once that is committed.
+
+        Raises `SmsNotSent` after having recorded it; within a host's transaction nothing is raised.
+        """
+        await self._store.after_commit(lambda: self._deliver(session_id, whom, message))
+
+    async def run_due(self) -> datetime | None:
+        """Send what is due, and return when to come again; None if nothing is waiting."""
+        for session_id in await self._store.due_sessions(self._clock.now(), limit=100):
+            session = await self._consultations.get(session_id)
+            for participant in session.participants:
+                for message in await self._claim(session_id, participant.id):
+                    with suppress(SmsNotSent, CodeError, SessionError):  # recorded; the others go on
+                        await self._deliver(session_id, participant.id, message)
+        return await self._store.next_due()
+
+    async def _claim(self, session_id: str, whom: str) -> list[Message]:
+        """Take over the messages that nobody has sent in time."""
+        claimed: list[Message] = []
+
+        def claim(session: Session) -> Session:
+            claimed[:] = [self._retried(m) for m in session.of(whom).messages if self._is_due(m)]
+            return _replacing(session, whom, claimed)
+
+        await self._consultations.change(session_id, claim)
+        return [message for message in claimed if message.status is DeliveryStatus.QUEUED]
+
+    def _is_due(self, message: Message) -> bool:
+        return message.status is DeliveryStatus.QUEUED and message.due_at <= self._clock.now()
+
+    def _retried(self, message: Message) -> Message:
+        if message.attempts >= MAX_ATTEMPTS:
+            return message.but(status=DeliveryStatus.FAILED)
+        due_at = self._clock.now() + LEASE * 2**message.attempts
+        return message.but(attempts=message.attempts + 1, due_at=due_at)
+
+    async def _deliver(self, session_id: str, whom: str, message: Message) -> None:
+        session = await self._consultations.get(session_id)
+        participant = session.participant(whom)
+        try:
+            texts = await self._texts(session, participant, message)
+            await self._send(session, sms_number(participant), texts, key=message.id)
+        except (SmsNotSent, CodeError):
+            await self._conclude(session_id, whom, message, DeliveryStatus.FAILED)
+            raise
+        await self._conclude(session_id, whom, message, DeliveryStatus.SENT)
+
+    async def _texts(self, session: Session, participant: Participant, message: Message) -> tuple[str, ...]:
+        house, language = self._house(session, participant)
+        link = self.link(session, participant.id)
+        if message.kind == "call":
+            return words.call(house.letterhead, language, link=link)
+        if session.modality == Modality.PHONE or not session.is_enterable(self._clock.now()):
+            return self.announcement(session, participant)
+        code = await self._reserved(session, participant, is_retry=message.attempts > 1)
+        return words.invitation_with_code(house.letterhead, language, link=link, code=code.code)
+
+    async def _conclude(self, session_id: str, whom: str, message: Message, status: DeliveryStatus) -> None:
+        step = Step.SMS_SENT if status is DeliveryStatus.SENT else Step.SMS_FAILED
+        now = self._clock.now()
+        change = Change(action=Action.DELIVER, at=now, participant=whom, delivery=status, step=step)
+        done = [message.but(status=status)]
+        with suppress(SessionError):  # a session that has ended meanwhile keeps its history as it was
+            await self._consultations.change(session_id, lambda s: _replacing(s.after(change), whom, done))
+
+    # --- Codes -----------------------------------------------------------------------------------
+
+    async def send_code(self, session: Session, participant: Participant) -> None:
+        """Send a participant their code once the reservation is committed; raise what forbids it."""
+        code = await self._reserved(session, participant)
+        house, language = self._house(session, participant)
+        texts = words.code_alone(house.letterhead, language, code=code.code)
+        await self._store.after_commit(
+            lambda: self._send(session, code.to, texts, key=code.idempotency_key)
+        )
+
+    async def _reserved(
+        self, session: Session, participant: Participant, *, is_retry: bool = False
+    ) -> CodeMessage:
+        """Reserve one message with the participant's code, opening a challenge if none is open."""
+        policy = self._organisations.get(session.organisation).code_policy
+        challenge = await self._verifier.find(session.of(participant.id).challenge_id)
+        if is_retry and challenge is not None and challenge.sends and self._verifier.is_open(challenge):
+            return self._verifier.message(challenge)
+        is_locked = challenge is not None and challenge.state is ChallengeState.LOCKED
+        if challenge is None or not (is_locked or self._verifier.is_open(challenge)):
+            challenge = await self._verifier.issue(
+                policy,
+                organisation=session.organisation,
+                purpose=PURPOSE,
+                subject=f"{session.id}/{participant.id}",
+                phone=sms_number(participant),
+            )
+            issued = challenge.id
+            await self._consultations.change(
+                session.id, lambda s: s.noting(participant.id, challenge_id=issued)
+            )
+        return await self._verifier.reserve(challenge, policy)
+
+    # --- The gateway -----------------------------------------------------------------------------
+
+    async def _send(self, session: Session, to: PhoneNumber, texts: tuple[str, ...], *, key: str) -> None:
+        gateway = self._organisations.get(session.organisation).sms
+        for part, text in enumerate(texts, start=1):
+            await gateway.send(Sms(to=to, text=text, idempotency_key=f"{key}.{part}"))
+
+    def _house(self, session: Session, participant: Participant) -> tuple[House, Language]:
+        house = self._organisations.get(session.organisation)
+        return house, Language(participant.language or house.language)
+
+
+def takes_sms(participant: Participant) -> bool:
+    """Whether a text message reaches the participant."""
+    return isinstance(participant.phone, PhoneNumber) and participant.phone.takes_sms
+
+
+def sms_number(participant: Participant) -> PhoneNumber:
+    """Return the participant's mobile number, or raise `SmsNotSent`."""
+    if isinstance(participant.phone, PhoneNumber) and participant.phone.takes_sms:
+        return participant.phone
+    raise SmsNotSent("the participant has no mobile number")
+
+
+def _replacing(session: Session, whom: str, messages: list[Message]) -> Session:
+    if not messages:
+        return session
+    by_id = {message.id: message for message in messages}
+    return session.noting(whom, messages=tuple(by_id.get(m.id, m) for m in session.of(whom).messages))

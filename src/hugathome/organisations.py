@@ -1,0 +1,78 @@
+"""Whose visit it is: what differs from one organisation to the next within a deployment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from hugathome.codes import CodePolicy, SmsGateway
+from hugathome.errors import ConfigurationError, InvalidInput
+from hugathome.roles import Language
+from hugathome.words import Letterhead
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organisation:
+    """An organisation's own settings; what is left out is the deployment's."""
+
+    brand: str | None = None
+    sms: SmsGateway | None = None
+    code_policy: CodePolicy | None = None
+    timezone: str | None = None
+    """An IANA name, such as `Europe/Zurich`."""
+    language: Language | None = None
+    """For whoever has none of their own."""
+    help_phone: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """One organisation with every setting filled in."""
+
+    letterhead: Letterhead
+    sms: SmsGateway
+    code_policy: CodePolicy
+    timezone: ZoneInfo
+    language: Language
+
+
+class Organisations:
+    """The organisations of a deployment; with none named, every identifier is one with the defaults."""
+
+    def __init__(self, default: House, named: Mapping[str, Organisation] | None) -> None:
+        self._default = default
+        self._named = None if named is None else {name: _filled(own, default) for name, own in named.items()}
+
+    def get(self, organisation: str) -> House:
+        """Return the settings of an organisation; raise `InvalidInput` for one that is not named."""
+        if self._named is None:
+            return self._default
+        if organisation not in self._named:
+            raise InvalidInput("this organisation is not one of the deployment's")
+        return self._named[organisation]
+
+    def all(self) -> tuple[House, ...]:
+        """Return every set of settings that a text may be written under."""
+        return (self._default,) if self._named is None else tuple(self._named.values())
+
+
+def zone(name: str) -> ZoneInfo:
+    """Return the time zone of an IANA name, or raise `ConfigurationError`."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        raise ConfigurationError("timezone= takes an IANA name, such as Europe/Zurich") from None
+
+
+def _filled(own: Organisation, default: House) -> House:
+    letterhead = default.letterhead
+    return House(
+        letterhead=Letterhead(
+            brand=own.brand or letterhead.brand,
+            site=letterhead.site,
+            help_phone=own.help_phone or letterhead.help_phone,
+        ),
+        sms=own.sms or default.sms,
+        code_policy=own.code_policy or default.code_policy,
+        timezone=zone(own.timezone) if own.timezone else default.timezone,
+        language=own.language or default.language,
+    )

@@ -1,0 +1,199 @@
+"""Invite, send codes, check in, call: how somebody with a telephone and nothing else gets in.
+
+An invitation carries an unguessable link; a code goes out when the patient asks for it inside the
+window, or with the invitation where the visit is now. Looking at a link changes nothing and sends
+nothing. Checking in again takes over from an earlier device; the admission stays.
+"""
+
+from contextlib import suppress
+
+from pydantic import Field
+
+from hugathome._model import Record
+from hugathome.clock import Clock
+from hugathome.consultations import Consultations
+from hugathome.dispatch import Dispatch, takes_sms
+from hugathome.errors import CodeRejected, ConsentMissing, LinkUnknown, NotYetOpen, SessionEnded, SessionError
+from hugathome.journal import Journal
+from hugathome.organisations import Organisations
+from hugathome.roles import Step
+from hugathome.session import Action, Change, DeliveryStatus, OUT, Message, Participant, Session, SessionStore
+from hugathome.signalling import Called
+from hugathome.verifier import Randomness, Verifier, opaque
+
+LINK_BYTES = 8
+"""64 random bits, eleven characters: what a patient might have to type, and nobody guesses."""
+
+
+class Invitation(Record):
+    """What a participant is invited with."""
+
+    session: str
+    participant: str
+    url: str = Field(repr=False)
+    link_id: str = Field(repr=False)
+    """A secret: whoever knows it may ask for a code to be sent to the participant's telephone."""
+    texts: tuple[str, ...] = Field(repr=False)
+    """What to tell the participant by other means; it never holds a code."""
+    delivery: DeliveryStatus | None
+    """What became of the SMS; None: none was sent, for want of a mobile number or of the wish."""
+
+
+class Reception:
+    """The way in for one deployment."""
+
+    def __init__(
+        self,
+        *,
+        consultations: Consultations,
+        verifier: Verifier,
+        dispatch: Dispatch,
+        store: SessionStore,
+        journal: Journal,
+        organisations: Organisations,
+        clock: Clock,
+        randomness: Randomness,
+    ) -> None:
+        self._consultations = consultations
+        self._verifier = verifier
+        self._dispatch = dispatch
+        self._store = store
+        self._journal = journal
+        self._organisations = organisations
+        self._clock = clock
+        self._randomness = randomness
+
+    # --- By staff --------------------------------------------------------------------------------
+
+    async def invite(
+        self, session_id: str, participant_id: str, *, again: bool = False, deliver: bool = True
+    ) -> Invitation:
+        """Give a participant their link, by SMS where they have a mobile number; twice sends once.
+
+        `again` makes a new link with a new budget of codes, and ends the old ones; `deliver=False`
+        sends nothing. Raises `ConsentMissing`, `SessionEnded`, and `SmsNotSent` if the gateway refused:
+        the invitation stands, and inviting once more tries once more.
+        """
+        fresh = self._dispatch.message("invitation")
+
+        def decide(session: Session) -> Session:
+            self._refuse_to_invite(session)
+            return self._invited(session, participant_id, fresh if deliver else None, again=again)
+
+        session = await self._consultations.change(session_id, decide)
+        if fresh in session.of(participant_id).messages:
+            await self._dispatch.deliver(session_id, participant_id, fresh)
+            session = await self._consultations.get(session_id)
+        return self._invitation(session, session.participant(participant_id))
+
+    async def call(self, session_id: str, participant_id: str, *, by: str) -> Session:
+        """Tell a participant that the clinician is ready: an open page rings, otherwise an SMS goes out."""
+        change = Change(action=Action.CALL, at=self._clock.now(), by=by, participant=participant_id)
+        text = self._dispatch.message("call")
+        rings = await self._journal.is_connected(session_id, participant_id)
+
+        def decide(session: Session) -> Session:
+            after = session.after(change)
+            attendance = after.of(participant_id)
+            if rings or attendance.link_id is None or not takes_sms(after.participant(participant_id)):
+                return after
+            return after.noting(participant_id, messages=(*attendance.messages, text))
+
+        session = await self._consultations.change(session_id, decide)
+        if rings:
+            ring = Called(participant=participant_id, by=by)
+            await self._store.after_commit(lambda: self._journal.append(session_id, ring))
+        if text in session.of(participant_id).messages:
+            await self._dispatch.deliver(session_id, participant_id, text)
+        return await self._consultations.get(session_id)
+
+    # --- By whoever holds the link ---------------------------------------------------------------
+
+    async def opened(self, link_id: str) -> tuple[Session, Participant]:
+        """Return what a link leads to, whenever that is; raise `LinkUnknown`. It changes nothing."""
+        session = await self._consultations.find_by_link(link_id) if isinstance(link_id, str) else None
+        if session is None:
+            raise LinkUnknown("no invitation has this link")
+        for participant in session.participants:
+            attendance = session.of(participant.id)
+            if attendance.link_id == link_id and attendance.presence not in OUT:
+                return session, participant
+        raise LinkUnknown("the invitation was taken back")
+
+    async def send_code(self, link_id: str) -> None:
+        """Send the participant a code: the open one again, or a new one after one that is done with.
+
+        Raises `LinkUnknown`, `NotYetOpen`, `SessionEnded`, `SendTooSoon`, `QuotaReached`,
+        `TooManyAttempts` (staff must invite again), `SmsNotSent`.
+        """
+        session, participant = await self._entering(link_id)
+        await self._dispatch.send_code(session, participant)
+        await self._note(session.id, participant.id, Step.CODE_ASKED)
+
+    async def check_in(self, link_id: str, typed: str) -> tuple[Session, Participant]:
+        """Let the participant in whose code this is; raise the error that says why not.
+
+        They have arrived, on this device: an earlier one is told to stop.
+        """
+        session, participant = await self._entering(link_id)
+        policy = self._organisations.get(session.organisation).code_policy
+        challenge_id = session.of(participant.id).challenge_id
+        try:
+            await self._verifier.verify(challenge_id, typed, policy=policy)
+        except CodeRejected:
+            await self._note(session.id, participant.id, Step.CODE_REFUSED)
+            raise
+        change = Change(action=Action.CHECK_IN, at=self._clock.now(), participant=participant.id)
+        return await self._consultations.change(session.id, lambda s: s.after(change)), participant
+
+    # --- Rules -----------------------------------------------------------------------------------
+
+    def _refuse_to_invite(self, session: Session) -> None:
+        now = self._clock.now()
+        if session.status.is_terminal or (now >= session.window.closes_at and not session.is_enterable(now)):
+            raise SessionEnded("the session has ended, or its window has closed")
+        if session.consent is None:
+            raise ConsentMissing("nobody has recorded that the patient accepts a remote visit")
+
+    def _invited(self, session: Session, whom: str, message: Message | None, *, again: bool) -> Session:
+        attendance = session.of(whom)
+        is_new = again or attendance.link_id is None or attendance.presence in OUT
+        is_sent = not is_new and any(
+            m.kind == "invitation" and m.status is not DeliveryStatus.FAILED for m in attendance.messages
+        )
+        wants_sms = message is not None and takes_sms(session.participant(whom)) and not is_sent
+        if not is_new and not wants_sms:
+            return session
+        invited = session.after(Change(action=Action.INVITE, at=self._clock.now(), participant=whom))
+        if is_new:
+            link_id = opaque(self._randomness(LINK_BYTES))
+            invited = invited.noting(whom, link_id=link_id, challenge_id=None)
+        if message is not None and wants_sms:
+            invited = invited.noting(whom, messages=(*attendance.messages, message))
+        return invited
+
+    def _invitation(self, session: Session, participant: Participant) -> Invitation:
+        attendance = session.of(participant.id)
+        sent = [m.status for m in attendance.messages if m.kind == "invitation"]
+        return Invitation(
+            session=session.id,
+            participant=participant.id,
+            url=self._dispatch.link(session, participant.id),
+            link_id=attendance.link_id or "",
+            texts=self._dispatch.announcement(session, participant),
+            delivery=sent[-1] if sent else None,
+        )
+
+    async def _entering(self, link_id: str) -> tuple[Session, Participant]:
+        session, participant = await self.opened(link_id)
+        now = self._clock.now()
+        if not session.status.is_terminal and now < session.window.opens_at:
+            raise NotYetOpen(opens_at=session.window.opens_at)
+        if not session.is_enterable(now):
+            raise SessionEnded("the session has ended, or its window has closed")
+        return session, participant
+
+    async def _note(self, session_id: str, whom: str, step: Step) -> None:
+        """Note a step if the session still takes one: it never stands in anybody's way."""
+        with suppress(SessionError):
+            await self._consultations.step(session_id, whom, step)
