@@ -41,6 +41,8 @@ class SdpLimits(Record):
 
 
 _DEFAULTS = SdpLimits()
+UNLIMITED = SdpLimits(size=2**31, sections=2**31, lines=2**31, line=2**31)
+"""For what was judged before: the limits of today refuse nothing that the log holds."""
 
 
 class Candidate(Record):

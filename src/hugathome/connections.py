@@ -1,0 +1,94 @@
+"""One connection between two peers, as the room sees it: what may be relayed on it, and what not.
+
+A description must fit the round that is open, a candidate the descriptions, and both the generation.
+Whoever may not send media is held to it by what their descriptions say, not by their word.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from itertools import combinations
+
+from hugathome._model import Record
+from hugathome.errors import RemoteProtocolError
+from hugathome.messages import Answer, Candidates, Offer
+from hugathome.negotiation import Endpoint, Negotiation, begin
+from hugathome.sdp import UNLIMITED, parse_description
+
+
+class Refused(Exception):
+    """A command that is not relayed; `code` goes into the `error` that answers it."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Connection(Record):
+    """One connection between two peers; its methods return the next one, or raise `Refused`."""
+
+    pc: str
+    gen: int = 1
+    peers: frozenset[str]
+    negotiation: Negotiation
+    ufrags: Mapping[str, frozenset[str]] = {}
+    """What each peer's descriptions of this generation name; a candidate of another is not relayed."""
+    candidates: Mapping[str, int] = {}
+    """How many each peer has sent."""
+
+    def other(self, peer: str) -> str:
+        """Return the peer on the other side."""
+        return next(iter(self.peers - {peer}))
+
+    def described(self, body: Offer | Answer, *, by: str, may_send: bool) -> "Connection":
+        """Take an offer or an answer."""
+        try:
+            description = parse_description(body.sdp, limits=UNLIMITED)
+        except RemoteProtocolError:
+            raise Refused("malformed-description") from None
+        if description.sends_media and not may_send:
+            raise Refused("receive-only")
+        said = self.negotiation.offer if isinstance(body, Offer) else self.negotiation.answer
+        known = self.ufrags.get(by, frozenset())
+        return self.but(
+            negotiation=_accepted(said(by=by, neg=body.neg)),
+            ufrags={**self.ufrags, by: known | description.ufrags},
+        )
+
+    def asked(self, *, by: str) -> "Connection":
+        """Take the wish for a round."""
+        return self.but(negotiation=_accepted(self.negotiation.ask(by=by)))
+
+    def trickled(self, body: Candidates, *, by: str, at_most: int) -> "Connection | None":
+        """Take candidates; those of an offer that was rolled back are nothing, and no mistake either."""
+        sent = self.candidates.get(by, 0) + len(body.candidates)
+        if sent > at_most:
+            raise Refused("too-many-candidates")
+        named = {each.username_fragment for each in body.candidates} - {None}
+        if not named <= self.ufrags.get(by, frozenset()):
+            return None
+        return self.but(candidates={**self.candidates, by: sent})
+
+    def renewed(self, negotiation: Negotiation) -> "Connection":
+        """Return the next generation."""
+        return Connection(pc=self.pc, gen=self.gen + 1, peers=self.peers, negotiation=negotiation)
+
+
+def mesh(
+    known: Mapping[str, Connection], peers: Collection[str], *, endpoint: Callable[[str], Endpoint], mark: str
+) -> dict[str, Connection]:
+    """Return the connections that join each of `peers` with each other; those that stand, stay.
+
+    `mark` is unique to the place in the log, so that no name is ever used for two connections.
+    """
+    wanted = [frozenset(two) for two in combinations(peers, 2)]
+    kept = {each.pc: each for each in known.values() if each.peers in wanted}
+    joined = {each.peers for each in kept.values()}
+    for number, two in enumerate(two for two in wanted if two not in joined):
+        pc = f"c_{mark}.{number}"
+        kept[pc] = Connection(pc=pc, peers=two, negotiation=begin(*map(endpoint, sorted(two))))
+    return kept
+
+
+def _accepted(negotiation: Negotiation | None) -> Negotiation:
+    if negotiation is None:
+        raise Refused("stale-negotiation")
+    return negotiation

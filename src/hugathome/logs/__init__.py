@@ -1,0 +1,31 @@
+"""The ordered logs through which workers share rooms, and how one is opened.
+
+    open_log("memory://")                one process; lost with it
+    open_log("sqlite:///clinic.db")      every process of this machine
+    open_log("postgresql://…")           every process that reaches the database
+
+Opening one does no input or output.
+"""
+
+from hugathome.errors import ConfigurationError, MissingExtra
+from hugathome.logs.memory import MemoryLog
+from hugathome.signalling import SignallingLog
+
+__all__ = ["MemoryLog", "open_log"]
+
+
+def open_log(url: str) -> SignallingLog:
+    """Return the log at `url`, or raise `ConfigurationError`; see the module."""
+    if url == "memory://":
+        return MemoryLog()
+    if url.startswith(("redis://", "rediss://", "unix://")):
+        raise ConfigurationError("logs on Redis come with a later version: use PostgreSQL or SQLite")
+    if url in ("sqlite://", "sqlite:///:memory:") or "mode=memory" in url:
+        raise ConfigurationError("SQLite in memory is not shared between connections: use memory://")
+    try:
+        from hugathome.logs.sql import METADATA, SqlLog
+        from hugathome.stores._database import open_database
+    except ImportError:
+        raise MissingExtra("sql") from None
+    # What a power cut takes from a log, its readers notice and mend; codes and sessions are written FULL.
+    return SqlLog(open_database(url, metadata=METADATA, synchronous="NORMAL"))
