@@ -1,0 +1,175 @@
+"""A gateway that takes JSON over HTTP: its address, its headers and its body are yours to name.
+
+    HttpSms(
+        url="https://sms.example.ch/v1/messages",
+        headers={"Authorization": "Bearer …"},
+        body={"from": "HUG", "to": ["{to}"], "content": {"text": "{text}"}},
+    )
+
+Any 2xx is acceptance. What another try may mend (no connection, no answer in time, 429, 5xx) is tried
+again with the same idempotency key; any other status is final. A gateway that says *refused* in the body
+of a 200 needs an adapter of its own. Nothing here queues: whoever calls learns at once.
+"""
+
+import re
+import ssl
+from collections.abc import Mapping
+from copy import copy
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Self, final
+from urllib.parse import quote, urlsplit
+
+from hugathome.clock import Clock, SystemClock
+from hugathome.codes import Sms
+from hugathome.errors import ConfigurationError, SmsNotSent
+from hugathome.sms._template import BodyTemplate
+from hugathome.sms._wire import Answer, AsyncWire, BlockingWire, Line, Request, Wire
+
+if TYPE_CHECKING:
+    import httpx
+
+_FIRST_WAIT = 0.5
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
+
+
+@final
+class HttpSms:
+    """Posts each message to `url`, over https unless the gateway is on loopback.
+
+    The strings of `body` have places: `{to}` is E.164, `{msisdn}` the same without its +, `{text}` and
+    `{key}`. The key travels in `idempotency_header` too; name it as your gateway does. With None, and no
+    `{key}`, a gateway cannot tell a retry from a second message: then only what certainly did not arrive
+    is tried again.
+
+    Each of the `attempts` may take `timeout`. Between them goes the time that the gateway asks for in
+    Retry-After, or a growing wait; one that asks for more than `longest_wait` is not tried again.
+    `tls` replaces the public roots, for a gateway behind the hospital's own authority.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        body: Mapping[str, Any],
+        headers: Mapping[str, str] = MappingProxyType({}),
+        idempotency_header: str | None = "Idempotency-Key",
+        timeout: timedelta = timedelta(seconds=10),
+        attempts: int = 3,
+        longest_wait: timedelta = timedelta(seconds=10),
+        proxy: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        clock: Clock = SystemClock(),  # noqa: B008 - it has no state
+    ) -> None:
+        _refuse_url(url)
+        _refuse_proxy(proxy)
+        _refuse_headers(headers if idempotency_header is None else {**headers, idempotency_header: "key"})
+        if timeout <= timedelta(0) or longest_wait < timedelta(0) or attempts < 1:
+            raise ConfigurationError(
+                "timeout= and attempts= are at least something, longest_wait= is not negative"
+            )
+        self._url = url
+        self._template = BodyTemplate(body)
+        given = {name.lower(): value for name, value in headers.items()}
+        self._headers = {"content-type": "application/json", **given}
+        self._key_header = idempotency_header and idempotency_header.lower()
+        self._attempts = attempts
+        self._longest_wait = longest_wait.total_seconds()
+        self._clock = clock
+        self._line = Line(seconds=timeout.total_seconds(), proxy=proxy, tls=tls)
+        self._wire: Wire = AsyncWire(self._line, clock=clock)
+
+    def __repr__(self) -> str:
+        parts = urlsplit(self._url)
+        return f"HttpSms({parts.scheme}://{parts.netloc})"
+
+    def for_blocking(self) -> Self:
+        """Return the same gateway for callers without an event loop: it blocks and never suspends.
+
+        There `timeout` bounds each step of an attempt and not their sum.
+        """
+        twin = copy(self)
+        twin._wire = BlockingWire(self._line)  # noqa: SLF001 - its own kind
+        return twin
+
+    async def send(self, message: Sms) -> None:
+        """Return once the gateway has accepted `message`, or raise `SmsNotSent`."""
+        request = self._request(message)
+        for tried in range(1, self._attempts + 1):
+            answer = await self._wire.post(request)
+            if answer.status is not None and 200 <= answer.status < 300:
+                return
+            wait = self._wait_after(answer, tried)
+            if wait is None or tried == self._attempts:
+                raise SmsNotSent(f"{answer.reason} (attempt {tried})") from answer.error
+            await self._wire.pause(wait)
+
+    def _request(self, message: Sms) -> Request:
+        headers = dict(self._headers)
+        if self._key_header is not None:
+            headers[self._key_header] = quote(message.idempotency_key, safe=":/=+")
+        return Request(url=self._url, headers=headers, content=self._template.filled(message))
+
+    def _wait_after(self, answer: Answer, tried: int) -> float | None:
+        """Return the seconds before the next attempt, or None where there is to be none."""
+        certainly_lost = answer.unconnected or answer.status == 429
+        is_keyed = self._key_header is not None or self._template.has_key
+        if not certainly_lost and not (is_keyed and (answer.status is None or answer.status >= 500)):
+            return None
+        asked = _seconds(answer.retry_after, now=self._clock.now())
+        if asked is None:
+            return min(_FIRST_WAIT * 2.0 ** (tried - 1), self._longest_wait)
+        return asked if asked <= self._longest_wait else None
+
+
+def _seconds(retry_after: str | None, *, now: datetime) -> float | None:
+    """Read a Retry-After (RFC 9110, section 10.2.3); one that cannot be read is none."""
+    if retry_after is None:
+        return None
+    if re.fullmatch("[0-9]{1,9}", retry_after):
+        return float(retry_after)
+    try:
+        at = parsedate_to_datetime(retry_after)
+    except (ValueError, OverflowError):
+        return None
+    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds())
+
+
+def _parsed(url: str) -> "httpx.URL | None":
+    """Read a URL as strictly as it will be used."""
+    import httpx
+
+    try:
+        return httpx.URL(url) if re.fullmatch(r"[\x21-\x7e]+", url) else None
+    except httpx.InvalidURL:
+        return None
+
+
+def _refuse_url(url: str) -> None:
+    parsed = _parsed(url)
+    if parsed is None or not parsed.host or parsed.userinfo:
+        raise ConfigurationError("url= takes a URL in ASCII, without credentials: they go into headers=")
+    if parsed.scheme != "https" and not (parsed.scheme == "http" and _is_loopback(parsed.host)):
+        raise ConfigurationError("url= is https; http is for loopback only")
+
+
+def _refuse_proxy(proxy: str | None) -> None:
+    parsed = None if proxy is None else _parsed(proxy)
+    if proxy is not None and (parsed is None or parsed.scheme not in ("http", "https") or not parsed.host):
+        raise ConfigurationError("proxy= takes the http or https URL of a proxy")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _refuse_headers(headers: Mapping[str, str]) -> None:
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            raise ConfigurationError("headers= and idempotency_header= take what HTTP can carry, in ASCII")
