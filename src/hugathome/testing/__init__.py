@@ -1,0 +1,1 @@
+"""What a host needs to test its own use of the library: fakes, robots and conformance checks."""
