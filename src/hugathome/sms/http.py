@@ -62,7 +62,7 @@ class HttpSms:
         longest_wait: timedelta = timedelta(seconds=10),
         proxy: str | None = None,
         tls: ssl.SSLContext | None = None,
-        clock: Clock = SystemClock(),  # noqa: B008 - it has no state
+        clock: Clock = SystemClock(),
     ) -> None:
         _refuse_url(url)
         _refuse_proxy(proxy)
@@ -143,14 +143,15 @@ def _parsed(url: str) -> "httpx.URL | None":
     import httpx
 
     try:
-        return httpx.URL(url) if re.fullmatch(r"[\x21-\x7e]+", url) else None
+        parsed = httpx.URL(url if re.fullmatch(r"[\x21-\x7e]+", url) else "")
     except httpx.InvalidURL:
         return None
+    return parsed if parsed.host and (parsed.port or 0) < 2**16 else None
 
 
 def _refuse_url(url: str) -> None:
     parsed = _parsed(url)
-    if parsed is None or not parsed.host or parsed.userinfo:
+    if parsed is None or parsed.userinfo:
         raise ConfigurationError("url= takes a URL in ASCII, without credentials: they go into headers=")
     if parsed.scheme != "https" and not (parsed.scheme == "http" and _is_loopback(parsed.host)):
         raise ConfigurationError("url= is https; http is for loopback only")
@@ -158,7 +159,7 @@ def _refuse_url(url: str) -> None:
 
 def _refuse_proxy(proxy: str | None) -> None:
     parsed = None if proxy is None else _parsed(proxy)
-    if proxy is not None and (parsed is None or parsed.scheme not in ("http", "https") or not parsed.host):
+    if proxy is not None and (parsed is None or parsed.scheme not in ("http", "https")):
         raise ConfigurationError("proxy= takes the http or https URL of a proxy")
 
 

@@ -22,7 +22,7 @@ class SentSms:
 class OutboxSms:
     """Accepts every message, each idempotency key once, and keeps them in `outbox`, oldest first."""
 
-    def __init__(self, *, clock: Clock = SystemClock()) -> None:  # noqa: B008 - it has no state
+    def __init__(self, *, clock: Clock = SystemClock()) -> None:
         self.outbox: list[SentSms] = []
         self._clock = clock
         self._taken: set[str] = set()
