@@ -262,7 +262,9 @@ class HugAtHome(Deployment):
     ) -> AsyncIterator[Event]:
         """Yield an organisation's events after a position, in order; with `follow`, wait for more."""
         while True:
-            events = await self._consultations.events(organisation=organisation, after=after, limit=EVENTS_AT_ONCE)
+            events = await self._consultations.events(
+                organisation=organisation, after=after, limit=EVENTS_AT_ONCE
+            )
             for event in events:
                 yield event
                 after = event.position

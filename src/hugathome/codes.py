@@ -27,7 +27,6 @@ from hugathome.errors import MalformedCode
 from hugathome.keys import MasterKey
 from hugathome.phone import PhoneNumber
 
-
 # --- Nouns ---------------------------------------------------------------------------------------
 
 

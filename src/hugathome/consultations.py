@@ -6,8 +6,8 @@ only after the commit tell the room's log. A lost race starts again from what th
 are sealed before a store sees them. Nothing here waits for anything but its seams.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from hugathome._model import Record
 from hugathome.clock import Clock
@@ -27,6 +27,7 @@ from hugathome.session import (
     Presence,
     Session,
     SessionStore,
+    Status,
     StoredSession,
     Window,
     window_around,
@@ -249,10 +250,7 @@ class Consultations:
     async def events(self, *, organisation: str, after: int = 0, limit: int = 100) -> Sequence[Event]:
         """Return an organisation's events after a position, in order, at most `limit`."""
         rows = await self._store.load_events(organisation, after=after, limit=limit)
-        return [
-            Event(position=position, **_Told.from_json(self._unsealed("event", body, organisation)).content())
-            for position, body in rows
-        ]
+        return [self._event_from(position, body, organisation) for position, body in rows]
 
     # --- The one way to change -------------------------------------------------------------------
 
@@ -335,6 +333,9 @@ class Consultations:
         )
         return self._seal("event", told.to_json().encode(), session.organisation)
 
+    def _event_from(self, position: int, body: bytes, organisation: str) -> Event:
+        return _Told.from_json(self._unsealed("event", body, organisation)).at(position)
+
     def _sealed(self, session: Session) -> StoredSession:
         body = session.to_json().encode()
         return StoredSession(
@@ -383,11 +384,18 @@ class _Told(Record):
     organisation: str
     session: str
     version: int
-    status: str
+    status: Status
     change: Change
 
-    def content(self) -> dict[str, object]:
-        return {name: getattr(self, name) for name in type(self).model_fields}
+    def at(self, position: int) -> Event:
+        return Event(
+            position=position,
+            organisation=self.organisation,
+            session=self.session,
+            version=self.version,
+            status=self.status,
+            change=self.change,
+        )
 
 
 def _recorded(session: Session, participant: Participant) -> RecordedParticipant:

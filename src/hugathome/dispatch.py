@@ -153,9 +153,7 @@ class Dispatch:
         code = await self._reserved(session, participant)
         house, language = self._house(session, participant)
         texts = words.code_alone(house.letterhead, language, code=code.code)
-        await self._store.after_commit(
-            lambda: self._send(session, code.to, texts, key=code.idempotency_key)
-        )
+        await self._store.after_commit(lambda: self._send(session, code.to, texts, key=code.idempotency_key))
 
     async def _reserved(
         self, session: Session, participant: Participant, *, is_retry: bool = False

@@ -9,7 +9,14 @@ from typing import Any
 
 from hugathome.clock import Clock
 from hugathome.consultations import Consultations
-from hugathome.errors import GrantRefused, InvalidInput, NotYetOpen, SessionEnded, SessionNotFound, UnknownParticipant
+from hugathome.errors import (
+    GrantRefused,
+    InvalidInput,
+    NotYetOpen,
+    SessionEnded,
+    SessionNotFound,
+    UnknownParticipant,
+)
 from hugathome.grants import (
     GRANT_LIFETIME,
     JoinGrant,

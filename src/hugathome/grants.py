@@ -34,8 +34,9 @@ class _Token(Record):
     participant: ParticipantId
     organisation: OrganisationId
     """The audience: a token of one organisation opens nothing of another."""
-    device: int
-    """The participant's device counter; a later check-in outdates it."""
+    device: int | None = None
+    """The participant's device counter: a later check-in outdates it. None: the host vouches for whoever
+    holds this, on whatever device they are."""
     jti: str
     """128 random bits that name this token."""
     issued_at: Instant

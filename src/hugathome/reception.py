@@ -17,7 +17,7 @@ from hugathome.errors import CodeRejected, ConsentMissing, LinkUnknown, NotYetOp
 from hugathome.journal import Journal
 from hugathome.organisations import Organisations
 from hugathome.roles import Step
-from hugathome.session import Action, Change, DeliveryStatus, OUT, Message, Participant, Session, SessionStore
+from hugathome.session import OUT, Action, Change, DeliveryStatus, Message, Participant, Session, SessionStore
 from hugathome.signalling import Called
 from hugathome.verifier import Randomness, Verifier, opaque
 

@@ -89,7 +89,9 @@ class Verifier:
 
     def is_open(self, challenge: Challenge | None) -> bool:
         """Whether a right answer to `challenge` would be accepted now."""
-        return challenge is not None and challenge.is_open(self._clock.now())
+        if challenge is None or self._keys.get(challenge.key_id) is None:
+            return False
+        return challenge.is_open(self._clock.now())
 
     async def reserve(self, challenge: Challenge, policy: CodePolicy, *, rotate: bool = False) -> CodeMessage:
         """Count one more message for the challenge and return what to deliver.
@@ -110,9 +112,13 @@ class Verifier:
         await self._count(challenge.organisation, phone, policy, now=now, sends=1)
         if not await self._store.save(reserved, expected=challenge.version):
             raise SendTooSoon(retry_after=policy.cooldowns[0])
-        return CodeMessage(
-            to=phone, code=self._code(reserved, phone), idempotency_key=f"{reserved.id}.{reserved.sends}"
-        )
+        return self.message(reserved)
+
+    def message(self, challenge: Challenge) -> CodeMessage:
+        """Compute the message that was last reserved, for whoever delivers it or tries again to."""
+        phone = self._phone_of(challenge)
+        key = f"{challenge.id}.{challenge.sends}"
+        return CodeMessage(to=phone, code=self._code(challenge, phone), idempotency_key=key)
 
     async def verify(self, challenge_id: str | None, typed: object, *, policy: CodePolicy) -> Challenge:
         """Return the challenge that `typed` has just used up, or raise the `CodeError` that says why not.

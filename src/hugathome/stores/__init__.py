@@ -3,7 +3,7 @@
     open_store("memory://")                  for tests
     open_store("sqlite:///clinic.db")        the default: one file, and one for codes beside it
     open_store("postgresql://…")             tables as `hugathome schema` prints them
-    open_store(connection)                   Django's, or a `sqlalchemy.Connection`: joins the host's transaction
+    open_store(connection)                   joins the transaction of Django's, or a `sqlalchemy.Connection`
 
 Opening one does no input or output.
 """

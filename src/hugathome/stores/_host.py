@@ -4,7 +4,6 @@ What the host rolls back was never planned, and nothing is sent before the host 
 known: Django's `connection`, and a `sqlalchemy.Connection`. Only synchronous hosts have one to share.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol, Self, TypeVar
@@ -32,8 +31,11 @@ class DjangoConnection(Protocol):
         ...
 
 
-class _Host(ABC):
+class _Host:
     """The parts that both kinds share."""
+
+    def __init__(self, joined: Callable[[], AbstractContextManager[sa.Connection]]) -> None:
+        self._joined = joined
 
     async def read(self, work: Work[T]) -> T:
         """Run `work` in the host's transaction."""
@@ -43,10 +45,6 @@ class _Host(ABC):
         """Run `work` in the host's transaction, or in one of its own if the host is in none."""
         with translated(), self._joined() as connection:
             return work(connection)
-
-    @abstractmethod
-    def _joined(self) -> AbstractContextManager[sa.Connection]:
-        """Enter the host's transaction."""
 
     def for_blocking(self) -> Self:
         """Return itself."""
@@ -84,10 +82,11 @@ class DjangoDatabase(_Host):
     def __init__(self, connection: DjangoConnection) -> None:
         if connection.vendor not in _DRIVERS:
             raise ConfigurationError(f"no store speaks Django's {connection.vendor!r}")
+        super().__init__(self._inside)
         self._connection = connection
 
     @contextmanager
-    def _joined(self) -> Iterator[sa.Connection]:
+    def _inside(self) -> Iterator[sa.Connection]:
         from django.db import transaction
 
         with transaction.atomic(using=self._connection.alias):
@@ -109,10 +108,11 @@ class SharedConnection(_Host):
     """Runs on a `sqlalchemy.Connection` of the host's, in a savepoint of its transaction."""
 
     def __init__(self, connection: sa.Connection) -> None:
+        super().__init__(self._inside)
         self._connection = connection
 
     @contextmanager
-    def _joined(self) -> Iterator[sa.Connection]:
+    def _inside(self) -> Iterator[sa.Connection]:
         with self._connection.begin_nested():
             yield self._connection
 

@@ -7,7 +7,6 @@ from pydantic import TypeAdapter, ValidationError
 from hugathome.codes import Challenge, Kept, Tally
 from hugathome.errors import StoreUnavailable
 
-
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in (Challenge, Tally)}
 
 

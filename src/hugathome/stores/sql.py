@@ -195,7 +195,10 @@ def _append_events(connection: sa.Connection, organisation: str, events: Sequenc
 
 
 class SqlCodes:
-    """Challenges and tallies through SQLAlchemy; never on a host's connection, whose rollback would refill a budget."""
+    """Challenges and tallies through SQLAlchemy.
+
+    Never on a host's connection: its rollback would refill a budget of attempts.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,0 +1,100 @@
+"""The product over memory adapters, for a host's own tests: no network, no waiting, the same every time."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from itertools import count
+from types import TracebackType
+from typing import Self
+
+from hugathome.app import HugAtHome
+from hugathome.codes import CodePolicy
+from hugathome.ice import IceServer
+from hugathome.logs import open_log
+from hugathome.organisations import Organisation
+from hugathome.roles import AnyLanguage
+from hugathome.sms import OutboxSms
+from hugathome.stores import open_store
+from hugathome.testing.clock import FakeClock
+from hugathome.testing.outbox import Outbox
+from hugathome.testing.robot import MemorySite
+from hugathome.verifier import Randomness
+
+_LONGEST_REST = timedelta(hours=1)
+
+
+class FakeHugAtHome(HugAtHome):
+    """`HugAtHome` in memory, with its `clock` and `outbox`; what is due runs as the clock moves."""
+
+    clock: FakeClock
+
+    def __init__(
+        self,
+        *,
+        now: datetime = datetime(2026, 1, 1, 12, tzinfo=UTC),
+        seed: int = 0,
+        site: str = "https://visit.example.ch",
+        timezone: str = "Europe/Zurich",
+        brand: str = "HUG@home",
+        help_phone: str | None = "+41223723311",
+        language: AnyLanguage = "fr",
+        code_policy: CodePolicy = CodePolicy(),
+        organisations: Mapping[str, Organisation] | None = None,
+        ice_servers: Sequence[IceServer] = (),
+    ) -> None:
+        clock = FakeClock(now)
+        sms = OutboxSms(clock=clock)
+        super().__init__(
+            key=b"a key that is only ever used in tests",
+            store=open_store("memory://"),
+            log=open_log("memory://"),
+            sms=sms,
+            site=site,
+            timezone=timezone,
+            brand=brand,
+            help_phone=help_phone,
+            language=language,
+            code_policy=code_policy,
+            organisations=organisations,
+            ice_servers=ice_servers,
+            clock=clock,
+            randomness=seeded(seed),
+        )
+        self.outbox = Outbox(sms, site=MemorySite(self))
+        self._pump: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._pump = asyncio.create_task(self._pumping())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pump is not None:
+            self._pump.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._pump
+        await super().__aexit__(kind, error, trace)
+
+    async def _pumping(self) -> None:
+        """Be the host's scheduler: come again when something is due."""
+        while True:
+            due = await self.run_due()
+            now = self.clock.now()
+            rest = _LONGEST_REST if due is None else min(max(due - now, timedelta(seconds=1)), _LONGEST_REST)
+            await self.clock.sleep(rest.total_seconds())
+
+
+def seeded(seed: int) -> Randomness:
+    """Return a source of bytes that gives the same ones for the same seed: for tests, never for secrets."""
+    blocks = count()
+
+    def randomness(size: int) -> bytes:
+        drawn = b""
+        while len(drawn) < size:
+            drawn += sha256(f"{seed}/{next(blocks)}".encode()).digest()
+        return drawn[:size]
+
+    return randomness

@@ -1,0 +1,63 @@
+"""The telephones of a test: text messages, read as a phone reads them."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hugathome.phone import PhoneNumber
+from hugathome.sms import OutboxSms, SentSms
+from hugathome.words import parse_origin_bound
+
+if TYPE_CHECKING:
+    from hugathome.testing.robot import Site
+
+_LINK = re.compile(r"https?://\S+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedSms:
+    """One or more messages that came together, as their reader sees them."""
+
+    to: PhoneNumber
+    text: str = field(repr=False)
+    site: "Site | None" = field(default=None, repr=False)
+    """Where the link leads in a test without a network."""
+
+    @property
+    def link(self) -> str | None:
+        """The first address in the text, as a finger finds it."""
+        found = _LINK.search(self.text)
+        return found[0] if found else None
+
+    @property
+    def code(self) -> str | None:
+        """The code of the origin-bound last line, as a phone fills it in."""
+        bound = parse_origin_bound(self.text)
+        return bound[1] if bound else None
+
+
+class Outbox:
+    """What has been sent so far; `messages` are oldest first."""
+
+    def __init__(self, sms: OutboxSms, *, site: "Site | None" = None) -> None:
+        self._sms = sms
+        self._site = site
+
+    def __len__(self) -> int:
+        return len(self._sms.outbox)
+
+    @property
+    def messages(self) -> tuple[SentSms, ...]:
+        """Every message as the gateway took it."""
+        return tuple(self._sms.outbox)
+
+    def last(self, *, to: str | PhoneNumber | None = None) -> ReceivedSms:
+        """Return the last message, to a number if one is given; raise `LookupError` if there is none."""
+        return self._last(lambda message: to is None or str(message.to) == str(to))
+
+    def _last(self, matches: Callable[[SentSms], bool]) -> ReceivedSms:
+        for message in reversed(self._sms.outbox):
+            if matches(message):
+                return ReceivedSms(to=message.to, text=message.text, site=self._site)
+        raise LookupError("no such message has been sent")
