@@ -6,6 +6,7 @@ from collections.abc import Generator
 import pytest
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put what opens peer connections first, on one worker: it is timing-sensitive and takes longest."""
 

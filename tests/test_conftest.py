@@ -15,12 +15,26 @@ SKIPPING = {
 }
 
 
-def run_pytest(folder: Path, source: str, **environment: str) -> subprocess.CompletedProcess[str]:
+MEDIA = """
+import os, pytest
+@pytest.mark.parametrize("call", range(3))
+@pytest.mark.{mark}
+def test_call(call: int) -> None:
+    with open("workers", "a") as workers:
+        workers.write(os.environ["PYTEST_XDIST_WORKER"] + " ")
+"""
+
+
+def run_pytest(
+    folder: Path, source: str, *options: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
     (folder / "conftest.py").write_text(CONFTEST.read_text())
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    media\n    browser\n")
     (folder / "test_it.py").write_text(source)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CI", "PYTEST"))}
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", folder, folder],
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options],
+        cwd=folder,
         env=inherited | environment,
         capture_output=True,
         text=True,
@@ -52,3 +66,13 @@ def test_an_expected_failure_is_none_in_ci(tmp_path: Path) -> None:
 
     assert result.returncode == 0
     assert "1 xfailed" in result.stdout
+
+
+def test_media_run_one_after_another_on_one_worker(tmp_path: Path) -> None:
+    (tmp_path / "test_browser.py").write_text(MEDIA.format(mark="browser"))
+
+    result = run_pytest(tmp_path, MEDIA.format(mark="media"), "--numprocesses=2", "--dist=loadgroup")
+
+    assert "6 passed" in result.stdout
+    workers = (tmp_path / "workers").read_text().split()
+    assert len(set(workers)) == 1, "pytest and pytest-xdist do not go together: see pyproject.toml"
