@@ -2,9 +2,8 @@
 
     transport = await connect("wss://visit.example.ch/signalling", origin="https://visit.example.ch")
 
-It reads no environment: a proxy is used when it is named. The library's own pings are off, because
-the protocol has its own (a page cannot see the others): one rule says who is dead, and one clock.
-Compression is off: it lets small frames grow, and signalling is tiny.
+It reads no environment: a proxy is used when it is named. Compression is off: it lets small frames
+grow, and signalling is tiny. The library's pings are off: the protocol has its own, one clock for all.
 """
 
 import asyncio
@@ -25,6 +24,7 @@ except ImportError:
 
 _WE_REFUSED = {1002: 4000, 1003: 4000, 1007: 4000, 1009: 4009}
 """Close codes with which the library answers a peer that breaks RFC 6455, and ours for the same."""
+_NOT_OURS = "the server speaks no version of ours"
 
 
 async def connect(
@@ -37,10 +37,9 @@ async def connect(
 ) -> "WebSocketTransport":
     """Connect to a `ws://` or `wss://` address and return the transport; whoever calls closes it.
 
-    `origin` is what a browser would send. Without an `ssl` context, `wss` is verified against the
-    machine's authorities. Raises `InvalidInput` for what is no such address, `TransportClosed` when
-    nobody answers or the handshake is refused, `RemoteProtocolError` (4011) for a server without
-    `hugathome.v1`.
+    Without an `ssl` context, `wss` is verified against the machine's authorities. Raises `InvalidInput`
+    for what is no such address, `TransportClosed` when nobody answers or the handshake is refused, and
+    `RemoteProtocolError` (4011) for a server without `hugathome.v1`.
     """
     tls: dict[str, Any] = {} if ssl is None else {"ssl": ssl}
     try:
@@ -57,7 +56,7 @@ async def connect(
             **tls,
         )
     except NegotiationError as refused:
-        raise RemoteProtocolError("the server speaks another protocol", code=4011) from refused
+        raise RemoteProtocolError(_NOT_OURS, code=4011) from refused
     except InvalidURI as refused:
         raise InvalidInput("not a ws:// or wss:// address") from refused
     except (OSError, WebSocketException) as failed:  # before ValueError: a certificate's error is both
@@ -67,7 +66,7 @@ async def connect(
     transport = WebSocketTransport(socket)
     if socket.subprotocol is None:
         await transport.aclose()
-        raise RemoteProtocolError("the server speaks none of our versions", code=4011)
+        raise RemoteProtocolError(_NOT_OURS, code=4011)
     return transport
 
 
@@ -108,9 +107,8 @@ class WebSocketTransport:
     async def aclose(self) -> None:
         """Close both directions, at the latest after the time that a dead peer is given."""
         self._closed = True
-        # The library waits without a limit for room in its buffer before it says goodbye.
         try:
-            with suppress(TimeoutError):
+            with suppress(TimeoutError):  # the library waits without a limit for room in its buffer
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await self._socket.close()
         finally:
