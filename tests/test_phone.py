@@ -201,3 +201,12 @@ def test_the_tables_are_not_loaded_before_a_number_is_read() -> None:
     script = "import sys, hugathome.phone; sys.exit('phonenumbers' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_a_number_equals_its_e164_text_and_nothing_else() -> None:
+    number = PhoneNumber.parse("079 123 45 67", region="CH")
+
+    assert number == "+41791234567"
+    assert "+41791234567" in {number}
+    assert number != "079 123 45 67"
+    assert number != 41791234567

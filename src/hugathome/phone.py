@@ -11,7 +11,7 @@ tells whether a number is in use, and no message or `repr` shows its digits.
 
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self, final
 
@@ -49,16 +49,16 @@ class NumberType(StrEnum):
 
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class PhoneNumber:
     """A telephone number; `str()` is E.164, and two spellings of one number are equal.
 
-    Made by `PhoneNumber.parse`; the constructor believes what it is told.
+    So is its E.164 text: what a gateway or a row says compares without being parsed again. Made by `PhoneNumber.parse`; the constructor believes what it is told.
     """
 
     e164: str
-    kind: NumberType = field(compare=False)
-    region: str = field(compare=False)
+    kind: NumberType
+    region: str
     """ISO 3166, or `NON_GEOGRAPHIC`."""
 
     @classmethod
@@ -78,6 +78,12 @@ class PhoneNumber:
         if _SHORT.fullmatch(dialled):
             raise InvalidPhoneNumber("a short number is not reached from everywhere")
         return cls(*_judged(dialled, region))
+
+    def __eq__(self, other: object) -> bool:
+        return self.e164 == str(other) if isinstance(other, PhoneNumber | str) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.e164)
 
     def __str__(self) -> str:
         return self.e164
