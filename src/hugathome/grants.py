@@ -16,7 +16,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from hugathome._model import Instant, Record
-from hugathome.errors import GrantRefused, HugathomeError
+from hugathome.errors import GrantRefused, HugathomeError, InvalidInput
 from hugathome.keys import KeyRing, MasterKey
 from hugathome.roles import OrganisationId, ParticipantId
 
@@ -25,6 +25,8 @@ LEEWAY = timedelta(seconds=60)
 """How far two hosts' clocks may differ."""
 
 _ALGORITHM = "ES256"
+_LONGEST = 4096
+"""Characters of a token; what travels in headers and first messages stays small."""
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
@@ -100,14 +102,20 @@ def _signed(token: _Token, kind: str, *, keys: KeyRing, issuer: str, extra: dict
         **extra,
     }
     private = _signing_key(keys.current)
-    return jwt.encode(payload, private, algorithm=_ALGORITHM, headers={"kid": keys.current.id})
+    try:
+        signed = jwt.encode(payload, private, algorithm=_ALGORITHM, headers={"kid": keys.current.id})
+    except (TypeError, ValueError, RecursionError):
+        raise InvalidInput("claims= takes what JSON can say") from None
+    if len(signed) > _LONGEST:
+        raise InvalidInput("claims= is too long to travel in a grant")
+    return signed
 
 
 def _verified(token: object, kind: str, *, keys: KeyRing, issuer: str, now: datetime) -> dict[str, Any]:
     """Check signature, issuer and kind; refuse a token from the future."""
     import jwt
 
-    if not isinstance(token, str) or len(token) > 4096:
+    if not isinstance(token, str) or len(token) > _LONGEST or not token.isascii():
         raise GrantRefused("this is not a grant")
     try:
         master = keys.get(str(jwt.get_unverified_header(token).get("kid")))
@@ -118,7 +126,7 @@ def _verified(token: object, kind: str, *, keys: KeyRing, issuer: str, now: date
         claims: dict[str, Any] = jwt.decode(
             token, public, algorithms=[_ALGORITHM], issuer=issuer, options=options
         )
-    except jwt.PyJWTError:
+    except (jwt.PyJWTError, ValueError, RecursionError):  # PyJWT lets json's own errors through
         raise GrantRefused("the signature or the issuer is not ours") from None
     if claims.get("typ") != kind:
         raise GrantRefused("a token of another kind")

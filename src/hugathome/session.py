@@ -24,7 +24,7 @@ from typing import Annotated, Literal, Protocol
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from hugathome._model import Instant, Record
-from hugathome.errors import InvalidTransition, NotPermitted, SessionEnded, UnknownParticipant
+from hugathome.errors import InvalidInput, InvalidTransition, NotPermitted, SessionEnded, UnknownParticipant
 from hugathome.phone import AnyPhone
 from hugathome.roles import (
     CAPABILITIES,
@@ -461,7 +461,13 @@ def window_around(
 ) -> Window:
     """Return the window of an appointment; naive or reversed times raise `InvalidInput`."""
     checked = Window(opens_at=starts_at, starts_at=starts_at, ends_at=ends_at, closes_at=ends_at)
-    return checked.but(opens_at=checked.starts_at - early, closes_at=checked.ends_at + late)
+    try:
+        opens_at, closes_at = checked.starts_at - early, checked.ends_at + late
+    except OverflowError:
+        raise InvalidInput("a window lies within the calendar") from None
+    return Window(
+        opens_at=opens_at, starts_at=checked.starts_at, ends_at=checked.ends_at, closes_at=closes_at
+    )
 
 
 # --- Seams ---------------------------------------------------------------------------------------

@@ -43,6 +43,9 @@ from hugathome.phone import PhoneNumber
 Randomness = Callable[[int], bytes]
 """Returns this many unpredictable bytes: `secrets.token_bytes`, or a seeded stand-in in a test."""
 
+_RACES = 200
+"""How often a step that lost a race is taken again; somebody wins each, so only a broken store gets there."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CodeMessage:
@@ -97,21 +100,26 @@ class Verifier:
         """Count one more message for the challenge and return what to deliver.
 
         Raises `SendTooSoon` in a cool-down or when another call has just sent, `QuotaReached` when the
-        challenge or the day has no message left, `TooManyAttempts` on a locked one.
+        challenge or the day has no message left, `TooManyAttempts` on a locked one, `CodeExpired` on
+        one that is closed or over.
         """
         now = self._clock.now()
         if challenge.state is ChallengeState.LOCKED:
             raise TooManyAttempts("the challenge is locked")
+        if not challenge.is_open(now):
+            raise CodeExpired("the code is no longer valid")
         wait = wait_before_send(challenge, policy, now=now)
         if wait is None:
             raise QuotaReached(retry_after=max(challenge.expires_at - now, timedelta(0)))
         if wait > timedelta(0):
             raise SendTooSoon(retry_after=wait)
         phone = self._phone_of(challenge)
+        _refuse_another_send(await self._tally(challenge.organisation, phone, now), policy, now)
         reserved = sent(challenge, now=now, rotate=rotate)
-        await self._count(challenge.organisation, phone, policy, now=now, sends=1)
+        # The challenge first: a call that loses this race must not use up the day's quota.
         if not await self._store.save(reserved, expected=challenge.version):
             raise SendTooSoon(retry_after=policy.cooldowns[0])
+        await self._count(challenge.organisation, phone, policy, now=now, sends=1)
         return self.message(reserved)
 
     def message(self, challenge: Challenge) -> CodeMessage:
@@ -137,10 +145,13 @@ class Verifier:
 
     async def revoke(self, challenge_id: str | None) -> None:
         """Close a challenge, if it is still open."""
-        while (challenge := await self.find(challenge_id)) is not None:
-            after = revoked(challenge)
-            if after is challenge or await self._store.save(after, expected=challenge.version):
+        for _ in range(_RACES):
+            challenge = await self.find(challenge_id)
+            if challenge is None or (after := revoked(challenge)) is challenge:
                 return
+            if await self._store.save(after, expected=challenge.version):
+                return
+        raise StoreUnavailable("the challenge changed under every attempt to revoke it")
 
     def _judge(self, challenge: Challenge, answer: str) -> tuple[Challenge, Verdict]:
         now = self._clock.now()
@@ -202,18 +213,19 @@ class Verifier:
         failures: int = 0,
     ) -> None:
         """Add to the day's tally; raise `QuotaReached` instead if a send would exceed it."""
-        saved = False
-        while not saved:
+        for _ in range(_RACES):
             tally = await self._tally(organisation, phone, now)
-            if sends and tally.sends + sends > policy.sends_per_day:
-                raise QuotaReached(retry_after=_until_tomorrow(now))
+            if sends:
+                _refuse_another_send(tally, policy, now)
             counted = replace(
                 tally,
                 sends=tally.sends + sends,
                 failures=tally.failures + failures,
                 version=tally.version + 1,
             )
-            saved = await self._store.save(counted, expected=tally.version)
+            if await self._store.save(counted, expected=tally.version):
+                return
+        raise StoreUnavailable("the day's tally changed under every attempt to count")
 
     async def _saved(self, challenge: Challenge, *, expected: int) -> Challenge:
         if not await self._store.save(challenge, expected=expected):
@@ -224,6 +236,11 @@ class Verifier:
 def opaque(random: bytes) -> str:
     """Spell random bytes as an identifier."""
     return urlsafe_b64encode(random).rstrip(b"=").decode()
+
+
+def _refuse_another_send(tally: Tally, policy: CodePolicy, now: datetime) -> None:
+    if tally.sends >= policy.sends_per_day:
+        raise QuotaReached(retry_after=_until_tomorrow(now))
 
 
 def _until_tomorrow(now: datetime) -> timedelta:
