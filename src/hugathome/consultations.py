@@ -15,7 +15,7 @@ from hugathome.errors import InvalidInput, ReferenceTaken, SessionNotFound, Stal
 from hugathome.journal import Journal
 from hugathome.keys import NONCE_BYTES, KeyRing
 from hugathome.organisations import Organisations
-from hugathome.roles import CAPABILITIES, AnyLanguage, AnyModality, Role, Step
+from hugathome.roles import CAPABILITIES, OPAQUE_ID, AnyLanguage, AnyModality, Role, Step
 from hugathome.session import (
     OUT,
     Action,
@@ -106,16 +106,16 @@ class Consultations:
             window=window or window_around(starts_at, ends_at),
             participants=tuple(participants),
             reference=reference,
-            history=(Change(action=Action.PLAN, at=now),),
             version=1,
         )
-        known = await self._of_reference(organisation, reference)
-        if known is None and await self._save(session, before=None):
-            return session
-        known = known or await self._of_reference(organisation, reference)
-        if known is None:
-            raise StaleSession("the session could not be planned; try again")
-        return _same_plan(known, session)
+        session = session.but(history=(Change(action=Action.PLAN, at=now, window=session.window),))
+        for _ in range(_RACES):
+            known = await self._of_reference(organisation, session.reference)
+            if known is not None:
+                return _same_plan(known, session)
+            if await self._save(session, before=None):
+                return session
+        raise StaleSession("the session could not be planned; try again")
 
     async def accept(
         self,
@@ -151,13 +151,17 @@ class Consultations:
 
     async def extend(self, session_id: str, *, closes_at: datetime, by: str) -> Session:
         """Let people in until `closes_at`; links and codes work as long."""
-        window = (await self.get(session_id)).window
-        ends_at = min(window.ends_at, closes_at)
-        moved = Window(
-            opens_at=window.opens_at, starts_at=window.starts_at, ends_at=ends_at, closes_at=closes_at
-        )
-        change = Change(action=Action.EXTEND, at=self._clock.now(), by=by, window=moved)
-        return await self.change(session_id, lambda session: session.after(change))
+        if closes_at.tzinfo is None:
+            raise InvalidInput("closes_at= takes an aware datetime")
+        at = self._clock.now()
+
+        def decide(session: Session) -> Session:
+            opens_at, starts_at = session.window.opens_at, session.window.starts_at
+            ends_at = min(session.window.ends_at, closes_at)
+            moved = Window(opens_at=opens_at, starts_at=starts_at, ends_at=ends_at, closes_at=closes_at)
+            return session.after(Change(action=Action.EXTEND, at=at, by=by, window=moved))
+
+        return await self.change(session_id, decide)
 
     async def cancel(self, session_id: str, *, by: str, reason: str | None = None) -> Session:
         """Cancel a session that has not begun."""
@@ -217,14 +221,15 @@ class Consultations:
 
     async def get(self, session_id: str) -> Session:
         """Return a session by its id, or raise `SessionNotFound`."""
-        stored = await self._store.load_session(session_id) if isinstance(session_id, str) else None
+        is_id = isinstance(session_id, str) and OPAQUE_ID.fullmatch(session_id) is not None
+        stored = await self._store.load_session(session_id) if is_id else None
         if stored is None:
             raise SessionNotFound("no session has this id")
         return self._opened(stored)
 
     async def find(self, *, organisation: str, reference: str) -> Session:
         """Return the session that the host calls `reference`, or raise `SessionNotFound`."""
-        session = await self._of_reference(organisation, reference)
+        session = await self._of_reference(organisation, reference.strip())
         if session is None:
             raise SessionNotFound("no session has this reference")
         return session
@@ -242,6 +247,7 @@ class Consultations:
         """
         if since.tzinfo is None or until.tzinfo is None:
             raise InvalidInput("since= and until= take aware datetimes")
+        _refuse_to_page(limit)
         rows = await self._store.list_sessions(
             organisation, since=since, until=until, after=after, limit=limit
         )
@@ -249,6 +255,7 @@ class Consultations:
 
     async def events(self, *, organisation: str, after: int = 0, limit: int = 100) -> Sequence[Event]:
         """Return an organisation's events after a position, in order, at most `limit`."""
+        _refuse_to_page(limit, after)
         rows = await self._store.load_events(organisation, after=after, limit=limit)
         return [self._event_from(position, body, organisation) for position, body in rows]
 
@@ -371,7 +378,11 @@ class Consultations:
         return None if reference is None else await self._looked_up("reference", organisation, reference)
 
     async def _looked_up(self, *labels: str) -> Session | None:
-        for digest in self._keys.digests(*labels):
+        try:
+            digests = self._keys.digests(*labels)
+        except UnicodeEncodeError:
+            return None  # half a character names nothing
+        for digest in digests:
             stored = await self._store.find_session(digest)
             if stored is not None:
                 return self._opened(stored)
@@ -422,10 +433,17 @@ def _is_known(session: Session, change: Change) -> bool:
     return session.status.is_terminal or is_here == (change.action is Action.ARRIVE)
 
 
-_PLANNED = ("organisation", "service", "modality", "window", "participants")
+def _refuse_to_page(limit: int, after: int = 0) -> None:
+    if limit < 1 or after < 0:
+        raise InvalidInput("limit= is at least 1, and after= is a position or 0")
+
+
+_PLANNED = ("organisation", "service", "modality", "participants")
 
 
 def _same_plan(known: Session, wanted: Session) -> Session:
-    if any(getattr(known, field) != getattr(wanted, field) for field in _PLANNED):
+    """The window is compared as it was planned: it may have been extended since."""
+    is_same = known.history[0].window == wanted.window
+    if not is_same or any(getattr(known, field) != getattr(wanted, field) for field in _PLANNED):
         raise ReferenceTaken("this reference names a session with other content")
     return known

@@ -6,14 +6,15 @@ host commits its own transaction, or by `run_due`. Its text, and the code in it,
 moment and stored nowhere; a retry goes out under the same idempotency key.
 """
 
+import logging
 from contextlib import suppress
 from datetime import datetime, timedelta
 
 from hugathome import words
 from hugathome.clock import Clock
-from hugathome.codes import ChallengeState, Sms
+from hugathome.codes import Challenge, ChallengeState, CodePolicy, Sms
 from hugathome.consultations import Consultations
-from hugathome.errors import CodeError, SessionError, SmsNotSent
+from hugathome.errors import CodeError, HugathomeError, SessionError, SmsNotSent
 from hugathome.organisations import House, Organisations
 from hugathome.phone import PhoneNumber
 from hugathome.roles import Language, Modality, Step
@@ -28,6 +29,8 @@ from hugathome.session import (
     SessionStore,
 )
 from hugathome.verifier import CodeMessage, Randomness, Verifier, opaque
+
+_LOGGER = logging.getLogger("hugathome")
 
 PURPOSE = "check-in"
 LEASE = timedelta(seconds=60)
@@ -90,12 +93,18 @@ class Dispatch:
     async def run_due(self) -> datetime | None:
         """Send what is due, and return when to come again; None if nothing is waiting."""
         for session_id in await self._store.due_sessions(self._clock.now(), limit=100):
-            session = await self._consultations.get(session_id)
-            for participant in session.participants:
-                for message in await self._claim(session_id, participant.id):
-                    with suppress(SmsNotSent, CodeError, SessionError):  # recorded; the others go on
-                        await self._deliver(session_id, participant.id, message)
+            try:
+                await self._run_session(session_id)
+            except HugathomeError as refused:  # a session that cannot be read holds up no other
+                _LOGGER.error("what is due of a session was not done: %s", refused)
         return await self._store.next_due()
+
+    async def _run_session(self, session_id: str) -> None:
+        session = await self._consultations.get(session_id)
+        for participant in session.participants:
+            for message in await self._claim(session_id, participant.id):
+                with suppress(SmsNotSent, CodeError, SessionError):  # recorded; the others go on
+                    await self._deliver(session_id, participant.id, message)
 
     async def _claim(self, session_id: str, whom: str) -> list[Message]:
         """Take over the messages that nobody has sent in time."""
@@ -120,6 +129,8 @@ class Dispatch:
     async def _deliver(self, session_id: str, whom: str, message: Message) -> None:
         session = await self._consultations.get(session_id)
         participant = session.participant(whom)
+        if session.status.is_terminal or message not in session.of(whom).messages:
+            return  # it has ended, or another process has taken over
         try:
             texts = await self._texts(session, participant, message)
             await self._send(session, sms_number(participant), texts, key=message.id)
@@ -165,18 +176,26 @@ class Dispatch:
             return self._verifier.message(challenge)
         is_locked = challenge is not None and challenge.state is ChallengeState.LOCKED
         if challenge is None or not (is_locked or self._verifier.is_open(challenge)):
-            challenge = await self._verifier.issue(
-                policy,
-                organisation=session.organisation,
-                purpose=PURPOSE,
-                subject=f"{session.id}/{participant.id}",
-                phone=sms_number(participant),
-            )
-            issued = challenge.id
-            await self._consultations.change(
-                session.id, lambda s: s.noting(participant.id, challenge_id=issued)
-            )
+            challenge = await self._issued(session, participant, policy)
         return await self._verifier.reserve(challenge, policy)
+
+    async def _issued(self, session: Session, participant: Participant, policy: CodePolicy) -> Challenge:
+        """Open a challenge, or take the one that another call has opened at the same moment."""
+        before = session.of(participant.id).challenge_id
+        issued = await self._verifier.issue(
+            policy,
+            organisation=session.organisation,
+            purpose=PURPOSE,
+            subject=f"{session.id}/{participant.id}",
+            phone=sms_number(participant),
+        )
+
+        def note(session: Session) -> Session:
+            is_first = session.of(participant.id).challenge_id == before
+            return session.noting(participant.id, challenge_id=issued.id) if is_first else session
+
+        after = await self._consultations.change(session.id, note)
+        return await self._verifier.find(after.of(participant.id).challenge_id) or issued
 
     # --- The gateway -----------------------------------------------------------------------------
 

@@ -17,7 +17,17 @@ from hugathome.errors import CodeRejected, ConsentMissing, LinkUnknown, NotYetOp
 from hugathome.journal import Journal
 from hugathome.organisations import Organisations
 from hugathome.roles import Step
-from hugathome.session import OUT, Action, Change, DeliveryStatus, Message, Participant, Session, SessionStore
+from hugathome.session import (
+    OUT,
+    Action,
+    Attendance,
+    Change,
+    DeliveryStatus,
+    Message,
+    Participant,
+    Session,
+    SessionStore,
+)
 from hugathome.signalling import Called
 from hugathome.verifier import Randomness, Verifier, opaque
 
@@ -144,7 +154,13 @@ class Reception:
             await self._note(session.id, participant.id, Step.CODE_REFUSED)
             raise
         change = Change(action=Action.CHECK_IN, at=self._clock.now(), participant=participant.id)
-        return await self._consultations.change(session.id, lambda s: s.after(change)), participant
+
+        def decide(session: Session) -> Session:
+            if session.of(participant.id).link_id != link_id:
+                raise LinkUnknown("the invitation was replaced at this moment")
+            return session.after(change)
+
+        return await self._consultations.change(session.id, decide), participant
 
     # --- Rules -----------------------------------------------------------------------------------
 
@@ -167,9 +183,9 @@ class Reception:
         invited = session.after(Change(action=Action.INVITE, at=self._clock.now(), participant=whom))
         if is_new:
             link_id = opaque(self._randomness(LINK_BYTES))
-            invited = invited.noting(whom, link_id=link_id, challenge_id=None)
+            invited = invited.noting(whom, link_id=link_id, challenge_id=None, messages=_told(attendance))
         if message is not None and wants_sms:
-            invited = invited.noting(whom, messages=(*attendance.messages, message))
+            invited = invited.noting(whom, messages=(*invited.of(whom).messages, message))
         return invited
 
     def _invitation(self, session: Session, participant: Participant) -> Invitation:
@@ -197,3 +213,8 @@ class Reception:
         """Note a step if the session still takes one: it never stands in anybody's way."""
         with suppress(SessionError):
             await self._consultations.step(session_id, whom, step)
+
+
+def _told(attendance: Attendance) -> tuple[Message, ...]:
+    """Return the messages without those that would still go out with a link that is no more."""
+    return tuple(m for m in attendance.messages if m.status is not DeliveryStatus.QUEUED)
