@@ -14,7 +14,7 @@ Names are camelCase on the wire. Unknown fields are ignored, and so are unknown 
 `"must": true`. Parsing raises `RemoteProtocolError` and nothing else; what is refused is never quoted.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import IntEnum, StrEnum
 from typing import Annotated, Any, Literal, Self
 
@@ -598,6 +598,18 @@ def parse_server(text: str, *, limits: Limits = _DEFAULTS) -> ServerMessage:
     """Read what a hub sent, or raise `RemoteProtocolError`; a snapshot may exceed the limit of a frame."""
     message: ServerMessage = _parse(text, _READ_SERVER, limits.but(frame=16 * limits.frame))
     return message
+
+
+def roster_digest(roster: Iterable[ParticipantView]) -> str:
+    """Return eight hexadecimal digits by which hub and device compare what they know: FNV-1a, 32 bits.
+
+    Over the lines `participant:state:peer`, sorted, joined by line feeds.
+    """
+    lines = sorted(f"{seen.participant}:{seen.state}:{seen.peer or ''}" for seen in roster)
+    digest = 0x811C9DC5
+    for byte in "\n".join(lines).encode():
+        digest = (digest ^ byte) * 0x01000193 % 2**32
+    return f"{digest:08x}"
 
 
 def _parse(text: str, read: _Reader, limits: Limits) -> Any:

@@ -44,6 +44,7 @@ from hugathome.messages import (
     CloseCode,
     Error,
     Leave,
+    Media,
     Negotiate,
     NoteStep,
     Offer,
@@ -329,11 +330,16 @@ def _commanded(before: Room, entry: Commanded) -> Judgement:
                 return room, [Tell(peer.peer, Error(code=refused.code, ref=entry.seq))]
         case NoteStep(step=step):
             return room.but(steps={**room.steps, peer.participant: step}), []
+        case Media(state=state) if state in _FACTS:
+            return room.but(steps={**room.steps, peer.participant: _FACTS[state]}), []
         case Leave():
             room = _without(room, peer, CloseCode.STATE_LOST)
             return room, [Tell(peer.link, Close.because(CloseCode.NORMAL))]
         case _:  # what is the record's was done there before it came here
             return room, []
+
+
+_FACTS = {"connected": Step.MEDIA_CONNECTED, "failed": Step.MEDIA_FAILED}
 
 
 def _on_connection(

@@ -1,0 +1,338 @@
+"""Serve devices: judge their hello, seat them in their room, and see them out.
+
+    transport ──hello──► grant judged ──► joined in the log ──► arrived in the record ──► Link.run
+                └─ or where to resume ──► attached in the log ──────────────────────────┘
+
+The hub keeps nothing that the record and the log do not have: any worker can serve the next connection,
+and a worker that dies loses nothing. It owns the tasks that follow rooms, and `aclose` ends them all.
+"""
+
+import asyncio
+import base64
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from hashlib import sha256
+
+from hugathome import roster
+from hugathome.clock import Clock
+from hugathome.consultations import Consultations
+from hugathome.doorkeeper import Doorkeeper
+from hugathome.errors import (
+    GrantRefused,
+    HugathomeError,
+    NotYetOpen,
+    RemoteProtocolError,
+    SessionEnded,
+    SessionNotFound,
+    StoreUnavailable,
+    TransportClosed,
+    UnknownParticipant,
+)
+from hugathome.grants import JoinGrant
+from hugathome.ice import IceServer, ice_servers_for
+from hugathome.journal import Journal
+from hugathome.link import Link, Seat, first_of
+from hugathome.live import LiveRoom, Parts, Reading, Step, reads_on
+from hugathome.messages import (
+    VERSION,
+    Close,
+    CloseCode,
+    Goaway,
+    Hello,
+    IceServers,
+    Limits,
+    ResumeFrom,
+    ServerMessage,
+    Welcome,
+    parse_client,
+)
+from hugathome.roles import CAPABILITIES, Role
+from hugathome.session import Session
+from hugathome.signalling import Attached, Detached, Joined, Peer, Transport
+
+_CLOSES: tuple[tuple[type[HugathomeError], CloseCode], ...] = (
+    (SessionNotFound, CloseCode.NO_SUCH_SESSION),
+    (SessionEnded, CloseCode.SESSION_ENDED),
+    (GrantRefused, CloseCode.GRANT_REFUSED),
+    (NotYetOpen, CloseCode.GRANT_REFUSED),
+    (UnknownParticipant, CloseCode.GRANT_REFUSED),
+)
+_GOODBYE_WITHIN = 5.0
+_DEFAULTS = Limits()
+
+
+class Hub:
+    """Every connection of one process; give it to any number of transports."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        consultations: Consultations,
+        doorkeeper: Doorkeeper,
+        clock: Clock,
+        randomness: Callable[[int], bytes],
+        limits: Limits = _DEFAULTS,
+        ice_servers: Sequence[IceServer] = (),
+        relay_only: bool = False,
+    ) -> None:
+        self._doorkeeper = doorkeeper
+        self._ice_servers = tuple(ice_servers)
+        self._relay_only = relay_only
+        self._parts = Parts(
+            journal=journal,
+            consultations=consultations,
+            clock=clock,
+            randomness=randomness,
+            limits=limits,
+            mint=self._ice,
+        )
+        self._rooms: dict[str, tuple[LiveRoom, asyncio.Task[None]]] = {}
+        self._is_closing = asyncio.Event()
+        self._serving: set[object] = set()
+        self._is_empty = asyncio.Event()
+        self._is_empty.set()
+
+    async def serve(self, transport: Transport) -> None:
+        """Serve one connection until it ends, and close it; its first message must be a hello."""
+        call = object()
+        self._serving.add(call)
+        self._is_empty.clear()
+        try:
+            close = await self._served(transport)
+            if close is not None:
+                await self._say_goodbye(transport, close)
+        finally:
+            await transport.aclose()
+            self._serving.discard(call)
+            if not self._serving:
+                self._is_empty.set()
+
+    async def aclose(self) -> None:
+        """Send everybody away to come back later, and end; twice is fine."""
+        self._is_closing.set()
+        await self._is_empty.wait()
+        tasks = [task for _, task in self._rooms.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # --- One connection --------------------------------------------------------------------------
+
+    async def _served(self, transport: Transport) -> Close | None:
+        try:
+            hello = await first_of(self._hello(transport), self._no_hello(), self._closing())
+            if not isinstance(hello, Hello):
+                return hello
+            if hello.resume is not None:
+                return await self._resumed(transport, hello.resume)
+            grant, session = await self._doorkeeper.judge(hello.grant or "")
+            return await self._joined(transport, hello, grant, session)
+        except TransportClosed:
+            return None
+        except HugathomeError as refused:
+            return _close_for(refused)
+
+    async def _hello(self, transport: Transport) -> Hello | Close | None:
+        limits = self._parts.limits
+        try:
+            message = parse_client(await transport.receive(), limits=limits.but(frame=limits.hello))
+        except TransportClosed:
+            return None
+        except RemoteProtocolError as broken:
+            return Close.because(broken.code, str(broken))
+        if not isinstance(message, Hello):
+            return Close.because(CloseCode.PROTOCOL_ERROR, "the first message is a hello")
+        if VERSION not in message.versions:
+            return Close.because(CloseCode.NO_COMMON_VERSION)
+        return message
+
+    async def _no_hello(self) -> Close:
+        await self._parts.clock.sleep(self._parts.limits.hello_within)
+        return Close.because(CloseCode.HELLO_TIMEOUT)
+
+    async def _closing(self) -> Close:
+        await self._is_closing.wait()
+        return Close.because(CloseCode.GOING_AWAY)
+
+    async def _joined(
+        self, transport: Transport, hello: Hello, grant: JoinGrant, session: Session
+    ) -> Close | None:
+        participant = session.participant(grant.participant)
+        token = self._opaque(24)
+        entry = Joined(
+            jti=grant.jti,
+            nonce=hello.nonce,
+            peer=f"p_{self._opaque()}",
+            participant=participant.id,
+            device=session.of(participant.id).device,
+            can=CAPABILITIES[Role(participant.role)],
+            caps=hello.caps,
+            token_hash=_hashed(token),
+            link=self._opaque(),
+            at=self._parts.clock.now(),
+        )
+        return await self._attached(transport, session, entry, token=token)
+
+    async def _resumed(self, transport: Transport, resume: ResumeFrom) -> Close | None:
+        session = await self._parts.consultations.get(resume.session)
+        if session.status.is_terminal:
+            raise SessionEnded("the session has ended")
+        token = self._opaque(24)
+        entry = Attached(
+            peer=resume.peer,
+            presented=_hashed(resume.token),
+            token_hash=_hashed(token),
+            link=self._opaque(),
+            at=self._parts.clock.now(),
+        )
+        return await self._attached(transport, session, entry, token=token, resumed_at=resume.pos)
+
+    async def _attached(
+        self,
+        transport: Transport,
+        session: Session,
+        entry: Joined | Attached,
+        *,
+        token: str,
+        resumed_at: str | None = None,
+    ) -> Close | None:
+        """Propose `entry` to the room, and serve the connection if the fold takes it."""
+        live = self._live(session.id)
+        with live.watching() as changed:
+            step = await self._proposed(live, changed, session, entry)
+            peer = _peer_of(step, entry.link)
+            if peer is None:
+                return _close_of(step, entry.link)
+            try:
+                if isinstance(entry, Joined):
+                    await self._arrived(live, peer, step)
+                reading = reads_on(live, step, peer, resumed_at=resumed_at)
+                if reading is None:
+                    return Close.because(CloseCode.STATE_LOST)
+                welcome = self._welcome(live, reading, peer, token=token)
+                seat = Seat(
+                    session.id, peer, attached_at=step.position.offset, cursor=reading.position.offset
+                )
+                link = Link(seat, welcome, transport=transport, live=live, changed=changed, parts=self._parts)
+                return await first_of(link.run(), self._closing())
+            finally:
+                await self._left(live, peer)
+
+    async def _proposed(
+        self, live: LiveRoom, changed: asyncio.Event, session: Session, entry: Joined | Attached
+    ) -> Step:
+        """Append `entry` to a room that knows the record, and return the step that says what became of it."""
+        await live.loaded(changed)
+        journal, cursor = self._parts.journal, live.position.offset
+        if live.room.limits is None:
+            await journal.open(session.id)
+        await self._reconciled(live, session)
+        await journal.append(session.id, entry)
+        while live.end is None:
+            changed.clear()
+            for step in live.since(cursor):
+                if _peer_of(step, entry.link) or _close_of(step, entry.link):
+                    return step
+                cursor = step.position.offset
+            await changed.wait()
+        raise StoreUnavailable("the room cannot be followed")
+
+    async def _reconciled(self, live: LiveRoom, session: Session) -> None:
+        """Tell the log what the record says, if something was committed that never came here."""
+        record = self._parts.consultations.recorded(session)
+        if live.room.is_behind(record):
+            await self._parts.journal.append(session.id, record)
+
+    async def _arrived(self, live: LiveRoom, peer: Peer, step: Step) -> None:
+        position = str(step.position)
+        session = await self._parts.consultations.arrive(live.session_id, peer.participant, position=position)
+        await self._reconciled(live, session)
+
+    async def _left(self, live: LiveRoom, peer: Peer) -> None:
+        """Say that the connection ended, unless the room knows."""
+        now = live.room.peers.get(peer.peer)
+        if now is not None and now.conn == peer.conn and now.is_attached:
+            with suppress(HugathomeError):  # a log that cannot be reached now is told by whoever comes next
+                await self._parts.journal.append(live.session_id, Detached(peer=peer.peer, conn=peer.conn))
+
+    def _welcome(self, live: LiveRoom, reading: Reading, peer: Peer, *, token: str) -> Welcome:
+        limits, room = self._parts.limits, reading.room
+        is_inside = room.is_inside(peer.peer) and live.room.is_inside(peer.peer)
+        ice = self._ice(peer.peer) if is_inside else None
+        return Welcome(
+            peer=peer.peer,
+            participant=peer.participant,
+            role=room.people[peer.participant].role,
+            can=tuple(sorted(peer.can)),
+            session=roster.session_view(room),
+            state="admitted" if room.is_inside(peer.peer) else "waiting",
+            recovered=reading.snapshot is None,
+            pos=str(reading.position),
+            ack=live.room.seen.get(peer.peer, 0),
+            token=token,
+            heartbeat=limits.ping_every,
+            limits=limits,
+            ice_servers=ice.ice_servers if ice else None,
+            relay_only=self._relay_only,
+            snapshot=reading.snapshot,
+        )
+
+    # --- What all connections share --------------------------------------------------------------
+
+    def _live(self, session_id: str) -> LiveRoom:
+        live, _ = self._rooms.get(session_id, (None, None))
+        if live is None or live.is_over:
+            live = LiveRoom(session_id, parts=self._parts)
+            self._rooms[session_id] = live, asyncio.create_task(self._followed(live))
+        return live
+
+    async def _followed(self, live: LiveRoom) -> None:
+        try:
+            await live.run()
+        finally:
+            if self._rooms[live.session_id][0] is live:
+                del self._rooms[live.session_id]
+
+    async def _say_goodbye(self, transport: Transport, close: Close) -> None:
+        words: list[ServerMessage] = [close]
+        if close.code == CloseCode.GOING_AWAY:
+            words.insert(0, Goaway(deadline=self._parts.clock.now()))
+
+        async def say() -> None:
+            with suppress(TransportClosed):
+                for word in words:
+                    await transport.send(word.to_json())
+
+        await first_of(say(), self._parts.clock.sleep(_GOODBYE_WITHIN))
+
+    def _ice(self, peer: str) -> IceServers:
+        minted = ice_servers_for(self._ice_servers, peer=peer, now=self._parts.clock.now())
+        return IceServers(ice_servers=minted, relay_only=self._relay_only)
+
+    def _opaque(self, size: int = 12) -> str:
+        return base64.urlsafe_b64encode(self._parts.randomness(size)).decode()
+
+
+def _hashed(token: str) -> str:
+    return sha256(token.encode()).hexdigest()
+
+
+def _peer_of(step: Step, link: str) -> Peer | None:
+    return next((peer for peer in step.room.peers.values() if peer.link == link), None)
+
+
+def _close_of(step: Step, link: str) -> Close | None:
+    messages = (told.message for told in step.told if told.to == link)
+    return next((message for message in messages if isinstance(message, Close)), None)
+
+
+def _close_for(refused: HugathomeError) -> Close:
+    """Return the close that says why a device was not let in."""
+    reason = refused.problem.rpartition(":")[2]
+    if isinstance(refused, RemoteProtocolError):
+        return Close.because(refused.code, str(refused))
+    for kind, code in _CLOSES:
+        if isinstance(refused, kind):
+            return Close.because(code, reason)
+    return Close.because(CloseCode.LOST_RACE, reason)
