@@ -45,10 +45,12 @@ class Database(Protocol):
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise a driver's errors as ours; the sentence names the kind and no value."""
+    """Raise a driver's errors as ours, naming the kind and no value; a broken constraint is the caller's."""
     try:
         yield
-    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, OSError) as failed:
+    except sa.exc.IntegrityError:
+        raise
+    except (sa.exc.SQLAlchemyError, OSError) as failed:
         raise StoreUnavailable(f"the database refused: {type(failed).__name__}") from None
 
 

@@ -4,6 +4,7 @@ What the host rolls back was never planned, and nothing is sent before the host 
 known: Django's `connection`, and a `sqlalchemy.Connection`. Only synchronous hosts have one to share.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol, Self, TypeVar
@@ -12,10 +13,12 @@ from urllib.parse import quote
 import sqlalchemy as sa
 
 from hugathome._drive import drive
-from hugathome.errors import ConfigurationError
+from hugathome.errors import ConfigurationError, HugathomeError, StoreUnavailable
 from hugathome.stores._database import Work, translated
 
 T = TypeVar("T")
+
+_LOGGER = logging.getLogger("hugathome")
 
 
 class DjangoConnection(Protocol):
@@ -87,21 +90,35 @@ class DjangoDatabase(_Host):
 
     @contextmanager
     def _inside(self) -> Iterator[sa.Connection]:
-        from django.db import transaction
+        from django.db import Error, transaction
 
-        with transaction.atomic(using=self._connection.alias):
-            borrowed = _Borrowed(self._connection.connection)
-            engine = sa.create_engine(
-                f"{_DRIVERS[self._connection.vendor]}://", creator=lambda: borrowed, poolclass=sa.StaticPool
-            )
-            with engine.connect() as connection:
+        try:
+            with transaction.atomic(using=self._connection.alias), self._borrowing() as connection:
                 yield connection
+        except Error as failed:
+            raise StoreUnavailable(f"the database refused: {type(failed).__name__}") from None
+
+    @contextmanager
+    def _borrowing(self) -> Iterator[sa.Connection]:
+        borrowed = _Borrowed(self._connection.connection)
+        engine = sa.create_engine(
+            f"{_DRIVERS[self._connection.vendor]}://", creator=lambda: borrowed, poolclass=sa.StaticPool
+        )
+        with engine.connect() as connection:
+            yield connection
 
     async def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Await `work` when Django commits; at once if no transaction is open."""
+        """Await `work` when Django commits, at once if no transaction is open.
+
+        What fails after the commit is logged by Django: it must not look like a failed transaction.
+        """
         from django.db import transaction
 
-        transaction.on_commit(lambda: drive(_awaited(work)), using=self._connection.alias)
+        current = transaction.get_connection(self._connection.alias)
+        if current.get_autocommit() and not current.in_atomic_block:
+            await work()
+            return
+        transaction.on_commit(lambda: drive(_awaited(work)), using=current.alias, robust=True)
 
 
 class SharedConnection(_Host):
@@ -110,6 +127,9 @@ class SharedConnection(_Host):
     def __init__(self, connection: sa.Connection) -> None:
         super().__init__(self._inside)
         self._connection = connection
+        self._waiting: list[Callable[[], Awaitable[None]]] = []
+        sa.event.listen(connection, "commit", self._committing)
+        sa.event.listen(connection, "rollback", self._rolling_back)
 
     @contextmanager
     def _inside(self) -> Iterator[sa.Connection]:
@@ -117,8 +137,25 @@ class SharedConnection(_Host):
             yield self._connection
 
     async def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Await `work` when the host commits."""
-        sa.event.listen(self._connection, "commit", lambda _: drive(_awaited(work)), once=True)
+        """Await `work` when the host has committed; what fails then is logged."""
+        self._waiting.append(work)
+
+    def _committing(self, connection: sa.Connection) -> None:
+        """Commit, then do what waited for it: SQLAlchemy tells of a commit only before it happens.
+
+        SQLAlchemy's own commit follows, and covers what the work has written.
+        """
+        if not self._waiting:
+            return
+        connection.dialect.do_commit(connection.connection)
+        while self._waiting:
+            try:
+                drive(_awaited(self._waiting.pop(0)))
+            except HugathomeError as refused:
+                _LOGGER.error("what should follow the host's commit failed: %s", refused)
+
+    def _rolling_back(self, _connection: sa.Connection) -> None:
+        self._waiting.clear()
 
 
 async def _awaited(work: Callable[[], Awaitable[None]]) -> None:
