@@ -41,22 +41,24 @@ from hugathome.errors import (
     UnknownParticipant,
 )
 from hugathome.grants import JoinGrant, VisitPass
+from hugathome.history import (
+    Action,
+    Change,
+    Outcome,
+    Window,
+)
 from hugathome.ice import IceServer
 from hugathome.organisations import Organisation
 from hugathome.phone import NumberType, PhoneNumber
 from hugathome.reception import Invitation
 from hugathome.roles import Capability, Language, Modality, Role, Step
 from hugathome.session import (
-    Action,
-    Change,
     Event,
-    Outcome,
     Participant,
     Presence,
     Session,
     SessionStore,
     Status,
-    Window,
 )
 from hugathome.signalling import SignallingLog, Transport
 

@@ -12,16 +12,20 @@ from datetime import datetime
 from hugathome._model import Record
 from hugathome.clock import Clock
 from hugathome.errors import InvalidInput, ReferenceTaken, SessionNotFound, StaleSession
+from hugathome.history import (
+    Action,
+    AnyOutcome,
+    Change,
+    Consent,
+    Window,
+    window_around,
+)
 from hugathome.journal import Journal
 from hugathome.keys import NONCE_BYTES, KeyRing
 from hugathome.organisations import Organisations
 from hugathome.roles import CAPABILITIES, OPAQUE_ID, AnyLanguage, AnyModality, Role, Step
 from hugathome.session import (
     OUT,
-    Action,
-    AnyOutcome,
-    Change,
-    Consent,
     Event,
     Participant,
     Presence,
@@ -29,8 +33,6 @@ from hugathome.session import (
     SessionStore,
     Status,
     StoredSession,
-    Window,
-    window_around,
 )
 from hugathome.signalling import Recorded, RecordedParticipant
 from hugathome.verifier import Randomness, opaque

@@ -15,16 +15,17 @@ no-show are read off the facts, never stored. This module never reads a clock, s
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from itertools import product
 from types import MappingProxyType
-from typing import Annotated, Literal, Protocol
+from typing import Literal, Protocol
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from hugathome._model import Instant, Record
-from hugathome.errors import InvalidInput, InvalidTransition, NotPermitted, SessionEnded, UnknownParticipant
+from hugathome.errors import InvalidTransition, NotPermitted, SessionEnded, UnknownParticipant
+from hugathome.history import Action, AnyOutcome, Change, Consent, DeliveryStatus, ShortText, Window
 from hugathome.phone import AnyPhone
 from hugathome.roles import (
     CAPABILITIES,
@@ -35,7 +36,6 @@ from hugathome.roles import (
     OrganisationId,
     ParticipantId,
     Role,
-    Step,
 )
 
 # --- Nouns: the axes -----------------------------------------------------------------------------
@@ -68,69 +68,7 @@ class Presence(StrEnum):
     DENIED = "denied"
 
 
-class Outcome(StrEnum):
-    """What came of a visit that took place, or did not."""
-
-    COMPLETED = "completed"
-    IN_PERSON_VISIT_NEEDED = "in-person-visit-needed"
-    PRESCRIPTION = "prescription"
-    REPORT = "report"
-    REFERRED = "referred"
-    TECHNICAL_FAILURE = "technical-failure"
-    UNSUITABLE = "unsuitable"
-    NO_SHOW = "no-show"
-
-
-OutcomeName = Literal[
-    "completed",
-    "in-person-visit-needed",
-    "prescription",
-    "report",
-    "referred",
-    "technical-failure",
-    "unsuitable",
-    "no-show",
-]
-AnyOutcome = Annotated[Outcome | OutcomeName, AfterValidator(Outcome)]
-
-
-class Action(StrEnum):
-    """Everything that can happen to a session."""
-
-    PLAN = "plan"
-    ACCEPT = "accept"
-    WITHDRAW = "withdraw"
-    INVITE = "invite"
-    DELIVER = "deliver"
-    CHECK_IN = "check-in"
-    ARRIVE = "arrive"
-    CALL = "call"
-    ADMIT = "admit"
-    DENY = "deny"
-    RETURN_TO_WAITING = "return-to-waiting"
-    DEPART = "depart"
-    REMOVE = "remove"
-    STEP = "step"
-    HOLD = "hold"
-    RESUME = "resume"
-    EXTEND = "extend"
-    COMPLETE = "complete"
-    DISCONTINUE = "discontinue"
-    CANCEL = "cancel"
-
-
-class DeliveryStatus(StrEnum):
-    """What became of a message."""
-
-    QUEUED = "queued"
-    SENT = "sent"
-    DELIVERED = "delivered"
-    FAILED = "failed"
-
-
 # --- Nouns: the records --------------------------------------------------------------------------
-
-ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 
 
 class Participant(Record):
@@ -149,32 +87,6 @@ class Participant(Record):
     def may(self, capability: Capability) -> bool:
         """Whether the role includes `capability`."""
         return capability in CAPABILITIES[Role(self.role)]
-
-
-class Window(Record):
-    """When one may come in; it cuts no visit and turns out nobody who waits."""
-
-    opens_at: Instant
-    starts_at: Instant
-    ends_at: Instant
-    closes_at: Instant
-
-    @model_validator(mode="after")
-    def _in_order(self) -> "Window":
-        if not self.opens_at <= self.starts_at < self.ends_at <= self.closes_at:
-            raise ValueError("a window opens, starts, ends and closes in this order")
-        return self
-
-
-class Consent(Record):
-    """That the patient, or whoever may speak for them, accepted a remote visit."""
-
-    participant: ParticipantId
-    recorded_by: ShortText
-    at: Instant
-    how: ShortText
-    language: AnyLanguage | None = None
-    text_version: ShortText | None = None
 
 
 MessageKind = Literal["invitation", "call"]
@@ -204,22 +116,6 @@ class Attendance(Record):
     messages: tuple[Message, ...] = ()
     position: str | None = None
     """Where in the room's log their last coming or going stands."""
-
-
-class Change(Record):
-    """One thing that happened: an entry of the history, and the body of an event."""
-
-    action: Action
-    at: Instant
-    by: str | None = None
-    participant: str | None = None
-    reason: ShortText | None = None
-    outcome: AnyOutcome | None = None
-    step: Step | None = None
-    consent: Consent | None = None
-    window: Window | None = None
-    delivery: DeliveryStatus | None = None
-    position: str | None = None
 
 
 class Event(Record):
@@ -450,24 +346,6 @@ def _recorded_facts(change: Change) -> dict[str, object]:
     if change.action is Action.EXTEND and change.window is not None:
         return {"window": change.window}
     return {}
-
-
-def window_around(
-    starts_at: datetime,
-    ends_at: datetime,
-    *,
-    early: timedelta = timedelta(minutes=30),
-    late: timedelta = timedelta(minutes=60),
-) -> Window:
-    """Return the window of an appointment; naive or reversed times raise `InvalidInput`."""
-    checked = Window(opens_at=starts_at, starts_at=starts_at, ends_at=ends_at, closes_at=ends_at)
-    try:
-        opens_at, closes_at = checked.starts_at - early, checked.ends_at + late
-    except OverflowError:
-        raise InvalidInput("a window lies within the calendar") from None
-    return Window(
-        opens_at=opens_at, starts_at=checked.starts_at, ends_at=checked.ends_at, closes_at=closes_at
-    )
 
 
 # --- Seams ---------------------------------------------------------------------------------------

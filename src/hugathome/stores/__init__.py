@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hugathome.stores._database import Database
     from hugathome.stores._host import DjangoConnection
 
-__all__ = ["Store", "open_code_store", "open_store"]
+__all__ = ["Store", "open_code_store", "open_store", "schema"]
 
 
 @runtime_checkable
@@ -97,6 +97,26 @@ def open_code_store(url: str) -> ChallengeStore:
     from hugathome.stores.sql import SqlCodes
 
     return SqlCodes(_opened(url))
+
+
+def schema(dialect: str) -> str:
+    """Return the tables of stores and logs as SQL of a dialect: `sqlite` or `postgresql`."""
+    try:
+        from sqlalchemy import exc, make_url
+        from sqlalchemy.schema import CreateIndex, CreateTable
+
+        from hugathome.logs.sql import METADATA as LOGS
+        from hugathome.stores.sql import METADATA as STORES
+    except ImportError:
+        raise MissingExtra("sql") from None
+    try:
+        spoken = make_url(f"{dialect}://").get_dialect()()
+    except exc.NoSuchModuleError:
+        raise ConfigurationError(f"no store speaks {dialect!r}") from None
+    tables = [*STORES.sorted_tables, *LOGS.sorted_tables]
+    creations = [CreateTable(table) for table in tables]
+    indexes = [CreateIndex(index) for table in tables for index in sorted(table.indexes, key=str)]
+    return "".join(f"{str(each.compile(dialect=spoken)).strip()};\n" for each in (*creations, *indexes))
 
 
 def _at(url: str) -> Store:

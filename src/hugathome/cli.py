@@ -1,0 +1,86 @@
+"""The command `hugathome`.
+
+    hugathome demo               one teleconsultation by itself, over a real server on loopback
+    hugathome serve clinic:hug   the web application alone, for hosts that are not ASGI
+    hugathome schema             the tables, for whoever runs the database
+"""
+
+import asyncio
+import importlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from hugathome.errors import ConfigurationError, HugathomeError, MissingExtra
+
+try:
+    import typer
+except ImportError:
+    raise MissingExtra("cli") from None
+
+if TYPE_CHECKING:
+    from hugathome.app import HugAtHome
+
+app = typer.Typer(
+    name="hugathome",
+    help="Teleconsultations from a hospital's own software.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+) -> None:
+    """Run one teleconsultation by itself: SMS, code, waiting room, live sound and picture, outcome."""
+    from hugathome.demo import run
+
+    raise typer.Exit(asyncio.run(run(port=port)))
+
+
+@app.command()
+def serve(
+    where: Annotated[str, typer.Argument(help="Where the HugAtHome object is: module:attribute.")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+) -> None:
+    """Serve the web application of a HugAtHome object, and run what is due."""
+    from hugathome.serving import serve_alone
+
+    asyncio.run(serve_alone(_found(where), host=host, port=port))
+
+
+@app.command()
+def schema(
+    dialect: Annotated[str, typer.Option(help="sqlite or postgresql.")] = "postgresql",
+) -> None:
+    """Print the tables as SQL: in a server database, the hospital's own people create them."""
+    from hugathome.stores import schema as printed
+
+    typer.echo(printed(dialect))
+
+
+def _found(where: str) -> "HugAtHome":
+    """Import `module:attribute`, also from the present folder."""
+    from hugathome.app import HugAtHome
+
+    module, _, attribute = where.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = getattr(importlib.import_module(module), attribute or "hug")
+    except (ImportError, AttributeError) as missing:
+        raise ConfigurationError(f"nothing to serve at {where}: {missing}") from missing
+    if not isinstance(found, HugAtHome):
+        raise ConfigurationError(f"{where} is no hugathome.HugAtHome")
+    return found
+
+
+def main() -> None:
+    """Run the command; an error of ours is one line on standard error."""
+    try:
+        app()
+    except HugathomeError as error:
+        typer.echo(f"hugathome: {error}", err=True)
+        raise SystemExit(2) from None

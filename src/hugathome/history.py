@@ -1,0 +1,137 @@
+"""What can happen to a session, and how it is written down.
+
+A `Change` is one thing that happened: an entry of a session's history and the body of an event that the
+host reads. Instants are aware and kept in UTC. Whether it may happen is `session.py`'s question.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, StringConstraints, model_validator
+
+from hugathome._model import Instant, Record
+from hugathome.errors import InvalidInput
+from hugathome.roles import AnyLanguage, ParticipantId, Step
+
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+
+
+class Action(StrEnum):
+    """Everything that can happen to a session."""
+
+    PLAN = "plan"
+    ACCEPT = "accept"
+    WITHDRAW = "withdraw"
+    INVITE = "invite"
+    DELIVER = "deliver"
+    CHECK_IN = "check-in"
+    ARRIVE = "arrive"
+    CALL = "call"
+    ADMIT = "admit"
+    DENY = "deny"
+    RETURN_TO_WAITING = "return-to-waiting"
+    DEPART = "depart"
+    REMOVE = "remove"
+    STEP = "step"
+    HOLD = "hold"
+    RESUME = "resume"
+    EXTEND = "extend"
+    COMPLETE = "complete"
+    DISCONTINUE = "discontinue"
+    CANCEL = "cancel"
+
+
+class Outcome(StrEnum):
+    """What came of a visit that took place, or did not."""
+
+    COMPLETED = "completed"
+    IN_PERSON_VISIT_NEEDED = "in-person-visit-needed"
+    PRESCRIPTION = "prescription"
+    REPORT = "report"
+    REFERRED = "referred"
+    TECHNICAL_FAILURE = "technical-failure"
+    UNSUITABLE = "unsuitable"
+    NO_SHOW = "no-show"
+
+
+OutcomeName = Literal[
+    "completed",
+    "in-person-visit-needed",
+    "prescription",
+    "report",
+    "referred",
+    "technical-failure",
+    "unsuitable",
+    "no-show",
+]
+AnyOutcome = Annotated[Outcome | OutcomeName, AfterValidator(Outcome)]
+
+
+class DeliveryStatus(StrEnum):
+    """What became of a message."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class Window(Record):
+    """When one may come in; it cuts no visit and turns out nobody who waits."""
+
+    opens_at: Instant
+    starts_at: Instant
+    ends_at: Instant
+    closes_at: Instant
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Window":
+        if not self.opens_at <= self.starts_at < self.ends_at <= self.closes_at:
+            raise ValueError("a window opens, starts, ends and closes in this order")
+        return self
+
+
+def window_around(
+    starts_at: datetime,
+    ends_at: datetime,
+    *,
+    early: timedelta = timedelta(minutes=30),
+    late: timedelta = timedelta(minutes=60),
+) -> Window:
+    """Return the window of an appointment; naive or reversed times raise `InvalidInput`."""
+    checked = Window(opens_at=starts_at, starts_at=starts_at, ends_at=ends_at, closes_at=ends_at)
+    try:
+        opens_at, closes_at = checked.starts_at - early, checked.ends_at + late
+    except OverflowError:
+        raise InvalidInput("a window lies within the calendar") from None
+    return Window(
+        opens_at=opens_at, starts_at=checked.starts_at, ends_at=checked.ends_at, closes_at=closes_at
+    )
+
+
+class Consent(Record):
+    """That the patient, or whoever may speak for them, accepted a remote visit."""
+
+    participant: ParticipantId
+    recorded_by: ShortText
+    at: Instant
+    how: ShortText
+    language: AnyLanguage | None = None
+    text_version: ShortText | None = None
+
+
+class Change(Record):
+    """One thing that happened: an entry of the history, and the body of an event."""
+
+    action: Action
+    at: Instant
+    by: str | None = None
+    participant: str | None = None
+    reason: ShortText | None = None
+    outcome: AnyOutcome | None = None
+    step: Step | None = None
+    consent: Consent | None = None
+    window: Window | None = None
+    delivery: DeliveryStatus | None = None
+    position: str | None = None

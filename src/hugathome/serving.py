@@ -1,0 +1,100 @@
+"""Run the web application over uvicorn: for hosts that are not ASGI, for the demonstration and for tests."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from hugathome.errors import ConfigurationError, HugathomeError, MissingExtra
+
+try:
+    import uvicorn
+except ImportError:
+    raise MissingExtra("server") from None
+
+if TYPE_CHECKING:
+    from hugathome.app import HugAtHome
+
+_LOGGER = logging.getLogger("hugathome")
+_LOOKS_EVERY = timedelta(seconds=30)
+"""How often what is due is looked for, at the most seldom."""
+
+
+def listening(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
+    """Return a socket that is bound, so that its address is known before anything is served there."""
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as refused:
+        bound.close()
+        raise ConfigurationError(f"cannot listen on {host}:{port}: {refused.strerror}") from refused
+    return bound
+
+
+@asynccontextmanager
+async def serving(application: Callable[..., Awaitable[None]], on: socket.socket) -> AsyncGenerator[None]:
+    """Serve `application` on a bound socket while the block runs."""
+    server = _Server(_config(application))
+    running = asyncio.create_task(server.serve(sockets=[on]))
+    try:
+        while not server.started and not running.done():
+            await asyncio.sleep(0.01)
+        yield
+    finally:
+        server.should_exit = True
+        await running
+
+
+async def serve_alone(hug: "HugAtHome", *, host: str, port: int) -> None:
+    """Serve until interrupted, and be the scheduler for what is due."""
+    async with hug:
+        pump = asyncio.create_task(_pump(hug))
+        try:
+            await uvicorn.Server(_config(_at_its_path(hug))).serve(sockets=[listening(host, port)])
+        finally:
+            pump.cancel()
+
+
+def _at_its_path(hug: "HugAtHome") -> Callable[..., Awaitable[None]]:
+    """Return the application at the path of its site, and at the root where a proxy has cut that off."""
+    root = hug.asgi()
+    return hug.asgi(otherwise=root) if hug.site.count("/") > 2 else root  # noqa: PLR2004 - scheme, host
+
+
+async def _pump(hug: "HugAtHome") -> None:
+    while True:
+        try:
+            due = await hug.run_due()
+        except HugathomeError as failed:
+            _LOGGER.warning("what is due could not be run: %s", failed)
+            due = None
+        rest = _LOOKS_EVERY if due is None else min(due - hug.clock.now(), _LOOKS_EVERY)
+        await asyncio.sleep(max(rest.total_seconds(), 1))
+
+
+def _config(application: Callable[..., Awaitable[None]]) -> uvicorn.Config:
+    # Sizes are our own business; compression triples a connection's memory and helps nobody here.
+    options: dict[str, Any] = {"ws_max_size": 128 * 1024, "ws_per_message_deflate": False}
+    return uvicorn.Config(
+        application,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=5,
+        **options,
+    )
+
+
+class _Server(uvicorn.Server):
+    """A server inside somebody else's program: signals stay theirs."""
+
+    def capture_signals(self) -> Any:
+        """Capture none."""
+        from contextlib import nullcontext
+
+        return nullcontext()
