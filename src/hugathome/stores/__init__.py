@@ -78,11 +78,9 @@ def open_store(where: "str | sa.Connection | DjangoConnection") -> Store:
     except ImportError:
         raise MissingExtra("sql") from None
     if isinstance(where, sa.Connection):
-        url = where.engine.url.render_as_string(hide_password=False)
-        return _on(_host.SharedConnection(where), codes=open_code_store(url), log_url=url)
+        return _beside(_host.SharedConnection(where), where.engine.url.render_as_string(hide_password=False))
     if hasattr(where, "ensure_connection"):
-        url = _host.url_of(where)
-        return _on(_host.DjangoDatabase(where), codes=open_code_store(url), log_url=url)
+        return _beside(_host.DjangoDatabase(where), _host.url_of(where))
     raise ConfigurationError("open_store takes a URL, Django's connection or a sqlalchemy.Connection")
 
 
@@ -138,6 +136,15 @@ def _opened(url: str) -> "Database":
     except ImportError:
         raise MissingExtra("sql") from None
     return open_database(url, metadata=METADATA)
+
+
+def _beside(host: "Database", url: str) -> Store:
+    """Return sessions on a host's connection; codes and logs have connections of their own to its database.
+
+    To a database in memory, as Django's tests have it, there can be no other connection.
+    """
+    log_url = "memory://" if _is_in_memory(url) else url
+    return _on(host, codes=open_code_store(log_url), log_url=log_url)
 
 
 def _on(database: "Database", *, codes: ChallengeStore, log_url: str) -> Store:

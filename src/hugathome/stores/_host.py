@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from hugathome._drive import drive
 from hugathome.errors import ConfigurationError, HugathomeError, StoreUnavailable
 from hugathome.stores._database import Work, translated
+from hugathome.stores.sql import METADATA
 
 T = TypeVar("T")
 
@@ -47,6 +48,8 @@ class _Host:
     async def run(self, work: Work[T]) -> T:
         """Run `work` in the host's transaction, or in one of its own if the host is in none."""
         with translated(), self._joined() as connection:
+            if connection.dialect.name == "sqlite":
+                METADATA.create_all(connection)  # asked each time: a rollback takes new tables with it
             return work(connection)
 
     def for_blocking(self) -> Self:
