@@ -112,9 +112,9 @@ def schema(dialect: str) -> str:
     except exc.NoSuchModuleError:
         raise ConfigurationError(f"no store speaks {dialect!r}") from None
     tables = [*STORES.sorted_tables, *LOGS.sorted_tables]
-    creations = [CreateTable(table) for table in tables]
-    indexes = [CreateIndex(index) for table in tables for index in sorted(table.indexes, key=str)]
-    return "".join(f"{str(each.compile(dialect=spoken)).strip()};\n" for each in (*creations, *indexes))
+    parts: list[CreateTable | CreateIndex] = [CreateTable(table) for table in tables]
+    parts += [CreateIndex(index) for table in tables for index in sorted(table.indexes, key=str)]
+    return "".join(f"{str(part.compile(dialect=spoken)).strip()};\n" for part in parts)
 
 
 def _at(url: str) -> Store:
