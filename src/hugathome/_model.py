@@ -24,6 +24,7 @@ class Record(BaseModel):
 
     model_config = ConfigDict(
         frozen=True,
+        defer_build=True,
         extra="forbid",
         hide_input_in_errors=True,
         allow_inf_nan=False,

@@ -7,7 +7,7 @@ order is the log's, instants and random names were put in by whoever appended.
 from hashlib import sha256
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from hugathome._model import Instant, Record
 from hugathome.errors import LocalProtocolError
@@ -146,7 +146,9 @@ class Called(Record):
 Entry = Opened | Recorded | Joined | Attached | Detached | Commanded | Expired | Called
 """Everything that a log may hold."""
 
-_ADAPTER: TypeAdapter[Entry] = TypeAdapter(Annotated[Entry, Field(discriminator="kind")])
+_ADAPTER: TypeAdapter[Entry] = TypeAdapter(
+    Annotated[Entry, Field(discriminator="kind")], config=ConfigDict(defer_build=True)
+)
 
 
 def parse_entry(stored: bytes) -> Entry:

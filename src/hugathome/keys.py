@@ -12,9 +12,12 @@ import hashlib
 import hmac
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import final
+from typing import TYPE_CHECKING, final
 
 from hugathome.errors import ConfigurationError, StoreUnavailable
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 NONCE_BYTES = 12
 
@@ -33,7 +36,7 @@ class MasterKey:
         if not isinstance(secret, bytes) or len(secret) < 32:
             raise ConfigurationError("key= takes at least 32 bytes")
         self._secret = secret
-        self._sealing: dict[str, bytes] = {}
+        self._ciphers: dict[str, AESGCM] = {}
 
     def __repr__(self) -> str:
         return f"MasterKey({self.id})"
@@ -50,26 +53,24 @@ class MasterKey:
         """Return the 32 bytes that belong to `labels` under this key."""
         return hmac.digest(self._secret, _prefixed(labels), hashlib.sha256)
 
-    def _seal_key(self, label: str) -> bytes:
-        if label not in self._sealing:
-            self._sealing[label] = self.derive("seal", label)
-        return self._sealing[label]
+    def _cipher(self, label: str) -> "AESGCM":
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        if label not in self._ciphers:
+            self._ciphers[label] = AESGCM(self.derive("seal", label))
+        return self._ciphers[label]
 
     def seal(self, label: str, plain: bytes, *, bound_to: tuple[str, ...], nonce: bytes) -> bytes:
         """Encrypt with AES-256-GCM, bound to `bound_to`: it opens only where it was put."""
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-        cipher = AESGCM(self._seal_key(label)).encrypt(nonce, plain, _prefixed(bound_to))
-        return bytes.fromhex(self.id) + nonce + cipher
+        return bytes.fromhex(self.id) + nonce + self._cipher(label).encrypt(nonce, plain, _prefixed(bound_to))
 
     def open(self, label: str, sealed: bytes, *, bound_to: tuple[str, ...]) -> bytes:
         """Decrypt what `seal` made, or raise `StoreUnavailable`."""
         from cryptography.exceptions import InvalidTag
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         nonce, cipher = sealed[6 : 6 + NONCE_BYTES], sealed[6 + NONCE_BYTES :]
         try:
-            return AESGCM(self._seal_key(label)).decrypt(nonce, cipher, _prefixed(bound_to))
+            return self._cipher(label).decrypt(nonce, cipher, _prefixed(bound_to))
         except (InvalidTag, ValueError):  # ValueError: cut short within the nonce
             raise StoreUnavailable("a stored record was changed or moved outside this library") from None
 

@@ -653,7 +653,7 @@ def _reader(*kinds: type[Message]) -> _Reader:
     for kind in kinds[1:]:
         union = union | kind  # type: ignore[assignment]  # a union is no class
     form: Any = Annotated[union, Field(discriminator="type")]
-    return TypeAdapter(form).validate_json
+    return TypeAdapter(form, config=ConfigDict(defer_build=True)).validate_json
 
 
 _BOTH_WAYS = (Ack, Answer, Candidates, Offer, Ping, Pong, Restart)

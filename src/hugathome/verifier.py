@@ -37,7 +37,7 @@ from hugathome.errors import (
     StoreUnavailable,
     TooManyAttempts,
 )
-from hugathome.keys import NONCE_BYTES, KeyRing
+from hugathome.keys import NONCE_BYTES, KeyRing, MasterKey
 from hugathome.phone import PhoneNumber
 
 Randomness = Callable[[int], bytes]
@@ -126,7 +126,7 @@ class Verifier:
         """Compute the message that was last reserved, for whoever delivers it or tries again to."""
         phone = self._phone_of(challenge)
         key = f"{challenge.id}.{challenge.sends}"
-        return CodeMessage(to=phone, code=self._code(challenge, phone), idempotency_key=key)
+        return CodeMessage(to=phone, code=self._code(challenge, str(phone)), idempotency_key=key)
 
     async def verify(self, challenge_id: str | None, typed: object, *, policy: CodePolicy) -> Challenge:
         """Return the challenge that `typed` has just used up, or raise the `CodeError` that says why not.
@@ -157,7 +157,7 @@ class Verifier:
         now = self._clock.now()
         if not challenge.is_open(now):
             return attempt(challenge, matches=False, now=now)
-        expected = self._code(challenge, self._phone_of(challenge))
+        expected = self._code(challenge, self._address(challenge))
         return attempt(challenge, matches=hmac.compare_digest(expected.encode(), answer.encode()), now=now)
 
     async def _tell(self, challenge: Challenge, verdict: Verdict, policy: CodePolicy) -> Challenge:
@@ -175,18 +175,22 @@ class Verifier:
             case Verdict.EXPIRED | Verdict.REVOKED:
                 raise CodeExpired("the code is no longer valid")
 
-    def _code(self, challenge: Challenge, phone: PhoneNumber) -> str:
+    def _code(self, challenge: Challenge, address: str) -> str:
+        return code_for(challenge, key=self._key_of(challenge), address=address)
+
+    def _key_of(self, challenge: Challenge) -> MasterKey:
         master = self._keys.get(challenge.key_id)
         if master is None:
             raise CodeExpired("the key of this code is no longer given")
-        return code_for(challenge, key=master, address=str(phone))
+        return master
+
+    def _address(self, challenge: Challenge) -> str:
+        sealed = urlsafe_b64decode(challenge.address)
+        bound_to = (challenge.organisation, challenge.id)
+        return self._key_of(challenge).open("address", sealed, bound_to=bound_to).decode()
 
     def _phone_of(self, challenge: Challenge) -> PhoneNumber:
-        if self._keys.get(challenge.key_id) is None:
-            raise CodeExpired("the key of this code is no longer given")
-        sealed = urlsafe_b64decode(challenge.address)
-        opened = self._keys.open("address", sealed, bound_to=(challenge.organisation, challenge.id))
-        return PhoneNumber.parse(opened.decode())
+        return PhoneNumber.parse(self._address(challenge))
 
     def _sealed(self, phone: PhoneNumber, organisation: str, challenge_id: str) -> str:
         sealed = self._keys.seal(
