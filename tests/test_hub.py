@@ -1,0 +1,829 @@
+"""The hub: devices over pipes in memory, on a clock that stands still unless a test moves it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from hugathome.codes import CodePolicy
+from hugathome.consultations import Consultations
+from hugathome.doorkeeper import Doorkeeper
+from hugathome.errors import StoreUnavailable, TransportClosed
+from hugathome.grants import JoinGrant
+from hugathome.hub import Hub
+from hugathome.ice import IceServer
+from hugathome.journal import Journal
+from hugathome.keys import KeyRing
+from hugathome.logs import open_log
+from hugathome.messages import (
+    Ack,
+    Admit,
+    Answer,
+    AskIceServers,
+    Candidates,
+    Caps,
+    Close,
+    CloseCode,
+    Command,
+    Complete,
+    Error,
+    Goaway,
+    Hello,
+    IceServers,
+    Leave,
+    Limits,
+    Media,
+    NoteStep,
+    Offer,
+    Pair,
+    ParticipantChanged,
+    Ping,
+    Pong,
+    Remove,
+    ResumeFrom,
+    Ring,
+    ServerMessage,
+    SessionChanged,
+    Snapshot,
+    State,
+    Unpair,
+    Welcome,
+    parse_server,
+    roster_digest,
+)
+from hugathome.organisations import House, Organisations
+from hugathome.roles import Language
+from hugathome.roles import Step as Fact
+from hugathome.session import Participant, Session
+from hugathome.signalling import Called, Entry, Opened, SignallingLog
+from hugathome.sms import OutboxSms
+from hugathome.stores.memory import MemorySessions
+from hugathome.testing.clock import FakeClock
+from hugathome.transports.memory import MemoryTransport, memory_pair
+from hugathome.words import Letterhead
+
+M = TypeVar("M")
+NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+SITE = "https://visit.example.ch"
+NOWHERE = ResumeFrom(session="hug.nowhere", peer="p", pos="0.000000000000", token="t")
+BROWSER = Caps(rollback=True, ice_restart=True)
+
+
+def sdp(ufrag: str = "abcd") -> str:
+    return "\r\n".join(
+        [
+            "v=0",
+            "o=- 1 2 IN IP4 127.0.0.1",
+            "s=-",
+            "t=0 0",
+            "m=audio 9 UDP/TLS/RTP/SAVPF 111",
+            f"a=ice-ufrag:{ufrag}",
+            "a=ice-pwd:" + "x" * 24,
+            "a=fingerprint:sha-256 " + ":".join(["AB"] * 32),
+            "a=sendrecv",
+            "",
+        ]
+    )
+
+
+class Device:
+    """A page, seen from its end of the pipe."""
+
+    def __init__(self, transport: MemoryTransport) -> None:
+        self.transport = transport
+        self.heard: list[ServerMessage] = []
+        self._seq = count(1)
+        self.welcome: Welcome
+
+    async def hear(self) -> ServerMessage:
+        async with asyncio.timeout(10):  # a test that waits in vain fails, and does not hang
+            message = parse_server(await self.transport.receive())
+        self.heard.append(message)
+        return message
+
+    async def hear_all(self) -> list[ServerMessage]:
+        """Read to the end of the connection."""
+        messages = []
+        try:
+            while True:
+                messages.append(await self.hear())
+        except TransportClosed:
+            return messages
+
+    async def until(self, kind: type[M]) -> M:
+        while True:
+            message = await self.hear()
+            if isinstance(message, kind):
+                return message
+
+    async def until_acked(self, seq: int) -> None:
+        while (await self.hear()).ack != seq:
+            pass
+
+    async def say(self, command: Command) -> int:
+        seq = next(self._seq)
+        await self.transport.send(command.but(seq=seq).to_json())
+        return seq
+
+    @property
+    def pos(self) -> str:
+        return [message.pos for message in self.heard if message.pos][-1]
+
+
+async def _unavailable(room: str, entry: Entry) -> None:
+    raise StoreUnavailable("killed")
+
+
+class Clinic:
+    """Everything under the hub, in memory; a second hub of the same clinic is a second worker."""
+
+    def __init__(self, *, log: SignallingLog | None = None, limits: Limits = Limits()) -> None:
+        self.clock = FakeClock(NOW)
+        self.keys = KeyRing(b"k" * 32)
+        self.log = log or open_log("memory://")
+        self.limits = limits
+        self.journal = Journal(log=self.log, keys=self.keys, randomness=self.randomness, limits=limits)
+        letterhead = Letterhead(brand="HUG@home", site=SITE, help_phone=None)
+        house = House(
+            letterhead=letterhead,
+            sms=OutboxSms(),
+            code_policy=CodePolicy(),
+            timezone=ZoneInfo("Europe/Zurich"),
+            language=Language.FRENCH,
+        )
+        self.consultations = Consultations(
+            store=MemorySessions(),
+            journal=self.journal,
+            keys=self.keys,
+            clock=self.clock,
+            randomness=self.randomness,
+            organisations=Organisations(house, None),
+        )
+        self.doorkeeper = Doorkeeper(
+            consultations=self.consultations,
+            keys=self.keys,
+            issuer=SITE,
+            clock=self.clock,
+            randomness=self.randomness,
+        )
+        self.hub = self.new_hub()
+        self.calls: list[asyncio.Task[None]] = []
+
+    _drawn = count()
+
+    def randomness(self, size: int) -> bytes:
+        return next(self._drawn).to_bytes(size, "big") if size > 1 else b"\x80"
+
+    def new_hub(self) -> Hub:
+        return Hub(
+            journal=self.journal,
+            consultations=self.consultations,
+            doorkeeper=self.doorkeeper,
+            clock=self.clock,
+            randomness=self.randomness,
+            limits=self.limits,
+            ice_servers=[IceServer(urls=["turn:turn.example.ch"], secret="s3cret")],
+        )
+
+    async def plan(self) -> Session:
+        return await self.consultations.plan(
+            organisation="hug",
+            service="cardiology",
+            starts_at=NOW,
+            ends_at=NOW + timedelta(minutes=30),
+            participants=[
+                Participant(id="dr", role="practitioner", name="Dr A. Rossi"),
+                Participant(id="pat", role="patient", name="M. Dupont"),
+                Participant(id="nurse", role="nurse", name="N. Weber"),
+            ],
+        )
+
+    def dial(self, hub: Hub | None = None, *, capacity: int = 256) -> Device:
+        near, far = memory_pair(capacity=capacity)
+        self.calls.append(asyncio.create_task((hub or self.hub).serve(far)))
+        return Device(near)
+
+    async def join(
+        self,
+        session: Session,
+        who: str,
+        *,
+        caps: Caps = BROWSER,
+        hub: Hub | None = None,
+        grant: JoinGrant | None = None,
+        capacity: int = 256,
+    ) -> Device:
+        grant = grant or self.doorkeeper.grant(session.id, who)
+        device = self.dial(hub, capacity=capacity)
+        await device.transport.send(Hello(grant=grant.token, nonce="n1", caps=caps).to_json())
+        device.welcome = await device.until(Welcome)
+        return device
+
+    async def resume(
+        self, session: Session, device: Device, *, hub: Hub | None = None, pos: str = ""
+    ) -> Device:
+        again = self.dial(hub)
+        last = ResumeFrom(
+            session=session.id,
+            peer=device.welcome.peer,
+            pos=pos or device.pos,
+            token=device.welcome.token,
+        )
+        await again.transport.send(Hello(resume=last, nonce="n2", caps=BROWSER).to_json())
+        again._seq = device._seq
+        return again
+
+    async def visit(self) -> tuple[Session, Device, Device]:
+        """The doctor and the patient, admitted and paired."""
+        session = await self.plan()
+        doctor = await self.join(session, "dr")
+        patient = await self.join(session, "pat")
+        await doctor.say(Admit(participant="pat"))
+        await patient.until(Pair)
+        await doctor.until(Pair)
+        return session, doctor, patient
+
+    async def kill(self) -> None:
+        """End the hub as a kill does: nobody says goodbye, and nothing more reaches the log."""
+        append, self.journal.append = self.journal.append, _unavailable  # type: ignore[method-assign]
+        for call in self.calls:
+            call.cancel()
+        await asyncio.gather(*self.calls, return_exceptions=True)
+        self.calls.clear()
+        await self.hub.aclose()
+        self.journal.append = append  # type: ignore[method-assign]
+
+    async def aclose(self) -> None:
+        await self.hub.aclose()
+        for call in self.calls:
+            await call
+        await self.log.aclose()
+
+
+@pytest.fixture
+async def clinic() -> AsyncIterator[Clinic]:
+    clinic = Clinic()
+    yield clinic
+    await clinic.aclose()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+# --- Coming in -----------------------------------------------------------------------------------
+
+
+async def test_a_patient_waits_and_is_told_of_nobody(clinic: Clinic) -> None:
+    session = await clinic.plan()
+
+    await clinic.join(session, "dr")
+    patient = await clinic.join(session, "pat")
+
+    assert patient.welcome.state == "waiting"
+    assert patient.welcome.ice_servers is None
+    assert patient.welcome.session.host_present
+    assert patient.welcome.snapshot is not None
+    assert [seen.participant for seen in patient.welcome.snapshot.participants] == ["pat"]
+    assert [each.id for each in (await clinic.consultations.get(session.id)).waiting] == ["pat"]
+
+
+async def test_an_admission_brings_credentials_the_room_and_a_pair(clinic: Clinic) -> None:
+    session = await clinic.plan()
+    doctor = await clinic.join(session, "dr")
+    patient = await clinic.join(session, "pat")
+
+    await doctor.say(Admit(participant="pat"))
+
+    await patient.until(Pair)
+    kinds = [type(message) for message in patient.heard[1:]]
+    assert kinds == [IceServers, Snapshot, Pair]
+    servers, snapshot, pair = patient.heard[1:]
+    assert isinstance(servers, IceServers)
+    assert isinstance(snapshot, Snapshot)
+    assert isinstance(pair, Pair)
+    assert servers.ice_servers[0].username
+    assert servers.pos is None
+    assert {seen.participant for seen in snapshot.participants} == {"dr", "pat"}
+    assert pair.offerer == doctor.welcome.peer
+    assert pair.polite
+
+
+async def test_an_offer_reaches_the_other_side_and_is_acknowledged(clinic: Clinic) -> None:
+    _, doctor, patient = await clinic.visit()
+    pair = doctor.heard[-1]
+    assert isinstance(pair, Pair)
+
+    seq = await doctor.say(Offer(pc=pair.pc, gen=1, neg=1, sdp=sdp()))
+
+    offer = await patient.until(Offer)
+    assert (offer.sender, offer.neg, offer.sdp) == (doctor.welcome.peer, 1, sdp())
+    await doctor.until_acked(seq)
+    await patient.say(Answer(pc=pair.pc, gen=1, neg=1, sdp=sdp("efgh")))
+    assert (await doctor.until(Answer)).sender == patient.welcome.peer
+
+
+async def test_who_is_not_admitted_gets_no_word_of_what_the_others_say(clinic: Clinic) -> None:
+    session, doctor, patient = await clinic.visit()
+    nurse = await clinic.join(session, "nurse")
+    pair = next(message for message in doctor.heard if isinstance(message, Pair))
+
+    await doctor.say(Offer(pc=pair.pc, gen=1, neg=1, sdp=sdp()))
+    await patient.until(Offer)
+    await nurse.say(Offer(pc=pair.pc, gen=1, neg=2, sdp=sdp()))
+    refusal = await nurse.until(Error)
+    await nurse.say(AskIceServers())  # type: ignore[arg-type]  # not a command, and numbered all the same
+
+    assert (refusal.code, refusal.ref) == ("no-such-pair", 1)
+    assert (await nurse.until(Error)).code == "not-admitted"
+    assert not any(isinstance(message, Offer | Candidates | Pair | IceServers) for message in nurse.heard)
+    assert "Rossi" not in "".join(message.to_json() for message in nurse.heard)
+    assert "Dupont" not in "".join(message.to_json() for message in nurse.heard)
+
+
+async def test_a_third_participant_makes_a_mesh(clinic: Clinic) -> None:
+    session, doctor, patient = await clinic.visit()
+    nurse = await clinic.join(session, "nurse")
+
+    await doctor.say(Admit(participant="nurse"))
+
+    others = {(await nurse.until(Pair)).participant, (await nurse.until(Pair)).participant}
+    assert others == {"dr", "pat"}
+    assert (await doctor.until(Pair)).participant == "nurse"
+    assert (await patient.until(Pair)).participant == "nurse"
+
+
+async def test_a_patient_may_not_admit(clinic: Clinic) -> None:
+    session = await clinic.plan()
+    patient = await clinic.join(session, "pat")
+
+    await patient.say(Admit(participant="pat"))
+
+    assert (await patient.until(Error)).code == "not-permitted"
+    assert (await clinic.consultations.get(session.id)).status == "planned"
+
+
+async def test_an_admission_by_the_host_reaches_the_page(clinic: Clinic) -> None:
+    session = await clinic.plan()
+    patient = await clinic.join(session, "pat")
+
+    await clinic.consultations.admit(session.id, "pat", by="dr")
+
+    assert (await patient.until(Snapshot)).state == "admitted"
+
+
+async def test_a_called_patient_hears_it_ring(clinic: Clinic) -> None:
+    session = await clinic.plan()
+    patient = await clinic.join(session, "pat")
+
+    await clinic.journal.append(session.id, Called(participant="pat", by="dr"))
+
+    assert (await patient.until(Ring)).pos is not None
+    assert await clinic.journal.is_connected(session.id, "pat")
+    assert not await clinic.journal.is_connected(session.id, "dr")
+
+
+async def test_a_step_reaches_the_record_and_whoever_admits(clinic: Clinic) -> None:
+    session = await clinic.plan()
+    doctor = await clinic.join(session, "dr")
+    patient = await clinic.join(session, "pat")
+
+    await patient.say(NoteStep(step=Fact.DEVICES_ALLOWED))
+
+    while (await doctor.until(ParticipantChanged)).step is not Fact.DEVICES_ALLOWED:
+        pass
+    stored = await clinic.consultations.get(session.id)
+    assert [change.step for change in stored.steps("pat")] == [Fact.DEVICES_ALLOWED]
+
+
+async def test_connected_media_are_noted_once(clinic: Clinic) -> None:
+    session, doctor, _ = await clinic.visit()
+    pair = next(message for message in doctor.heard if isinstance(message, Pair))
+
+    await doctor.say(Media(pc=pair.pc, gen=1, state="connected"))
+    await doctor.until_acked(await doctor.say(Media(pc=pair.pc, gen=1, state="connected")))
+
+    steps = (await clinic.consultations.get(session.id)).steps("dr")
+    assert [change.step for change in steps] == [Fact.MEDIA_CONNECTED]
+
+
+# --- Refusals ------------------------------------------------------------------------------------
+
+
+async def closed_after(clinic: Clinic, *texts: str) -> Close:
+    device = clinic.dial()
+    for text in texts:
+        await device.transport.send(text)
+    close = (await device.hear_all())[-1]
+    assert isinstance(close, Close)
+    return close
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", CloseCode.PROTOCOL_ERROR),
+        ("{}", CloseCode.PROTOCOL_ERROR),
+        ('{"v":1,"type":"ping","t":1}', CloseCode.PROTOCOL_ERROR),
+        ('{"v":1,"type":"hello","nonce":"n"}', CloseCode.PROTOCOL_ERROR),
+        ('{"v":1,"type":"hello","nonce":"n","grant":"x","versions":[7]}', CloseCode.NO_COMMON_VERSION),
+        ('{"v":1,"type":"hello","nonce":"n","grant":"not a token"}', CloseCode.GRANT_REFUSED),
+        ('{"v":1,"type":"hello","nonce":"n","grant":"' + 9000 * "x" + '"}', CloseCode.TOO_BIG),
+        (Hello(nonce="n", resume=NOWHERE).to_json(), CloseCode.NO_SUCH_SESSION),
+    ],
+)
+async def test_a_first_message_that_is_no_good_hello_is_told_why(
+    clinic: Clinic, text: str, code: CloseCode
+) -> None:
+    assert (await closed_after(clinic, text)).code == code
+
+
+async def test_silence_before_the_hello_ends_the_connection(clinic: Clinic) -> None:
+    device = clinic.dial()
+
+    await clinic.clock.advance(seconds=5)
+
+    close = (await device.hear_all())[-1]
+    assert isinstance(close, Close)
+    assert (close.code, close.retry) == (CloseCode.HELLO_TIMEOUT, "rejoin")
+
+
+async def test_a_grant_opens_one_connection_only(clinic: Clinic) -> None:
+    session = await clinic.plan()
+    grant = clinic.doorkeeper.grant(session.id, "dr")
+    await clinic.join(session, "dr", grant=grant)
+
+    stolen = Hello(grant=grant.token, nonce="another")
+
+    assert (await closed_after(clinic, stolen.to_json())).code == CloseCode.GRANT_REFUSED
+
+
+async def test_the_same_hello_is_answered_again_and_tells_everything(clinic: Clinic) -> None:
+    session = await clinic.plan()
+    patient = await clinic.join(session, "pat")
+    await clinic.consultations.admit(session.id, "pat", by="dr")
+    grant = clinic.doorkeeper.grant(session.id, "dr")
+    lost = await clinic.join(session, "dr", grant=grant)
+    pair = await patient.until(Pair)
+    await lost.transport.aclose()
+
+    again = await clinic.join(session, "dr", grant=grant)
+
+    assert again.welcome.peer == lost.welcome.peer
+    assert (await again.until(Pair)).pc == pair.pc
+
+
+async def test_a_message_that_cannot_be_read_ends_the_connection(clinic: Clinic) -> None:
+    session = await clinic.plan()
+    for text, code in [("nonsense", CloseCode.PROTOCOL_ERROR), ("x" * 70_000, CloseCode.TOO_BIG)]:
+        device = await clinic.join(session, "pat")
+        await device.transport.send(text)
+        close = (await device.hear_all())[-1]
+        assert isinstance(close, Close)
+        assert (close.code, close.retry) == (code, "never")
+
+
+async def test_an_unknown_message_is_counted_and_ignored(clinic: Clinic) -> None:
+    session = await clinic.plan()
+    patient = await clinic.join(session, "pat")
+
+    await patient.transport.send('{"v":1,"type":"from-the-future","seq":1}')
+
+    assert (await patient.until(Ack)).ack == 1
+
+
+async def test_a_missing_command_asks_for_a_new_beginning(clinic: Clinic) -> None:
+    session = await clinic.plan()
+    patient = await clinic.join(session, "pat")
+
+    await patient.transport.send('{"v":1,"type":"leave","seq":2}')
+
+    close = (await patient.hear_all())[-1]
+    assert isinstance(close, Close)
+    assert (close.code, close.retry) == (CloseCode.STATE_LOST, "rejoin")
+
+
+async def test_who_talks_too_much_is_warned_and_then_sent_away(clinic: Clinic) -> None:
+    session = await clinic.plan()
+    patient = await clinic.join(session, "pat")
+
+    for _ in range(241):
+        await patient.transport.send(Ping(t=1).to_json())
+    heard = await patient.hear_all()
+
+    assert len([each for each in heard if isinstance(each, Error) and each.code == "rate-limited"]) == 1
+    assert isinstance(heard[-1], Close)
+    assert heard[-1].code == CloseCode.RATE_LIMITED
+    assert heard[-1].after
+
+
+# --- Going, and coming back ----------------------------------------------------------------------
+
+
+async def test_a_second_device_takes_over_for_good(clinic: Clinic) -> None:
+    session, doctor, patient = await clinic.visit()
+
+    second = await clinic.join(session, "pat")
+
+    close = (await patient.hear_all())[-1]
+    assert isinstance(close, Close)
+    assert (close.code, close.retry) == (CloseCode.SUPERSEDED, "never")
+    assert second.welcome.state == "admitted"
+    await doctor.until(Unpair)
+    assert (await doctor.until(Pair)).peer == second.welcome.peer
+
+
+async def test_leaving_ends_nothing_for_the_others(clinic: Clinic) -> None:
+    session, doctor, patient = await clinic.visit()
+
+    await patient.say(Leave())
+
+    close = (await patient.hear_all())[-1]
+    assert isinstance(close, Close)
+    assert (close.code, close.retry) == (CloseCode.NORMAL, "never")
+    assert (await doctor.until(ParticipantChanged)).state is State.DEPARTED
+    stored = await clinic.consultations.get(session.id)
+    assert stored.status == "in-progress"
+    assert [each.id for each in stored.present] == ["dr"]
+
+
+async def test_a_lost_connection_is_away_for_a_minute_and_then_departed(clinic: Clinic) -> None:
+    session, doctor, patient = await clinic.visit()
+
+    patient.transport.cut()
+    while (await doctor.until(ParticipantChanged)).state is not State.AWAY:
+        pass
+    for _ in range(4):
+        await clinic.clock.advance(seconds=15)
+        await doctor.transport.send(Ping().to_json())
+
+    await doctor.until(Unpair)
+    assert (await doctor.until(ParticipantChanged)).state is State.DEPARTED
+    assert [each.id for each in (await clinic.consultations.get(session.id)).present] == ["dr"]
+
+
+async def test_whoever_waits_may_let_the_screen_go_dark(clinic: Clinic) -> None:
+    session = await clinic.plan()
+    doctor = await clinic.join(session, "dr")
+    patient = await clinic.join(session, "pat")
+
+    patient.transport.cut()
+    for _ in range(20):
+        await clinic.clock.advance(seconds=15)
+        await doctor.transport.send(Ping().to_json())
+    await clinic.clock.settle()
+
+    assert [each.id for each in (await clinic.consultations.get(session.id)).waiting] == ["pat"]
+    back = await clinic.resume(session, patient)
+    assert (await back.until(Welcome)).peer == patient.welcome.peer
+
+
+async def test_a_resume_gets_what_was_missed_and_the_same_pair(clinic: Clinic) -> None:
+    session, doctor, patient = await clinic.visit()
+    pair = next(message for message in doctor.heard if isinstance(message, Pair))
+    patient.transport.cut()
+    while (await doctor.until(ParticipantChanged)).state is not State.AWAY:
+        pass
+    await doctor.say(Offer(pc=pair.pc, gen=1, neg=1, sdp=sdp()))
+
+    back = await clinic.resume(session, patient)
+
+    welcome = await back.until(Welcome)
+    assert welcome.recovered
+    assert welcome.peer == patient.welcome.peer
+    assert welcome.token != patient.welcome.token
+    assert welcome.snapshot is None
+    assert (await back.until(Offer)).sdp == sdp()
+    positions = [int(message.pos.split(".")[0]) for message in back.heard if message.pos]
+    assert positions == sorted(positions)
+
+
+async def test_the_token_before_stays_good_until_its_successor_was_used(clinic: Clinic) -> None:
+    session, _, patient = await clinic.visit()
+    patient.transport.cut()
+    lost = await clinic.resume(session, patient)
+    await lost.until(Welcome)
+    lost.transport.cut()
+
+    again = await clinic.resume(session, patient)
+    again.welcome = await again.until(Welcome)
+    third = await clinic.resume(session, again)
+    await third.until(Welcome)
+
+    late = await clinic.resume(session, patient)
+    close = (await late.hear_all())[-1]
+    assert isinstance(close, Close)
+    assert close.code == CloseCode.GRANT_REFUSED
+
+
+async def test_commands_that_are_sent_again_count_once(clinic: Clinic) -> None:
+    session, doctor, patient = await clinic.visit()
+    pair = next(message for message in doctor.heard if isinstance(message, Pair))
+    offer = Offer(pc=pair.pc, gen=1, neg=1, sdp=sdp(), seq=2)
+    await doctor.transport.send(offer.to_json())
+    await patient.until(Offer)
+    doctor.transport.cut()
+
+    back = await clinic.resume(session, doctor)
+    assert (await back.until(Welcome)).ack == 2
+    await back.transport.send(offer.to_json())
+    await back.transport.send(Media(pc=pair.pc, gen=1, state="connecting", seq=3).to_json())
+
+    await back.until_acked(3)
+    await clinic.hub.aclose()
+    assert [type(message) for message in await patient.hear_all()].count(Offer) == 0
+
+
+async def test_a_position_on_another_branch_asks_for_a_new_beginning(clinic: Clinic) -> None:
+    session, _, patient = await clinic.visit()
+    patient.transport.cut()
+
+    for pos in ("3.0123456789ab", "9999.0123456789ab"):
+        back = await clinic.resume(session, patient, pos=pos)
+        close = (await back.hear_all())[-1]
+        assert isinstance(close, Close)
+        assert (close.code, close.retry) == (CloseCode.STATE_LOST, "rejoin")
+
+
+async def test_what_is_no_longer_kept_is_replaced_by_a_snapshot() -> None:
+    clinic = Clinic(limits=Limits(kept=4))
+    session, doctor, patient = await clinic.visit()
+    pair = next(message for message in doctor.heard if isinstance(message, Pair))
+    patient.transport.cut()
+    for seq in range(2, 12):
+        await doctor.transport.send(Media(pc=pair.pc, gen=1, state="new", seq=seq).to_json())
+    await doctor.until_acked(11)
+
+    back = await clinic.resume(session, patient)
+
+    welcome = await back.until(Welcome)
+    assert not welcome.recovered
+    assert welcome.snapshot is not None
+    assert [each.pc for each in welcome.snapshot.pairs] == [pair.pc]
+    await clinic.aclose()
+
+
+async def test_a_removed_participant_is_told_and_does_not_come_back(clinic: Clinic) -> None:
+    session, doctor, patient = await clinic.visit()
+
+    await doctor.say(Remove(participant="pat"))
+
+    close = (await patient.hear_all())[-1]
+    assert isinstance(close, Close)
+    assert (close.code, close.retry) == (CloseCode.REMOVED, "never")
+    back = await clinic.resume(session, patient)
+    close = (await back.hear_all())[-1]
+    assert isinstance(close, Close)
+    assert close.code == CloseCode.REMOVED
+
+
+async def test_after_the_end_there_is_nothing_but_the_close(clinic: Clinic) -> None:
+    session, doctor, patient = await clinic.visit()
+
+    await doctor.say(Complete(outcome="prescription"))
+
+    *_, last, close = await patient.hear_all()
+    assert isinstance(last, SessionChanged)
+    assert (last.status, last.outcome) == ("completed", "prescription")
+    assert isinstance(close, Close)
+    assert (close.code, close.retry) == (CloseCode.SESSION_ENDED, "never")
+    back = await clinic.resume(session, patient)
+    assert [type(message) for message in await back.hear_all()] == [Close]
+
+
+# --- Heartbeats and slow devices -----------------------------------------------------------------
+
+
+async def test_pings_carry_the_digest_of_what_was_sent(clinic: Clinic) -> None:
+    _, doctor, _ = await clinic.visit()
+
+    await clinic.clock.advance(seconds=23)
+
+    ping = await doctor.until(Ping)
+    roster = {}
+    for message in doctor.heard:
+        match message:
+            case Welcome(snapshot=snapshot) if snapshot:
+                roster = {seen.participant: seen for seen in snapshot.participants}
+            case ParticipantChanged():
+                roster[message.participant] = message
+    assert ping.digest == roster_digest(roster.values())
+
+
+async def test_a_silent_device_is_given_up(clinic: Clinic) -> None:
+    session = await clinic.plan()
+    patient = await clinic.join(session, "pat")
+
+    await clinic.clock.advance(seconds=46)
+
+    close = (await patient.hear_all())[-1]
+    assert isinstance(close, Close)
+    assert (close.code, close.retry) == (CloseCode.HEARTBEAT_TIMEOUT, "resume")
+
+
+async def test_a_device_that_answers_stays(clinic: Clinic) -> None:
+    session = await clinic.plan()
+    patient = await clinic.join(session, "pat")
+
+    for _ in range(20):
+        await clinic.clock.advance(seconds=15)
+        await patient.transport.send(Pong().to_json())
+    await patient.say(NoteStep(step=Fact.DEVICES_ALLOWED))
+
+    assert (await patient.until(Ack)).ack == 1
+
+
+async def test_a_device_that_does_not_read_is_sent_away_and_the_others_are_served(clinic: Clinic) -> None:
+    session = await clinic.plan()
+    doctor = await clinic.join(session, "dr")
+    patient = await clinic.join(session, "pat", capacity=1)
+
+    for _ in range(5):
+        with suppress(TransportClosed):
+            await patient.transport.send(Ping().to_json())
+        await clinic.clock.advance(seconds=15)
+        await doctor.transport.send(Pong().to_json())
+
+    call = clinic.calls[-1]
+    await clinic.clock.advance(seconds=6)
+    assert call.done()
+    await doctor.say(NoteStep(step=Fact.DEVICES_ALLOWED))
+    await doctor.until_acked(1)
+
+
+# --- Workers -------------------------------------------------------------------------------------
+
+
+async def test_closing_sends_everybody_away_to_come_back(clinic: Clinic) -> None:
+    _, doctor, _ = await clinic.visit()
+
+    await clinic.hub.aclose()
+    await clinic.hub.aclose()
+
+    *_, goaway, close = await doctor.hear_all()
+    assert isinstance(goaway, Goaway)
+    assert isinstance(close, Close)
+    assert (close.code, close.retry) == (CloseCode.GOING_AWAY, "resume")
+    late = clinic.dial()
+    assert [type(message) for message in await late.hear_all()] == [Goaway, Close]
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+async def test_a_server_that_starts_again_finds_the_visit_where_it_was(tmp_path: Path, kind: str) -> None:
+    url = "memory://" if kind == "memory" else f"sqlite:///{tmp_path}/log.db"
+    clinic = Clinic(log=open_log(url))
+    session, doctor, patient = await clinic.visit()
+    pair = next(message for message in doctor.heard if isinstance(message, Pair))
+    await clinic.kill()
+    clinic.hub = clinic.new_hub()
+
+    doctor_again = await clinic.resume(session, doctor)
+    patient_again = await clinic.resume(session, patient)
+    assert (await doctor_again.until(Welcome)).recovered
+    assert (await patient_again.until(Welcome)).recovered
+    await doctor_again.say(Offer(pc=pair.pc, gen=1, neg=1, sdp=sdp()))
+
+    assert (await patient_again.until(Offer)).pc == pair.pc
+    assert not any(isinstance(message, Pair | Unpair) for message in patient_again.heard)
+    await clinic.aclose()
+
+
+async def test_two_workers_share_a_room(clinic: Clinic) -> None:
+    other = clinic.new_hub()
+    session = await clinic.plan()
+    doctor = await clinic.join(session, "dr")
+    patient = await clinic.join(session, "pat", hub=other)
+
+    await doctor.say(Admit(participant="pat"))
+    pair = await doctor.until(Pair)
+    await doctor.say(Offer(pc=pair.pc, gen=1, neg=1, sdp=sdp()))
+
+    assert (await patient.until(Offer)).sender == doctor.welcome.peer
+    await other.aclose()
+
+
+async def test_a_record_that_the_log_was_never_told_is_told_at_the_next_attach(clinic: Clinic) -> None:
+    session, doctor, patient = await clinic.visit()
+    doctor.transport.cut()
+    patient.transport.cut()
+    await asyncio.gather(*clinic.calls)
+    await clinic.hub.aclose()
+    await clinic.log.forget(session.id)  # a broker that lost everything
+    clinic.hub = clinic.new_hub()
+
+    back = await clinic.join(session, "pat")
+
+    assert back.welcome.state == "admitted"
+
+
+async def test_a_room_of_another_fold_is_not_touched(clinic: Clinic) -> None:
+    session = await clinic.plan()
+    await clinic.journal.append(session.id, Opened(fold=2, session=session.id, organisation="hug"))
+
+    hello = Hello(grant=clinic.doorkeeper.grant(session.id, "dr").token, nonce="n")
+    close = await closed_after(clinic, hello.to_json())
+
+    assert (close.code, close.retry) == (CloseCode.LOST_RACE, "resume")
