@@ -34,7 +34,7 @@ def _driven(
     """Return `method` of the owner's `part` as a plain method."""
 
     @wraps(method)
-    def call(owner: Any, *args: P.args, **kwargs: P.kwargs) -> T:
+    def call(owner: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return drive(method(part(owner), *args, **kwargs))
 
     return call
