@@ -1,0 +1,235 @@
+"""Prove that a log keeps the promises of `hugathome.signalling.SignallingLog`.
+
+    await check_log(lambda: MyLog(…))
+
+Every rule is tried on a room of its own, which it forgets first. The first one that is broken raises
+`ConformanceFailure`, whose `rule` names it. It needs no test runner, and takes a second or two.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from datetime import timedelta
+from typing import final
+
+from hugathome._drive import drive
+from hugathome.errors import ConfigurationError, HugathomeError, LogForked, LogTrimmed
+from hugathome.signalling import SignallingLog
+from hugathome.testing.conformance import ConformanceFailure
+
+Rows = Sequence[tuple[int, bytes]]
+
+_LARGE = bytes(range(256)) * 260
+"""66,560 bytes: the largest frame, sealed, and every byte there is."""
+
+
+async def check_log(
+    open_log: Callable[[], SignallingLog], *, patience: timedelta = timedelta(seconds=5)
+) -> None:
+    """Raise `ConformanceFailure` unless the logs that `open_log` returns keep every rule.
+
+    `open_log` is called once for each rule, and the log is closed here. What should happen and has not
+    within `patience` breaks the rule that was being tried.
+    """
+    for rule in _RULES:
+        name = rule.__name__.strip("_").replace("_", " ")
+        await _try(rule, _Bench(open_log(), name), patience=patience)
+
+
+async def _try(rule: Callable[["_Bench"], Awaitable[None]], bench: "_Bench", *, patience: timedelta) -> None:
+    before = asyncio.all_tasks()
+    try:
+        async with asyncio.timeout(patience.total_seconds()):
+            await bench.log.forget(bench.room)
+            await rule(bench)
+            await bench.log.forget(bench.room)
+    except ConformanceFailure:
+        raise
+    except Exception as error:
+        raise bench.broken(f"raised {error!r}") from error
+    finally:
+        await bench.log.aclose()
+        await bench.log.aclose()
+    bench.expect(asyncio.all_tasks() <= before, "a task still runs after closing")
+
+
+@final
+class _Bench:
+    """One log, one room, one rule."""
+
+    def __init__(self, log: SignallingLog, rule: str) -> None:
+        self.log = log
+        self.rule = rule
+        self.room = f"check.{rule.replace(' ', '-')}"[:64]
+
+    def broken(self, seen: str) -> ConformanceFailure:
+        return ConformanceFailure(self.rule, seen)
+
+    def expect(self, is_so: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as an assertion
+        if not is_so:
+            raise self.broken(otherwise)
+
+    async def fill(self, *records: bytes, room: str | None = None) -> None:
+        for record in records:
+            await self.log.append(room or self.room, record)
+
+    async def load(self, *, after: int = 0) -> Rows:
+        return [(offset, record) for offset, record in await self.log.load(self.room, after)]
+
+    async def read(self, number: int, *, after: int = 0) -> Rows:
+        """Follow until `number` records have come."""
+        async with aclosing(self.log.read(self.room, after)) as records:
+            return [await anext(records) for _ in range(number)]
+
+    async def expect_refusal(self, work: Awaitable[object], kind: type[HugathomeError]) -> None:
+        try:
+            seen = await work
+        except kind:
+            return
+        raise self.broken(f"no {kind.__name__}, but {seen!r:.80}")
+
+
+# --- Order ---------------------------------------------------------------------------------------
+
+
+async def _records_come_back_numbered_from_one(bench: _Bench) -> None:
+    await bench.fill(b"a", b"", b"\0\xff", b"a")
+    rows = await bench.load()
+    bench.expect(rows == [(1, b"a"), (2, b""), (3, b"\0\xff"), (4, b"a")], f"loaded {rows}")
+
+
+async def _all_readers_see_one_order_and_each_writer_s_own(bench: _Bench) -> None:
+    readers = [asyncio.create_task(bench.read(100)) for _ in range(3)]
+    writers = [[b"%d/%d" % (writer, number) for number in range(25)] for writer in range(4)]
+    await asyncio.gather(*(bench.fill(*records) for records in writers))
+    seen = [await reader for reader in readers]
+    loaded = await bench.load()
+    bench.expect(all(rows == loaded for rows in seen), "following and loading gave different records")
+    bench.expect([offset for offset, _ in loaded] == list(range(1, 101)), "the offsets are not dense")
+    for records in writers:
+        own = [record for _, record in loaded if record in records]
+        bench.expect(own == records, "a writer's records changed their order")
+
+
+async def _reading_begins_behind_any_offset(bench: _Bench) -> None:
+    records = [str(number).encode() for number in range(1, 8)]
+    await bench.fill(*records)
+    for after in range(8):
+        rows = await bench.load(after=after)
+        bench.expect(rows == list(enumerate(records, start=1))[after:], f"after {after}: {rows}")
+    bench.expect(await bench.read(1, after=6) == [(7, b"7")], "following began elsewhere")
+
+
+async def _rooms_do_not_mix(bench: _Bench) -> None:
+    other = bench.room + "-2"
+    await bench.log.forget(other)
+    await bench.fill(b"here")
+    await bench.fill(b"there", b"there", room=other)
+    await bench.log.forget(other)
+    bench.expect(await bench.load() == [(1, b"here")], "a room was touched")
+    bench.expect(not await bench.log.load(other, 0), "a forgotten room still has records")
+
+
+async def _large_records_come_back_whole(bench: _Bench) -> None:
+    await bench.fill(_LARGE)
+    bench.expect(await bench.read(1) == [(1, _LARGE)], "the record was changed")
+
+
+# --- Following -----------------------------------------------------------------------------------
+
+
+async def _a_reader_that_waits_is_told(bench: _Bench) -> None:
+    async with aclosing(bench.log.read(bench.room, 0)) as records:
+        for number in range(1, 4):
+            waiting = asyncio.ensure_future(anext(records))
+            await asyncio.sleep(0)
+            await bench.fill(b"news")
+            bench.expect(tuple(await waiting) == (number, b"news"), "something else came")
+
+
+async def _a_slow_reader_holds_up_nobody(bench: _Bench) -> None:
+    async with aclosing(bench.log.read(bench.room, 0)) as records:
+        await bench.fill(b"0")
+        await anext(records)
+        await bench.fill(*(b"%d" % number for number in range(1, 600)))
+        rest = [record for _, record in [await anext(records) for _ in range(599)]]
+    bench.expect(rest == [b"%d" % number for number in range(1, 600)], "the slow reader missed something")
+
+
+async def _a_reader_that_is_cancelled_leaves_the_log_as_it_was(bench: _Bench) -> None:
+    for _ in range(3):
+        reader = asyncio.create_task(bench.read(1000))
+        await bench.fill(b"x")
+        reader.cancel()
+        await asyncio.gather(reader, return_exceptions=True)
+    bench.expect(len(await bench.read(3)) == 3, "records are missing")
+
+
+# --- Keeping, trimming, losing -------------------------------------------------------------------
+
+
+async def _a_snapshot_stands_for_what_it_trimmed(bench: _Bench) -> None:
+    bench.expect(await bench.log.snapshot(bench.room) is None, "a snapshot that nobody saved")
+    await bench.fill(b"1", b"2", b"3", b"4")
+    await bench.log.save_snapshot(bench.room, 3, b"three")
+    await bench.log.save_snapshot(bench.room, 2, b"older")
+    snapshot = await bench.log.snapshot(bench.room)
+    bench.expect(snapshot is not None and tuple(snapshot) == (3, b"three"), f"the snapshot is {snapshot}")
+    bench.expect(await bench.load(after=3) == [(4, b"4")], "the tail is not whole")
+    await bench.expect_refusal(bench.log.load(bench.room, 1), LogTrimmed)
+    await bench.expect_refusal(bench.read(1), LogTrimmed)
+
+
+async def _offsets_go_on_after_everything_was_trimmed(bench: _Bench) -> None:
+    await bench.fill(b"1", b"2")
+    await bench.log.save_snapshot(bench.room, 2, b"two")
+    await bench.fill(b"3")
+    bench.expect(await bench.load(after=2) == [(3, b"3")], "the offsets began anew")
+
+
+async def _a_place_behind_the_end_is_another_log_s(bench: _Bench) -> None:
+    await bench.fill(b"1")
+    await bench.expect_refusal(bench.log.load(bench.room, 7), LogForked)
+
+
+async def _a_log_that_was_replaced_is_noticed(bench: _Bench) -> None:
+    await bench.fill(b"1", b"2")
+    async with aclosing(bench.log.read(bench.room, 0)) as records:
+        await anext(records)
+        await anext(records)
+        await bench.log.forget(bench.room)
+        await bench.fill(b"1", b"another", b"3")
+        await bench.expect_refusal(anext(records), LogForked)
+
+
+async def _hosts_without_an_event_loop_append_and_load(bench: _Bench) -> None:
+    waiting: AsyncGenerator[tuple[int, bytes]] = bench.log.read(bench.room, 0)
+    blocking = bench.log.for_blocking()
+    async with aclosing(waiting) as records:
+        first = asyncio.ensure_future(anext(records))
+        await asyncio.sleep(0)
+        try:
+            drive(blocking.append(bench.room, b"from a view"))
+            rows = drive(blocking.load(bench.room, 0))
+        except ConfigurationError:
+            raise bench.broken("for_blocking() returned a log that suspends") from None
+        bench.expect(list(rows) == [(1, b"from a view")], f"loaded {rows}")
+        bench.expect(tuple(await first) == (1, b"from a view"), "the other host was not told")
+    drive(blocking.aclose())
+
+
+_RULES = (
+    _records_come_back_numbered_from_one,
+    _all_readers_see_one_order_and_each_writer_s_own,
+    _reading_begins_behind_any_offset,
+    _rooms_do_not_mix,
+    _large_records_come_back_whole,
+    _a_reader_that_waits_is_told,
+    _a_slow_reader_holds_up_nobody,
+    _a_reader_that_is_cancelled_leaves_the_log_as_it_was,
+    _a_snapshot_stands_for_what_it_trimmed,
+    _offsets_go_on_after_everything_was_trimmed,
+    _a_place_behind_the_end_is_another_log_s,
+    _a_log_that_was_replaced_is_noticed,
+    _hosts_without_an_event_loop_append_and_load,
+)
