@@ -37,7 +37,7 @@ def environment(tmp_path: Path, free_port: int) -> Mapping[str, str]:
         "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{PROJECT}",
         "PYTHONWARNINGS": "error",
         "DJANGO_SETTINGS_MODULE": "clinic.settings",
-        "CLINIC_DATABASE": str(tmp_path / "clinic.sqlite3"),
+        "CLINIC_DATABASE": str(tmp_path / "clinic.db"),
         "HUG_SITE": f"http://127.0.0.1:{free_port}/visit",
     }
 

@@ -23,7 +23,7 @@ USE_TZ = True
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": os.environ.get("CLINIC_DATABASE", str(HERE / "clinic.sqlite3")),
+        "NAME": os.environ.get("CLINIC_DATABASE", str(HERE / "clinic.db")),
         # Two processes write this file. Whoever means to write waits for its turn at the beginning of a
         # transaction; SQLite's own default notices in the middle, and then it is too late to wait.
         "OPTIONS": {"transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode=WAL"},
