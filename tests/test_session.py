@@ -1,0 +1,742 @@
+"""Sessions: every step of both axes, who may take it, when one may come in, and what can be read off."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from hugathome.errors import (
+    HugathomeError,
+    InvalidInput,
+    InvalidPhoneNumber,
+    InvalidTransition,
+    NotPermitted,
+    SessionEnded,
+    SessionError,
+    UnknownParticipant,
+)
+from hugathome.history import (
+    Action,
+    Change,
+    Consent,
+    DeliveryStatus,
+    Outcome,
+    window_around,
+)
+from hugathome.phone import PhoneNumber
+from hugathome.roles import Language, Modality, Role, Step
+from hugathome.session import (
+    PRESENCES,
+    TRANSITIONS,
+    Attendance,
+    Event,
+    Message,
+    Participant,
+    Presence,
+    Session,
+    Status,
+)
+
+NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+WINDOW = window_around(NOW, NOW + 30 * MINUTE)
+
+DOCTOR = Participant(id="dr-rossi", role="practitioner", name="Dr A. Rossi")
+PATIENT = Participant(
+    id="p-1",
+    role="patient",
+    name="M. Dupont",
+    language="fr",
+    reference="urn:pid:77",
+    phone=PhoneNumber.parse("079 123 45 67", region="CH"),
+)
+PARENT = Participant(id="parent", role="related-person", name="Mme Dupont")
+NURSE = Participant(id="nurse", role="nurse", name="B. Keller")
+INTERPRETER = Participant(id="interpreter", role="interpreter", name="C. Silva")
+OBSERVER = Participant(id="observer", role="observer", name="D. Student")
+EVERYBODY = (DOCTOR, PATIENT, PARENT, NURSE, INTERPRETER, OBSERVER)
+
+
+def planned(*, modality: Any = "video", participants: tuple[Participant, ...] = EVERYBODY) -> Session:
+    return Session(
+        id="hug.s1",
+        organisation="hug",
+        service="cardiology",
+        modality=modality,
+        window=WINDOW,
+        participants=participants,
+        reference="appointment/4711",
+        version=1,
+    )
+
+
+def at(presence: Presence, *, status: Status = Status.IN_PROGRESS, modality: Any = "video") -> Session:
+    """Return a session of `status` in which the patient is at `presence`."""
+    session = planned(modality=modality).but(status=status)
+    return session.noting("p-1", presence=presence, is_admitted=presence is Presence.ADMITTED)
+
+
+def change(
+    action: Action, *, by: str | None = "dr-rossi", participant: str | None = "p-1", **facts: Any
+) -> Change:
+    return Change(action=action, at=NOW, by=by, participant=participant, **facts)
+
+
+def after(session: Session, *actions: Action, **facts: Any) -> Session:
+    for action in actions:
+        session = session.after(change(action, **facts))
+    return session
+
+
+# --- What may follow what ------------------------------------------------------------------------
+
+
+def table(text: str) -> dict[tuple[str, str], str]:
+    """Read a table: a row for each action, a column for each state."""
+    head, *rows = text.strip().splitlines()
+    cells = [row.split() for row in rows]
+    return {(state, row[0]): cell for row in cells for state, cell in zip(head.split(), row[1:], strict=True)}
+
+
+STATUSES = table("""
+                    planned      in-progress   on-hold      completed  discontinued  cancelled
+plan                –            –             –            ended      ended         ended
+accept              planned      in-progress   on-hold      ended      ended         ended
+withdraw            planned      in-progress   on-hold      ended      ended         ended
+invite              planned      in-progress   on-hold      ended      ended         ended
+deliver             planned      in-progress   on-hold      ended      ended         ended
+check-in            planned      in-progress   on-hold      ended      ended         ended
+arrive              planned      in-progress   on-hold      ended      ended         ended
+call                planned      in-progress   on-hold      ended      ended         ended
+admit               in-progress  in-progress   on-hold      ended      ended         ended
+deny                planned      in-progress   on-hold      ended      ended         ended
+return-to-waiting   planned      in-progress   on-hold      ended      ended         ended
+depart              planned      in-progress   on-hold      ended      ended         ended
+remove              planned      in-progress   on-hold      ended      ended         ended
+step                planned      in-progress   on-hold      ended      ended         ended
+hold                –            on-hold       –            ended      ended         ended
+resume              –            –             in-progress  ended      ended         ended
+extend              planned      in-progress   on-hold      ended      ended         ended
+complete            –            completed     completed    ended      ended         ended
+discontinue         –            discontinued  discontinued ended      ended         ended
+cancel              cancelled    –             –            ended      ended         ended
+""")
+
+PRESENCE = table("""
+                    expected   arrived    admitted   departed   removed    denied
+plan                –          –          –          –          –          –
+accept              expected   arrived    admitted   departed   removed    denied
+withdraw            expected   arrived    admitted   departed   removed    denied
+invite              expected   arrived    admitted   departed   expected   expected
+deliver             expected   arrived    admitted   departed   removed    denied
+check-in            arrived    arrived    admitted   arrived    –          –
+arrive              arrived    arrived    admitted   arrived    –          –
+call                expected   arrived    admitted   departed   removed    denied
+admit               –          admitted   admitted   –          –          –
+deny                –          denied     –          –          –          –
+return-to-waiting   –          –          arrived    –          –          –
+depart              –          departed   departed   departed   –          –
+remove              removed    removed    removed    removed    –          –
+step                expected   arrived    admitted   departed   removed    denied
+hold                expected   arrived    admitted   departed   removed    denied
+resume              –          –          –          –          –          –
+extend              expected   arrived    admitted   departed   removed    denied
+complete            expected   arrived    admitted   departed   removed    denied
+discontinue         expected   arrived    admitted   departed   removed    denied
+cancel              –          –          –          –          –          –
+""")
+"""In a session that is in progress; who is admitted stays so wherever they come back to."""
+
+WHERE_IT_WORKS = {Action.DENY: Presence.ARRIVED, Action.RETURN_TO_WAITING: Presence.ADMITTED}
+
+
+def test_the_tables_of_this_test_leave_nothing_out() -> None:
+    assert set(STATUSES) == set(product(map(str, Status), map(str, Action)))
+    assert set(PRESENCE) == set(product(map(str, Presence), map(str, Action)))
+
+
+@pytest.mark.parametrize(("status", "action"), [*product(Status, Action)], ids=str)
+def test_every_action_in_every_status(status: Status, action: Action) -> None:
+    session = at(WHERE_IT_WORKS.get(action, Presence.ARRIVED), status=status)
+    expected = STATUSES[status, action]
+
+    if expected == "ended":
+        with pytest.raises(SessionEnded):
+            session.after(change(action))
+    elif expected == "–":
+        with pytest.raises(InvalidTransition) as refused:
+            session.after(change(action))
+        assert (refused.value.state, refused.value.action) == (status, action)
+    else:
+        assert session.after(change(action)).status == expected
+
+
+@pytest.mark.parametrize(("presence", "action"), [*product(Presence, Action)], ids=str)
+def test_every_action_in_every_presence(presence: Presence, action: Action) -> None:
+    session = at(presence)
+    expected = PRESENCE[presence, action]
+
+    if expected == "–":
+        with pytest.raises(InvalidTransition) as refused:
+            session.after(change(action))
+        assert refused.value.action == action
+    else:
+        assert session.after(change(action)).of("p-1").presence == expected
+
+
+def test_the_tables_of_the_module_say_no_more_than_that() -> None:
+    assert {pair for pair, cell in STATUSES.items() if cell not in ("–", "ended")} == set(TRANSITIONS)
+    assert set(PRESENCES) <= {pair for pair, cell in PRESENCE.items() if cell != "–"}
+
+
+@pytest.mark.parametrize("table", [TRANSITIONS, PRESENCES])
+def test_the_tables_cannot_be_changed(table: Any) -> None:
+    with pytest.raises(TypeError):
+        table[Status.CANCELLED, Action.RESUME] = Status.PLANNED
+
+
+def test_a_refusal_changes_nothing() -> None:
+    session = at(Presence.EXPECTED)
+
+    with pytest.raises(InvalidTransition):
+        session.after(change(Action.ADMIT))
+
+    assert session == at(Presence.EXPECTED)
+
+
+def test_what_happened_stands_in_the_history() -> None:
+    session = after(planned(), Action.ARRIVE, Action.ADMIT, Action.HOLD)
+
+    assert [entry.action for entry in session.history] == [Action.ARRIVE, Action.ADMIT, Action.HOLD]
+    assert planned().history == ()
+
+
+# --- Admission, devices, phone visits ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("back", [Action.ARRIVE, Action.CHECK_IN])
+def test_an_admission_outlives_a_lost_connection_and_a_change_of_device(back: Action) -> None:
+    session = after(planned(), Action.ARRIVE, Action.ADMIT, Action.DEPART)
+    assert session.of("p-1").presence is Presence.DEPARTED
+
+    assert session.after(change(back)).of("p-1").presence is Presence.ADMITTED
+
+
+@pytest.mark.parametrize("out", [Action.RETURN_TO_WAITING, Action.REMOVE])
+def test_an_admission_ends_when_staff_end_it(out: Action) -> None:
+    session = after(planned(), Action.ARRIVE, Action.ADMIT, out, Action.INVITE, Action.ARRIVE)
+
+    assert session.of("p-1").presence is Presence.ARRIVED
+    assert not session.is_let_in("p-1")
+
+
+def test_each_check_in_is_another_device_and_coming_back_is_not() -> None:
+    session = after(planned(), Action.CHECK_IN)
+    assert session.of("p-1").device == 1
+
+    assert after(session, Action.DEPART, Action.ARRIVE, Action.ADMIT).of("p-1").device == 1
+    assert after(session, Action.CHECK_IN).of("p-1").device == 2
+
+
+@pytest.mark.parametrize("out", [Action.DENY, Action.REMOVE])
+def test_being_put_out_outdates_the_device(out: Action) -> None:
+    session = after(planned(), Action.CHECK_IN, out)
+
+    assert session.of("p-1").device == 2
+    assert after(session, Action.INVITE).of("p-1").device == 2
+
+
+def test_a_video_visit_starts_with_the_first_admission() -> None:
+    assert after(planned(), Action.CHECK_IN).status is Status.PLANNED
+    assert after(planned(), Action.CHECK_IN, Action.ADMIT).status is Status.IN_PROGRESS
+
+
+@pytest.mark.parametrize("status", [Status.PLANNED, Status.IN_PROGRESS])
+def test_a_phone_visit_starts_with_the_check_in(status: Status) -> None:
+    session = at(Presence.EXPECTED, status=status, modality="phone")
+
+    assert after(session, Action.CHECK_IN).status is Status.IN_PROGRESS
+    assert after(session, Action.ARRIVE).status is status
+
+
+def test_checking_in_does_not_resume_a_phone_visit_that_is_on_hold() -> None:
+    session = at(Presence.EXPECTED, status=Status.ON_HOLD, modality="phone")
+
+    assert after(session, Action.CHECK_IN).status is Status.ON_HOLD
+
+
+def test_only_a_check_in_counts_for_a_phone_visit_not_one_that_is_refused() -> None:
+    session = at(Presence.REMOVED, status=Status.PLANNED, modality="phone")
+
+    with pytest.raises(InvalidTransition):
+        after(session, Action.CHECK_IN)
+
+
+def test_a_position_is_kept_until_there_is_a_later_one() -> None:
+    session = after(planned(), Action.ARRIVE, position="3.ab")
+    assert session.of("p-1").position == "3.ab"
+
+    assert after(session, Action.ADMIT).of("p-1").position == "3.ab"
+    assert after(session, Action.DEPART, position="7.cd").of("p-1").position == "7.cd"
+
+
+# --- Who may -------------------------------------------------------------------------------------
+
+STAFF_ONLY = [
+    Action.ADMIT,
+    Action.DENY,
+    Action.RETURN_TO_WAITING,
+    Action.REMOVE,
+    Action.CALL,
+    Action.HOLD,
+    Action.RESUME,
+    Action.COMPLETE,
+    Action.DISCONTINUE,
+]
+"""What only a practitioner does; the rest is the host's own, or the participant's."""
+
+
+@pytest.mark.parametrize(("action", "by"), [*product(STAFF_ONLY, EVERYBODY)], ids=str)
+def test_only_a_practitioner_admits_and_ends(action: Action, by: Participant) -> None:
+    status = Status.ON_HOLD if action is Action.RESUME else Status.IN_PROGRESS
+    session = at(WHERE_IT_WORKS.get(action, Presence.ARRIVED), status=status)
+
+    if by is DOCTOR:
+        assert session.after(change(action, by=by.id)).history[-1].by == by.id
+        return
+    with pytest.raises(NotPermitted) as refused:
+        session.after(change(action, by=by.id))
+    assert refused.value.action == action
+
+
+@pytest.mark.parametrize("by", ["dr-nobody", None, ""])
+@pytest.mark.parametrize("action", STAFF_ONLY)
+def test_somebody_from_outside_admits_and_ends_nothing(action: Action, by: str | None) -> None:
+    with pytest.raises(UnknownParticipant):
+        at(Presence.ARRIVED).after(change(action, by=by))
+
+
+@pytest.mark.parametrize("whom", EVERYBODY, ids=lambda p: p.role)
+def test_the_patient_consents_or_who_may_speak_for_them(whom: Participant) -> None:
+    consent = Consent(participant=whom.id, recorded_by="dr-rossi", at=NOW, how="oral")
+    accepting = change(Action.ACCEPT, participant=whom.id, consent=consent)
+
+    if whom in (PATIENT, PARENT):
+        assert planned().after(accepting).consent == consent
+        return
+    with pytest.raises(NotPermitted):
+        planned().after(accepting)
+
+
+def test_a_withdrawn_consent_is_gone() -> None:
+    consent = Consent(participant="p-1", recorded_by="dr-rossi", at=NOW, how="oral")
+    accepted = planned().after(change(Action.ACCEPT, consent=consent))
+
+    assert accepted.after(change(Action.WITHDRAW)).consent is None
+
+
+@pytest.mark.parametrize("action", Action)
+def test_nobody_is_done_anything_to_who_takes_no_part(action: Action) -> None:
+    with pytest.raises(UnknownParticipant):
+        at(Presence.ARRIVED).after(change(action, participant="p-2"))
+
+
+@pytest.mark.parametrize(
+    "action", [Action.ADMIT, Action.CHECK_IN, Action.INVITE, Action.REMOVE, Action.ACCEPT]
+)
+def test_what_is_done_to_somebody_names_them(action: Action) -> None:
+    with pytest.raises(UnknownParticipant):
+        at(Presence.ARRIVED).after(change(action, participant=None))
+
+
+# --- What can be read off ------------------------------------------------------------------------
+
+
+def ids(participants: tuple[Participant, ...]) -> list[str]:
+    return [participant.id for participant in participants]
+
+
+def test_nobody_waits_and_nobody_is_there_at_first() -> None:
+    assert (planned().waiting, planned().present) == ((), ())
+
+
+def test_who_has_arrived_waits_until_admitted() -> None:
+    session = after(planned(), Action.CHECK_IN)
+    assert (ids(session.waiting), ids(session.present)) == (["p-1"], [])
+
+    session = after(session, Action.ADMIT)
+    assert (ids(session.waiting), ids(session.present)) == ([], ["p-1"])
+
+    session = after(session, Action.RETURN_TO_WAITING)
+    assert (ids(session.waiting), ids(session.present)) == (["p-1"], [])
+
+
+@pytest.mark.parametrize("participant", EVERYBODY, ids=lambda p: p.role)
+def test_a_practitioner_waits_for_nobody_and_everybody_else_does(participant: Participant) -> None:
+    session = after(planned(), Action.ARRIVE, participant=participant.id)
+
+    is_staff = participant is DOCTOR
+    assert ids(session.present) == ([participant.id] if is_staff else [])
+    assert ids(session.waiting) == ([] if is_staff else [participant.id])
+
+
+def test_a_practitioner_who_arrives_admits_nobody_by_it_and_leaving_ends_nothing() -> None:
+    session = after(planned(), Action.CHECK_IN)
+    session = after(session, Action.ARRIVE, Action.DEPART, participant="dr-rossi")
+
+    assert ids(session.waiting) == ["p-1"]
+    assert session.status is Status.PLANNED
+
+
+@pytest.mark.parametrize("gone", [Action.DEPART, Action.REMOVE, Action.DENY])
+def test_who_has_gone_is_neither_waiting_nor_present(gone: Action) -> None:
+    session = after(planned(), Action.CHECK_IN, gone)
+
+    assert (session.waiting, session.present) == ((), ())
+
+
+def test_a_removed_practitioner_is_let_in_no_more() -> None:
+    session = after(planned(), Action.REMOVE, participant="dr-rossi")
+
+    assert not session.is_let_in("dr-rossi")
+
+
+@pytest.mark.parametrize("end", [Action.COMPLETE, Action.DISCONTINUE])
+def test_nobody_is_there_once_it_has_ended(end: Action) -> None:
+    session = after(planned(), Action.CHECK_IN, Action.ADMIT)
+    session = after(session, Action.ARRIVE, participant="dr-rossi").after(change(end))
+
+    assert (session.waiting, session.present) == ((), ())
+    assert not session.is_let_in("p-1")
+    assert not session.is_let_in("dr-rossi")
+
+
+def test_the_views_keep_the_order_of_the_plan() -> None:
+    session = planned()
+    for participant in reversed(EVERYBODY):
+        session = after(session, Action.ARRIVE, participant=participant.id)
+
+    assert ids(session.waiting) == ["p-1", "parent", "nurse", "interpreter", "observer"]
+
+
+def test_steps_are_facts_with_a_time_that_drive_nothing() -> None:
+    before = after(planned(), Action.INVITE)
+
+    session = before.after(change(Action.STEP, step=Step.PAGE_OPENED))
+    session = session.after(change(Action.STEP, participant="nurse", step=Step.DEVICES_REFUSED))
+    session = session.after(change(Action.STEP, step=Step.DEVICES_ALLOWED))
+
+    assert [(s.step, s.at) for s in session.steps("p-1")] == [
+        (Step.PAGE_OPENED, NOW),
+        (Step.DEVICES_ALLOWED, NOW),
+    ]
+    assert (session.attendance, session.status) == (before.attendance, before.status)
+
+
+@pytest.mark.parametrize("ask", ["participant", "of", "steps", "is_let_in"])
+def test_asking_about_somebody_unknown_is_refused(ask: str) -> None:
+    with pytest.raises(UnknownParticipant):
+        getattr(planned(), ask)("p-2")
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "outcome"),
+    [
+        (Action.COMPLETE, Status.IN_PROGRESS, "in-person-visit-needed"),
+        (Action.COMPLETE, Status.ON_HOLD, Outcome.PRESCRIPTION),
+        (Action.DISCONTINUE, Status.IN_PROGRESS, Outcome.TECHNICAL_FAILURE),
+        (Action.CANCEL, Status.PLANNED, Outcome.NO_SHOW),
+    ],
+)
+def test_the_end_keeps_the_outcome(action: Action, status: Status, outcome: Any) -> None:
+    ended = at(Presence.ARRIVED, status=status).after(change(action, outcome=outcome))
+
+    assert ended.outcome is Outcome(outcome)
+    assert ended.status.is_terminal
+
+
+def message(minutes: int, status: DeliveryStatus = DeliveryStatus.QUEUED) -> Message:
+    return Message(id=f"m{minutes}", kind="invitation", status=status, due_at=NOW + minutes * MINUTE)
+
+
+def test_what_is_queued_first_is_due_first() -> None:
+    session = planned().noting("p-1", messages=(message(3), message(1, DeliveryStatus.SENT)))
+    session = session.noting("nurse", messages=(message(2),))
+
+    assert session.due_at == NOW + 2 * MINUTE
+    assert planned().due_at is None
+
+
+def test_nothing_is_due_of_what_has_ended() -> None:
+    session = planned().noting("p-1", messages=(message(1),))
+
+    assert session.after(change(Action.CANCEL)).due_at is None
+
+
+# --- When one may come in ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("now", "is_enterable"),
+    [
+        (WINDOW.opens_at - timedelta(microseconds=1), False),
+        (WINDOW.opens_at, True),
+        (WINDOW.ends_at, True),
+        (WINDOW.closes_at - timedelta(microseconds=1), True),
+        (WINDOW.closes_at, False),
+        (WINDOW.closes_at + timedelta(days=1), False),
+    ],
+    ids=["before", "opens", "ends", "just before it closes", "closes", "a day later"],
+)
+def test_the_window_gates_entry(now: datetime, is_enterable: bool) -> None:
+    assert planned().is_enterable(now) == is_enterable
+
+
+@pytest.mark.parametrize("who", ["p-1", "dr-rossi"])
+def test_the_window_turns_out_nobody_who_is_there(who: str) -> None:
+    session = after(planned(), Action.ARRIVE, participant=who)
+
+    assert session.is_enterable(WINDOW.closes_at + timedelta(hours=5))
+    assert not after(session, Action.DEPART, participant=who).is_enterable(WINDOW.closes_at)
+
+
+@pytest.mark.parametrize("status", [Status.COMPLETED, Status.DISCONTINUED, Status.CANCELLED])
+def test_what_has_ended_is_entered_by_nobody(status: Status) -> None:
+    assert not at(Presence.ADMITTED, status=status).is_enterable(NOW)
+
+
+def test_extending_moves_the_window() -> None:
+    later = window_around(NOW, NOW + 30 * MINUTE, late=timedelta(hours=3))
+
+    session = planned().after(change(Action.EXTEND, window=later))
+
+    assert session.window == later
+    assert session.is_enterable(WINDOW.closes_at)
+
+
+# --- Bad input -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"participants": (DOCTOR,)},
+        {"participants": ()},
+        {"participants": (PATIENT, PATIENT)},
+        {"participants": (PATIENT, Participant(id="p-1", role="nurse", name="Somebody else"))},
+        {"organisation": "hug@home"},
+        {"organisation": ""},
+        {"organisation": "h" * 33},
+        {"service": ""},
+        {"service": "   "},
+        {"service": "c" * 201},
+        {"modality": "telepathy"},
+        {"reference": "r" * 201},
+        {"window": None},
+        {"test_code": "000000"},
+    ],
+    ids=str,
+)
+def test_a_session_that_cannot_be_is_refused(fields: dict[str, Any]) -> None:
+    whole = {
+        name: getattr(planned(), name)
+        for name in ("id", "organisation", "service", "modality", "window", "participants")
+    }
+
+    with pytest.raises(InvalidInput):
+        Session(**{**whole, **fields})
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"id": ""},
+        {"id": "p 1"},
+        {"id": "p/1"},
+        {"id": "p" * 65},
+        {"id": "pâtient"},
+        {"id": "p-1\n"},
+        {"id": 1},
+        {"role": "doctor"},
+        {"role": None},
+        {"name": ""},
+        {"name": " \t"},
+        {"name": "N" * 201},
+        {"language": "es"},
+        {"reference": "r" * 201},
+        {"born": "1970-01-01"},
+    ],
+    ids=str,
+)
+def test_a_participant_that_cannot_be_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput):
+        Participant(**{"id": "p-1", "role": "patient", "name": "M. Dupont", **fields})
+
+
+@pytest.mark.parametrize(
+    "phone", ["079 123 45 67", "+4179123456", "+41791234567;ext=1", "144", "", 41791234567]
+)
+def test_a_participant_of_a_number_that_cannot_be_called_is_refused(phone: Any) -> None:
+    with pytest.raises(InvalidPhoneNumber):
+        Participant(id="p-1", role="patient", name="M. Dupont", phone=phone)
+
+
+def test_a_number_in_e164_will_do() -> None:
+    assert (
+        Participant(id="p-1", role="patient", name="M. Dupont", phone="+41791234567").phone == PATIENT.phone
+    )
+
+
+def test_words_and_enums_are_the_same() -> None:
+    spelled = Participant(id="p", role="related-person", name="N", language="rm")
+
+    assert spelled == Participant(id="p", role=Role.RELATED_PERSON, name="N", language=Language.ROMANSH)
+    assert planned(modality="audio").modality is Modality.AUDIO
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["id", "role", "name", "language", "phone", "reference"]), st.text() | st.none()
+    )
+)
+def test_anything_is_a_participant_or_our_own_error(fields: dict[str, Any]) -> None:
+    try:
+        participant = Participant(**fields)
+    except HugathomeError:
+        return
+    assert Participant.from_json(participant.to_json()) == participant
+
+
+# --- Read back, and shown ------------------------------------------------------------------------
+
+
+def lived() -> Session:
+    """Return a session with something of everything in it."""
+    consent = Consent(
+        participant="p-1", recorded_by="dr-rossi", at=NOW, how="oral", language="fr", text_version="3"
+    )
+    session = planned().after(change(Action.ACCEPT, consent=consent))
+    session = session.after(change(Action.INVITE)).noting(
+        "p-1", link_id="bGluaw8secret", challenge_id="ch4ll", messages=(message(1),)
+    )
+    session = session.after(change(Action.DELIVER, delivery=DeliveryStatus.SENT, step=Step.SMS_SENT))
+    session = after(session, Action.CHECK_IN, Action.ADMIT, position="3.ab")
+    session = session.after(change(Action.EXTEND, window=WINDOW))
+    session = session.after(change(Action.REMOVE, participant="nurse", reason="came to the wrong room"))
+    return session.after(change(Action.COMPLETE, participant=None, outcome="prescription"))
+
+
+def test_a_session_is_read_back_as_it_was_written() -> None:
+    assert Session.from_json(lived().to_json()) == lived()
+    assert Session.from_json(planned().to_json()) == planned()
+
+
+def test_an_event_is_read_back_as_it_was_written() -> None:
+    for position, entry in enumerate(lived().history, start=1):
+        event = Event(
+            position=position,
+            organisation="hug",
+            session="hug.s1",
+            version=2,
+            status=Status.PLANNED,
+            change=entry,
+        )
+        assert Event.from_json(event.to_json()) == event
+
+
+def test_what_is_no_session_is_not_read() -> None:
+    for text in (
+        "",
+        "{}",
+        "null",
+        planned().to_json()[:-1],
+        planned().to_json().replace("planned", "asleep"),
+    ):
+        with pytest.raises(InvalidInput):
+            Session.from_json(text)
+
+
+SECRETS = (
+    "Dupont",
+    "Rossi",
+    "791234567",
+    "79 123",
+    "urn:pid:77",
+    "appointment/4711",
+    "bGluaw8secret",
+    "ch4ll",
+)
+
+
+def test_neither_names_nor_numbers_nor_links_are_shown() -> None:
+    session = lived()
+
+    for shown in (
+        repr(session),
+        str(session),
+        repr(session.participants),
+        repr(session.of("p-1")),
+        f"{PATIENT}",
+    ):
+        assert not [secret for secret in SECRETS if secret in shown]
+    assert "hug.s1" in repr(session)
+
+
+def test_a_refusal_shows_neither_names_nor_numbers() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        Participant(id="Dupont is no id", role="patient", name="M. Dupont", phone="+41791234567")
+
+    assert not [secret for secret in SECRETS if secret in str(refused.value)]
+
+
+def test_attendance_of_who_has_done_nothing_is_expected() -> None:
+    assert planned().of("p-1") == Attendance()
+
+
+# --- All of it at once ---------------------------------------------------------------------------
+
+
+class SessionLife(RuleBasedStateMachine):
+    """Any order of changes by anybody: what holds whatever happens."""
+
+    @initialize(modality=st.sampled_from(Modality))
+    def plan(self, modality: Modality) -> None:
+        self.session = planned(modality=modality)
+
+    @rule(action=st.sampled_from(Action), whom=st.sampled_from(EVERYBODY), by=st.sampled_from(EVERYBODY))
+    def happen(self, action: Action, whom: Participant, by: Participant) -> None:
+        before = self.session
+        try:
+            self.session = before.after(change(action, by=by.id, participant=whom.id))
+        except SessionError:
+            assert (
+                STATUSES[before.status, action] != before.status
+                or action in (*STAFF_ONLY, Action.ACCEPT)
+                or (PRESENCE[before.of(whom.id).presence, action] == "–")
+            )
+            return
+        assert len(self.session.history) == len(before.history) + 1
+        assert self.session.of(whom.id).device >= before.of(whom.id).device
+        assert all(self.session.of(p.id) == before.of(p.id) for p in EVERYBODY if p is not whom)
+
+    @invariant()
+    def nobody_is_in_two_places(self) -> None:
+        waiting, present = set(ids(self.session.waiting)), set(ids(self.session.present))
+        assert not waiting & present
+        assert not (self.session.status.is_terminal and (waiting or present))
+
+    @invariant()
+    def nobody_is_in_without_an_admission(self) -> None:
+        admitted = {entry.participant for entry in self.session.history if entry.action is Action.ADMIT}
+        assert set(ids(self.session.present)) - {"dr-rossi"} <= admitted
+
+    @invariant()
+    def it_can_be_written_down(self) -> None:
+        assert Session.from_json(self.session.to_json()) == self.session
+
+
+TestSessionLife = SessionLife.TestCase
