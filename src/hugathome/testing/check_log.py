@@ -43,10 +43,11 @@ async def _try(rule: Callable[["_Bench"], Awaitable[None]], bench: "_Bench", *, 
             await bench.log.forget(bench.room)
             await rule(bench)
             await bench.log.forget(bench.room)
-    except ConformanceFailure:
-        raise
     except Exception as error:
-        raise bench.broken(f"raised {error!r}") from error
+        failure = _first(error)
+        if isinstance(failure, ConformanceFailure):
+            raise failure from None
+        raise bench.broken(f"raised {failure!r}") from error
     finally:
         await bench.log.aclose()
         await bench.log.aclose()
@@ -99,10 +100,12 @@ async def _records_come_back_numbered_from_one(bench: _Bench) -> None:
 
 
 async def _all_readers_see_one_order_and_each_writer_s_own(bench: _Bench) -> None:
-    readers = [asyncio.create_task(bench.read(100)) for _ in range(3)]
     writers = [[b"%d/%d" % (writer, number) for number in range(25)] for writer in range(4)]
-    await asyncio.gather(*(bench.fill(*records) for records in writers))
-    seen = [await reader for reader in readers]
+    async with asyncio.TaskGroup() as scope:
+        readers = [scope.create_task(bench.read(100)) for _ in range(3)]
+        for records in writers:
+            scope.create_task(bench.fill(*records))
+    seen = [reader.result() for reader in readers]
     loaded = await bench.load()
     bench.expect(all(rows == loaded for rows in seen), "following and loading gave different records")
     bench.expect([offset for offset, _ in loaded] == list(range(1, 101)), "the offsets are not dense")
@@ -141,10 +144,11 @@ async def _large_records_come_back_whole(bench: _Bench) -> None:
 async def _a_reader_that_waits_is_told(bench: _Bench) -> None:
     async with aclosing(bench.log.read(bench.room, 0)) as records:
         for number in range(1, 4):
-            waiting = asyncio.ensure_future(anext(records))
-            await asyncio.sleep(0)
-            await bench.fill(b"news")
-            bench.expect(tuple(await waiting) == (number, b"news"), "something else came")
+            async with asyncio.TaskGroup() as scope:
+                waiting = scope.create_task(_next(records))
+                await asyncio.sleep(0)
+                await bench.fill(b"news")
+            bench.expect(waiting.result() == (number, b"news"), "something else came")
 
 
 async def _a_slow_reader_holds_up_nobody(bench: _Bench) -> None:
@@ -203,19 +207,30 @@ async def _a_log_that_was_replaced_is_noticed(bench: _Bench) -> None:
 
 
 async def _hosts_without_an_event_loop_append_and_load(bench: _Bench) -> None:
-    waiting: AsyncGenerator[tuple[int, bytes]] = bench.log.read(bench.room, 0)
     blocking = bench.log.for_blocking()
-    async with aclosing(waiting) as records:
-        first = asyncio.ensure_future(anext(records))
+    async with aclosing(bench.log.read(bench.room, 0)) as records, asyncio.TaskGroup() as scope:
+        waiting = scope.create_task(_next(records))
         await asyncio.sleep(0)
         try:
             drive(blocking.append(bench.room, b"from a view"))
             rows = drive(blocking.load(bench.room, 0))
+            drive(blocking.aclose())
         except ConfigurationError:
             raise bench.broken("for_blocking() returned a log that suspends") from None
-        bench.expect(list(rows) == [(1, b"from a view")], f"loaded {rows}")
-        bench.expect(tuple(await first) == (1, b"from a view"), "the other host was not told")
-    drive(blocking.aclose())
+    bench.expect(list(rows) == [(1, b"from a view")], f"loaded {rows}")
+    bench.expect(waiting.result() == (1, b"from a view"), "the other host was not told")
+
+
+async def _next(records: AsyncGenerator[tuple[int, bytes]]) -> tuple[int, bytes]:
+    offset, record = await anext(records)
+    return offset, record
+
+
+def _first(error: BaseException) -> BaseException:
+    """Return the first error inside the groups that task groups raise."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 _RULES = (
