@@ -1,0 +1,164 @@
+"""What pages and robots ask of a deployment, and what they are answered: JSON objects, and no framework.
+
+Every method of `Api` takes what was asked and returns what is said, or raises; `problem` says how an
+error reads over HTTP (RFC 9457). Only the methods that a POST leads to change or send anything, and no
+answer names anybody.
+"""
+
+import math
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
+
+from pydantic import Field, StringConstraints
+
+from hugathome import words
+from hugathome._model import Record
+from hugathome.errors import HugathomeError, NotYetOpen, QuotaReached, SendTooSoon, SessionError
+from hugathome.roles import Capability, Step
+from hugathome.session import Participant, Session
+
+if TYPE_CHECKING:
+    from hugathome.app import HugAtHome
+
+Answer = Mapping[str, Any]
+
+# --- What is asked -------------------------------------------------------------------------------
+
+_Short = Annotated[str, StringConstraints(max_length=200)]
+_Token = Annotated[str, StringConstraints(max_length=4096)]
+
+
+class LinkAsked(Record):
+    """Whoever opened a link; `link` is what follows `/j/`."""
+
+    link: _Short
+
+
+class CheckInAsked(Record):
+    """Whoever typed a code."""
+
+    link: _Short
+    code: str
+
+
+class PassAsked(Record):
+    """The first load of a room page."""
+
+    grant: _Token
+
+
+class GrantAsked(Record):
+    """A page that is about to connect."""
+
+    pass_: _Token = Field(alias="pass")
+
+
+# --- What is answered -----------------------------------------------------------------------------
+
+
+class Api:
+    """The API of one deployment."""
+
+    def __init__(self, hug: "HugAtHome") -> None:
+        self._hug = hug
+
+    async def link(self, asked: LinkAsked) -> Answer:
+        """Say how the visit stands behind a link; it names nobody."""
+        session, participant = await self._hug.opened(asked.link)
+        await self._note_opened(session, participant)
+        house = self._hug.house(session.organisation)
+        return {
+            **self._visit(session, participant),
+            "digits": house.code_policy.digits,
+            "codeSent": session.of(participant.id).challenge_id is not None,
+        }
+
+    async def send_code(self, asked: LinkAsked) -> Answer:
+        """Send the code to the participant's own telephone, whoever asks."""
+        await self._hug.send_code(asked.link)
+        return {}
+
+    async def check_in(self, asked: CheckInAsked) -> Answer:
+        """Trade link and code for a pass."""
+        grant = await self._hug.check_in(asked.link, asked.code)
+        return await self._let_in(grant.token, grant.token)
+
+    async def visit_pass(self, asked: PassAsked) -> Answer:
+        """Trade a grant for a pass, and for a fresh grant: the page may take its time."""
+        return await self._let_in(asked.grant)
+
+    async def regrant(self, asked: GrantAsked) -> Answer:
+        """Trade a pass for a fresh grant: every connection takes one."""
+        grant = await self._hug.regrant(asked.pass_)
+        session = await self._hug.sessions.get(grant.session)
+        return {"grant": grant.token, **self._place(session, grant.participant)}
+
+    async def _let_in(self, presented: str, grant: str | None = None) -> Answer:
+        visit_pass = await self._hug.visit_pass(presented)
+        session = await self._hug.sessions.get(visit_pass.session)
+        return {
+            "pass": visit_pass.token,
+            "grant": grant or (await self._hug.regrant(visit_pass.token)).token,
+            **self._place(session, visit_pass.participant),
+        }
+
+    def _place(self, session: Session, participant_id: str) -> Answer:
+        participant = session.participant(participant_id)
+        place = {"session": session.id, "participant": participant_id}
+        return {**place, "visit": {**self._visit(session, participant), **self._entry(session, participant)}}
+
+    def _entry(self, session: Session, participant: Participant) -> Answer:
+        """Say where staff come from, and go back to: it is nobody else's business."""
+        if self._hug.entry is None or not participant.may(Capability.ADMIT):
+            return {}
+        reference = quote(session.reference or "", safe="")
+        return {"entry": self._hug.entry.replace("{reference}", reference)}
+
+    def _visit(self, session: Session, participant: Participant) -> Answer:
+        house = self._hug.house(session.organisation)
+        language = participant.language or house.language
+        window, zone = session.window, house.timezone
+        return {
+            "status": self._status(session),
+            "modality": session.modality,
+            "language": language,
+            "startsAt": window.starts_at.isoformat(),
+            "starts": words.local_time(window.starts_at, language, zone=zone),
+            "opensAt": window.opens_at.isoformat(),
+            "opens": words.local_time(window.opens_at, language, zone=zone),
+            "brand": house.letterhead.brand,
+            "helpPhone": house.letterhead.help_phone,
+            "privacyUrl": self._hug.privacy_url,
+        }
+
+    def _status(self, session: Session) -> str:
+        now = self._hug.clock.now()
+        if session.is_enterable(now):
+            return "open"
+        return "early" if not session.status.is_terminal and now < session.window.opens_at else "ended"
+
+    async def _note_opened(self, session: Session, participant: Participant) -> None:
+        """Note it once: what a page tells of itself must not fill the record."""
+        if all(change.step is not Step.PAGE_OPENED for change in session.steps(participant.id)):
+            with suppress(SessionError):
+                await self._hug.sessions.step(session.id, participant.id, Step.PAGE_OPENED)
+
+
+# --- How errors read ------------------------------------------------------------------------------
+
+
+def problem(error: HugathomeError) -> dict[str, Any]:
+    """Return the problem document of an error: its public face, and when to come again."""
+    body: dict[str, Any] = {
+        "type": error.problem,
+        "title": error.problem.rpartition(":")[2].replace("-", " ").capitalize(),
+        "status": error.status,
+        "detail": error.public,
+    }
+    if isinstance(error, SendTooSoon | QuotaReached):
+        body["retryAfter"] = max(1, math.ceil(error.retry_after.total_seconds()))
+    if isinstance(error, NotYetOpen):
+        body["opensAt"] = error.opens_at.isoformat()
+    return body

@@ -1,0 +1,111 @@
+/**
+ * One RTCPeerConnection: does what its line decides, one thing after another, and says how it fares.
+ *
+ * It decides nothing: neither when to offer, nor when to give up. The tracks it sends are not its own, and
+ * closing it stops none of them.
+ */
+const CANDIDATES_AT_ONCE = 16;
+const GATHER_FOR = 30; // ms: a handful of candidates in one message instead of a message each
+
+export class Endpoint {
+  /**
+   * `tracks` are sent; `kinds` ("audio", "video") is what the visit has. `heard(what, ...details)` speaks to
+   * the line, `say(command)` to the hub, `received(track)` is given what the other side sends.
+   */
+  constructor({ pair, offersFirst, configuration, tracks, kinds, heard, say, received }) {
+    this.pair = pair;
+    this._heard = heard;
+    this._say = say;
+    this._work = Promise.resolve();
+    this._gathered = [];
+    this._sending = null;
+    this._isClosed = false;
+    const rtc = (this._rtc = new RTCPeerConnection(configuration));
+    rtc.onnegotiationneeded = () => this._heard("wantsOffer");
+    rtc.onicecandidate = ({ candidate }) => this._found(candidate);
+    rtc.onconnectionstatechange = () => this._heard("fared", rtc.connectionState);
+    rtc.ontrack = ({ track }) => received(track);
+    this._open(tracks, kinds, offersFirst);
+  }
+
+  /** Carry out an effect of the line, after those before it. */
+  perform(effect) {
+    this._work = this._work
+      .then(() => (this._isClosed ? undefined : this._do(effect)))
+      .catch(() => this._isClosed || this._heard("failed"));
+  }
+
+  /** Send another track of the same kind instead, or none. */
+  replace(kind, track) {
+    const found = this._rtc.getTransceivers().find((each) => each.receiver.track.kind === kind);
+    return found ? found.sender.replaceTrack(track) : undefined;
+  }
+
+  /** Return the browser's own figures. */
+  figures() {
+    return this._rtc.getStats();
+  }
+
+  close() {
+    this._isClosed = true;
+    clearTimeout(this._sending);
+    this._rtc.onnegotiationneeded = this._rtc.onicecandidate = null;
+    this._rtc.onconnectionstatechange = this._rtc.ontrack = null;
+    this._rtc.close();
+  }
+
+  _open(tracks, kinds, offersFirst) {
+    const stream = new MediaStream(tracks);
+    for (const track of tracks) this._rtc.addTrack(track, stream);
+    const silent = kinds.filter((kind) => !tracks.some((track) => track.kind === kind));
+    // Whoever answers gets a place for each kind from the offer; of the offerer's own nobody could send there.
+    if (offersFirst) for (const kind of silent) this._rtc.addTransceiver(kind, { direction: "recvonly" });
+  }
+
+  async _do(effect) {
+    switch (effect.kind) {
+      case "describe":
+        await this._rtc.setLocalDescription(await this._rtc.createOffer());
+        return this._heard("offered", this._rtc.localDescription.sdp);
+      case "apply":
+        return this._apply(effect);
+      case "candidates":
+        for (const candidate of effect.candidates) await this._add(candidate);
+        return undefined;
+      case "restart-ice":
+        return this._rtc.restartIce();
+      default:
+        return undefined;
+    }
+  }
+
+  async _apply({ type, sdp }) {
+    if (type === "offer" && this._rtc.signalingState === "have-local-offer") {
+      await this._rtc.setLocalDescription({ type: "rollback" });
+    }
+    await this._rtc.setRemoteDescription({ type, sdp });
+    if (type === "answer") return;
+    await this._rtc.setLocalDescription(await this._rtc.createAnswer());
+    this._heard("answered", this._rtc.localDescription.sdp);
+  }
+
+  /** A candidate that cannot be used is no reason to fail: others may be. */
+  async _add(candidate) {
+    await this._rtc.addIceCandidate(candidate).catch(() => undefined);
+  }
+
+  _found(candidate) {
+    // aiortc waits for the empty one, which some browsers do not announce themselves.
+    this._gathered.push(candidate ? candidate.toJSON() : { candidate: "" });
+    if (this._sending === null) this._sending = setTimeout(() => this._sendGathered(), GATHER_FOR);
+  }
+
+  _sendGathered() {
+    this._sending = null;
+    const { pc, gen } = this.pair;
+    while (this._gathered.length > 0) {
+      const candidates = this._gathered.splice(0, CANDIDATES_AT_ONCE);
+      this._say({ type: "candidate", pc, gen, candidates });
+    }
+  }
+}

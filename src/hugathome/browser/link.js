@@ -1,0 +1,132 @@
+/**
+ * The pipe between a client and its hub: opens WebSockets, keeps the client's time, carries out its effects.
+ *
+ * What concerns endpoints is handed on. A grant is fetched only where the client cannot resume; an answer
+ * that will not change (the visit has ended, the pass is dead) ends the link.
+ */
+const SUBPROTOCOL = "hugathome.v1";
+/** Seconds, and the spread of a random part, before a server that did not answer is tried again. */
+const UNREACHED = [0.5, 4];
+
+export class Link {
+  /**
+   * `freshGrant()` trades the pass; `perform(effect)` is given what is not the link's own; `changed()` is
+   * called after every input; `refused(problem)` once no grant can be had any more.
+   */
+  constructor({ url, client, freshGrant, perform, changed, refused }) {
+    Object.assign(this, { _url: url, _client: client, _freshGrant: freshGrant });
+    Object.assign(this, { _perform: perform, _changed: changed, _refused: refused });
+    this._attempt = null;
+    this._timer = null;
+    this._returning = null;
+    this._isOver = false;
+  }
+
+  /** Connect, and stay connected until the client is closed or `stop` is called. */
+  async start() {
+    clearTimeout(this._returning);
+    this._returning = null;
+    if (this._isOver || this._attempt !== null) return;
+    const attempt = (this._attempt = { socket: null });
+    const isOurs = () => this._attempt === attempt;
+    try {
+      const grant = this._client.resumes ? null : await this._freshGrant();
+      if (isOurs()) attempt.socket = this._open(grant, isOurs);
+    } catch (problem) {
+      if (isOurs()) this._failed(problem);
+    }
+  }
+
+  /** Give an input to the client and carry out what it asks. */
+  input(give) {
+    if (this._isOver) return;
+    for (const effect of give(this._client, seconds())) this._carryOut(effect);
+    this._isOver = this._isOver || this._client.phase === "closed";
+    this._keepTime();
+    this._changed();
+  }
+
+  /** The network is back: do not wait any longer. */
+  hint() {
+    if (this._returning !== null) this.start();
+  }
+
+  /** Close for good. */
+  stop() {
+    this._isOver = true;
+    clearTimeout(this._returning);
+    clearTimeout(this._timer);
+    this._drop();
+  }
+
+  _open(grant, isOurs) {
+    const socket = new WebSocket(this._url, SUBPROTOCOL);
+    const give = (input) => isOurs() && this.input(input);
+    socket.onopen = () => give((client, now) => client.opened({ grant, nonce: nonce(), now }));
+    socket.onmessage = ({ data }) => give((client, now) => client.received(data, { now }));
+    socket.onclose = ({ code }) => isOurs() && this._ended(code);
+    return socket;
+  }
+
+  _failed(problem) {
+    if (!problem.isFinal) return this._ended(null);
+    this.stop();
+    return this._refused(problem);
+  }
+
+  _ended(code) {
+    this._drop();
+    if (this._client.phase === "away") this._comeBack(...UNREACHED); // it had not even greeted
+    else this.input((client, now) => client.lost({ now, code }));
+  }
+
+  _carryOut(effect) {
+    switch (effect.kind) {
+      case "send":
+        this._send(effect.text);
+        break;
+      case "drop":
+        this._drop();
+        break;
+      case "return":
+        this._drop();
+        this._comeBack(effect.after, effect.spread);
+        break;
+      default:
+        this._perform(effect);
+    }
+  }
+
+  _comeBack(after, spread) {
+    clearTimeout(this._returning);
+    if (!this._isOver) this._returning = setTimeout(() => this.start(), 1000 * (after + Math.random() * spread));
+  }
+
+  /** What a closed socket does not take stays unacknowledged, and is sent again. */
+  _send(text) {
+    const socket = this._attempt && this._attempt.socket;
+    if (socket && socket.readyState === WebSocket.OPEN) socket.send(text);
+  }
+
+  _drop() {
+    const attempt = this._attempt;
+    this._attempt = null;
+    if (attempt && attempt.socket) attempt.socket.close();
+  }
+
+  _keepTime() {
+    clearTimeout(this._timer);
+    const { due } = this._client;
+    if (this._isOver || due === null) return;
+    const wait = Math.max(due - seconds(), 0.05);
+    this._timer = setTimeout(() => this.input((client, now) => client.passed({ now })), 1000 * wait);
+  }
+}
+
+function seconds() {
+  return performance.now() / 1000;
+}
+
+function nonce() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,161 @@
+"""The description of the API (OpenAPI 3.1), as `openapi.json` serves it; a test holds it to the routes."""
+
+from typing import Any
+
+_STRING = {"type": "string"}
+_NULLABLE = {"type": ["string", "null"]}
+_INSTANT = {"type": "string", "format": "date-time"}
+
+_VISIT = {
+    "status": {"enum": ["early", "open", "ended"], "description": "Whether codes and passes work now."},
+    "modality": {"enum": ["video", "audio", "phone"]},
+    "language": {"enum": ["fr", "de", "it", "rm", "en"]},
+    "startsAt": _INSTANT,
+    "starts": {**_STRING, "description": "The same in words, in the organisation's own time zone."},
+    "opensAt": {**_INSTANT, "description": "From when on codes are sent and passes given."},
+    "opens": _STRING,
+    "brand": _STRING,
+    "helpPhone": {**_NULLABLE, "description": "Whom to call."},
+    "privacyUrl": _NULLABLE,
+}
+_PLACE = {"session": _STRING, "participant": _STRING, "visit": {"$ref": "#/components/schemas/Visit"}}
+_GRANT = {**_STRING, "description": "Opens one signalling connection, once, within two minutes."}
+_PASS = {**_STRING, "description": "Kept by the page; traded for a grant at every connection."}
+
+
+def document(*, site: str) -> dict[str, Any]:
+    """Return the description of the deployment at `site`."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "hugathome",
+            "version": "1",
+            "description": "What the pages of a visit ask of their host. GET changes and sends nothing.",
+        },
+        "servers": [{"url": site}],
+        "paths": {
+            "/j/{link}": _looks("The page of an invitation", "text/html", 404, path="link"),
+            "/room": _looks("The page for whoever holds a grant, which travels in the fragment", "text/html"),
+            "/browser/{name}": _looks(
+                "A file of the pages", "application/octet-stream", 304, 404, path="name"
+            ),
+            "/openapi.json": _looks("This description", "application/json"),
+            "/signal": _SIGNAL,
+            "/api/link": _asks("Look at a visit through its link", "LinkAsked", 200, "LinkAnswer", 404),
+            "/api/send-code": _asks(
+                "Send the participant their code", "LinkAsked", 202, "Nothing", 403, 404, 409, 410, 429
+            ),
+            "/api/check-in": _asks(
+                "Trade link and code for a pass", "CheckInAsked", 200, "LetIn", 403, 404, 409, 410, 429
+            ),
+            "/api/pass": _asks("Trade a grant for a pass", "PassAsked", 200, "LetIn", 403, 409, 410),
+            "/api/grant": _asks("Trade a pass for a grant", "GrantAsked", 200, "Granted", 403, 409, 410),
+        },
+        "components": {"schemas": _SCHEMAS},
+    }
+
+
+def _object(properties: dict[str, Any], *optional: str) -> dict[str, Any]:
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "properties": properties, "required": required}
+
+
+_SCHEMAS = {
+    "LinkAsked": _object({"link": {**_STRING, "maxLength": 200}}),
+    "CheckInAsked": _object({"link": {**_STRING, "maxLength": 200}, "code": _STRING}),
+    "PassAsked": _object({"grant": {**_STRING, "maxLength": 4096}}),
+    "GrantAsked": _object({"pass": {**_STRING, "maxLength": 4096}}),
+    "Nothing": _object({}),
+    "LinkAnswer": _object(
+        {
+            **_VISIT,
+            "digits": {"type": "integer", "description": "Of a code."},
+            "codeSent": {"type": "boolean", "description": "Whether a code was ever sent for this link."},
+        }
+    ),
+    "LetIn": _object({"pass": _PASS, "grant": _GRANT, **_PLACE}),
+    "Granted": _object({"grant": _GRANT, **_PLACE}),
+    "Visit": _object(
+        {**_VISIT, "entry": {**_STRING, "description": "Where staff come from and go back to."}}, "entry"
+    ),
+    "Problem": {
+        **_object(
+            {
+                "type": {**_STRING, "description": "`urn:hugathome:problem:…`, or `about:blank`."},
+                "title": _STRING,
+                "status": {"type": "integer"},
+                "detail": {**_STRING, "description": "What a patient may read."},
+                "retryAfter": {"type": "integer", "description": "Seconds, as in the header Retry-After."},
+                "opensAt": _INSTANT,
+            },
+            *("detail", "retryAfter", "opensAt"),
+        ),
+        "description": "RFC 9457.",
+    },
+}
+
+_REASONS = {
+    304: "The file has not changed",
+    400: "The request cannot be read, or what was typed is no code",
+    403: "Refused: the code, the grant or pass, or the origin",
+    404: "Nothing is here",
+    409: "Not now",
+    410: "The visit has ended",
+    413: "More than 8 KiB",
+    415: "Not application/json",
+    429: "Too soon, or too often",
+    500: "Our mistake",
+    503: "Something that we need cannot be reached",
+}
+
+
+def _asks(summary: str, asked: str, status: int, answered: str, *refusals: int) -> dict[str, Any]:
+    problems = sorted({*refusals, 400, 403, 413, 415, 500, 503})
+    return {
+        "post": {
+            "summary": summary,
+            "requestBody": {"required": True, "content": _content("application/json", asked)},
+            "responses": {
+                str(status): {"description": summary, "content": _content("application/json", answered)},
+                **{str(each): _problem(each) for each in problems},
+            },
+        }
+    }
+
+
+def _looks(summary: str, media_type: str, *others: int, path: str | None = None) -> dict[str, Any]:
+    named = {"name": path, "in": "path", "required": True, "schema": _STRING}
+    return {
+        "get": {
+            "summary": summary,
+            "parameters": [named] if path else [],
+            "responses": {
+                "200": {"description": summary, "content": {media_type: {}}},
+                **{str(each): {"description": _REASONS[each]} for each in others},
+            },
+        }
+    }
+
+
+_SIGNAL = {
+    "get": {
+        "summary": "The signalling WebSocket; its first message carries the grant",
+        "parameters": [
+            {
+                "name": "Sec-WebSocket-Protocol",
+                "in": "header",
+                "required": True,
+                "schema": {"const": "hugathome.v1"},
+            }
+        ],
+        "responses": {"101": {"description": "WebSocket"}},
+    }
+}
+
+
+def _problem(status: int) -> dict[str, Any]:
+    return {"description": _REASONS[status], "content": _content("application/problem+json", "Problem")}
+
+
+def _content(media_type: str, schema: str) -> dict[str, Any]:
+    return {media_type: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
