@@ -288,8 +288,8 @@ DEEP = base64.urlsafe_b64encode(b'{"alg":' + b"[" * 2900).decode()
 
 @pytest.mark.parametrize(
     "token",
-    [None, 0, b"", b"a.b.c", [], {}, "", ".", "..", "a.b.c", "None", "=.=.=", "é.é.é", "\ud800.\ud800.\ud800",
-     "\x00", "x" * 10**6, "." * 4096, f"{DEEP}.e30.AA", f"{DEEP}..", "eyJhbGciOiJFUzI1NiIsImtpZCI6W119.e30.AA"],
+    [None, 0, b"", b"a.b.c", [], {}, "", ".", "..", "a.b.c", "=.=.=", "é.é.é", "\ud800.\ud800.\ud800",
+     "\x00", "x" * 10**6, "." * 4096, f"{DEEP}.e30.AA", f"{DEEP}..", "eyJhbGciOiJFUzI1NiIsImtpZCI6W119.e30."],
     ids=lambda token: repr(token)[:30],
 )  # fmt: skip
 def test_what_is_no_token_is_refused(token: Any) -> None:
