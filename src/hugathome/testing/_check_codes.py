@@ -1,0 +1,130 @@
+"""The rules of `hugathome.codes.ChallengeStore`: a budget is spent exactly, and stays spent."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+
+from hugathome.codes import Challenge, ChallengeState, ChallengeStore, Tally
+from hugathome.testing._shelf import Shelf, require, unique
+from hugathome.testing.conformance import ConformanceFailure
+
+_CONTENDERS = 8
+_ISSUED = datetime(2026, 11, 22, 9, 30, 59, 999_999, tzinfo=UTC)
+
+
+def _challenge() -> Challenge:
+    return Challenge(
+        id=unique(),
+        organisation="hug",
+        purpose="check-in",
+        subject="hug.s1/p-1",
+        address="c2VhbGVk",
+        key_id="0123456789ab",
+        digits=6,
+        counter=2**40,
+        issued_at=_ISSUED,
+        expires_at=_ISSUED + timedelta(minutes=10),
+        max_attempts=5,
+        attempts=1,
+        sends=2,
+        last_sent_at=_ISSUED + timedelta(microseconds=1),
+        version=1,
+    )
+
+
+def _tally() -> Tally:
+    return Tally(key=unique(), day=date(2026, 2, 28), failures=3, sends=2, version=1)
+
+
+async def _kept(codes: ChallengeStore, record: Challenge | Tally) -> Challenge | Tally | None:
+    if isinstance(record, Challenge):
+        return await codes.load(Challenge, record.key)
+    return await codes.load(Tally, record.key)
+
+
+async def what_was_never_saved_is_not_there(shelf: Shelf, rule: str) -> None:
+    """Ask for both kinds."""
+    codes = shelf.open().codes
+    await require(rule, codes.load(Challenge, unique()), None)
+    await require(rule, codes.load(Tally, unique()), None)
+
+
+async def a_record_is_loaded_as_it_was_saved(shelf: Shelf, rule: str) -> None:
+    """Save every kind and state, first and again."""
+    codes = shelf.open().codes
+    bare = replace(_challenge(), last_sent_at=None)
+    in_every_state = (replace(_challenge(), state=state) for state in ChallengeState)
+    records: list[Challenge | Tally] = [bare, *in_every_state, _tally()]
+    for record in records:
+        await require(rule, codes.save(record, expected=0), expected=True)
+        await require(rule, _kept(codes, record), record)
+        later = replace(record, version=2)
+        await require(rule, codes.save(later, expected=1), expected=True)
+        await require(rule, _kept(codes, record), later)
+
+
+async def records_of_two_kinds_do_not_meet(shelf: Shelf, rule: str) -> None:
+    """Save both under one key."""
+    codes = shelf.open().codes
+    challenge = _challenge()
+    tally = replace(_tally(), key=challenge.key)
+    for record in (challenge, tally):
+        await require(rule, codes.save(record, expected=0), expected=True)
+    await require(rule, codes.load(Challenge, challenge.key), challenge)
+    await require(rule, codes.load(Tally, challenge.key), tally)
+
+
+async def a_save_over_another_version_is_refused_and_changes_nothing(shelf: Shelf, rule: str) -> None:
+    """Offer an older and a newer record under every version but the right one."""
+    codes = shelf.open().codes
+    for record in (_challenge(), _tally()):
+        await require(rule, codes.save(record, expected=1), expected=False)
+        await require(rule, _kept(codes, record), None)
+        second = replace(record, version=2)
+        await codes.save(record, expected=0)
+        await codes.save(second, expected=1)
+        for expected in (0, 1, 3):
+            for offered in (record, replace(record, version=expected + 1)):
+                await require(rule, codes.save(offered, expected=expected), expected=False)
+                await require(rule, _kept(codes, record), second)
+
+
+async def of_those_who_save_at_once_one_wins(shelf: Shelf, rule: str) -> None:
+    """Race for the first save and for the next ones, each contender through an opening of its own."""
+    stores = [shelf.open().codes for _ in range(_CONTENDERS)]
+    for record in (_challenge(), _tally()):
+        for version in range(3):
+            await _race(shelf, rule, stores, replace(record, version=version))
+
+
+async def _race(shelf: Shelf, rule: str, stores: list[ChallengeStore], base: Challenge | Tally) -> None:
+    offers = [replace(base, sends=number, version=base.version + 1) for number in range(len(stores))]
+    calls = [
+        partial(store.save, offer, expected=base.version) for store, offer in zip(stores, offers, strict=True)
+    ]
+    won = [offer for offer, has_won in zip(offers, await shelf.together(calls), strict=True) if has_won]
+    if len(won) != 1:
+        raise ConformanceFailure(rule, f"{len(won)} of {len(stores)} won")
+    for store in stores:
+        await require(rule, _kept(store, base), won[0])
+
+
+async def what_was_saved_outlives_its_store(shelf: Shelf, rule: str) -> None:
+    """Close, and open again."""
+    challenge, tally = _challenge(), _tally()
+    codes = shelf.open().codes
+    for record in (challenge, tally):
+        await codes.save(record, expected=0)
+    codes = (await shelf.reopen()).codes
+    await require(rule, codes.load(Challenge, challenge.key), challenge)
+    await require(rule, codes.load(Tally, tally.key), tally)
+
+
+RULES = (
+    what_was_never_saved_is_not_there,
+    a_record_is_loaded_as_it_was_saved,
+    records_of_two_kinds_do_not_meet,
+    a_save_over_another_version_is_refused_and_changes_nothing,
+    of_those_who_save_at_once_one_wins,
+    what_was_saved_outlives_its_store,
+)

@@ -1,0 +1,49 @@
+"""Prove that a store keeps the promises of `ChallengeStore` and `SessionStore`.
+
+    await check_store(lambda: open_store("sqlite:////tmp/empty.db"))    # each call opens the same data
+    store = open_store("memory://")
+    await check_store(lambda: store)                                    # what is in memory opens once
+
+The first rule that is broken raises `ConformanceFailure`, whose `rule` names it. The store is empty at
+the beginning, and what the check leaves behind is nobody's. Every rule is tried on the event loop and then,
+through `for_blocking()`, without one; where no loop runs, as on a connection of a host's, without one only.
+Whether a save survives a power cut is not checked. It needs no test runner.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from hugathome._drive import drive
+from hugathome.stores import Store
+from hugathome.testing import _check_codes, _check_sessions
+from hugathome.testing._shelf import Shelf
+from hugathome.testing.conformance import ConformanceFailure
+
+
+async def check_store(open: Callable[[], Store]) -> None:
+    """Raise `ConformanceFailure` unless what `open` returns keeps every rule."""
+    if _is_on_a_loop():
+        await _check(open, is_blocking=False)
+    drive(_check(open, is_blocking=True))
+
+
+def _is_on_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+async def _check(open_one: Callable[[], Store], *, is_blocking: bool) -> None:
+    for rule in (*_check_codes.RULES, *_check_sessions.RULES):
+        shelf = Shelf(open_one, is_blocking=is_blocking)
+        name = rule.__name__.replace("_", " ")
+        try:
+            await rule(shelf, name)
+        except ConformanceFailure:
+            raise
+        except Exception as error:
+            raise ConformanceFailure(name, f"raised {error!r}") from error
+        finally:
+            await shelf.aclose()
