@@ -213,14 +213,16 @@ class SqlCodes:
         """Save if the version is still `expected`."""
         names = {"kind": type(record).__name__, "key": record.key}
         values = {"version": record.version, "body": write_record(record)}
-        unchanged = sa.and_(_named(type(record), record.key), CODES.c.version == expected)
-        statement: sa.Insert | sa.Update = sa.update(CODES).where(unchanged).values(values)
-        if expected == 0:
-            statement = sa.insert(CODES).values(**names, **values)
+        if expected:
+            unchanged = sa.and_(_named(type(record), record.key), CODES.c.version == expected)
+            update = sa.update(CODES).where(unchanged).values(values)
+            return await self._database.run(lambda c: c.execute(update).rowcount == 1)
+        insert = sa.insert(CODES).values(**names, **values)
         try:
-            return await self._database.run(lambda c: c.execute(statement).rowcount == 1)
+            await self._database.run(lambda c: c.execute(insert))
         except sa.exc.IntegrityError:
             return False
+        return True
 
     def for_blocking(self) -> "SqlCodes":
         """Return the same store for callers without an event loop."""
