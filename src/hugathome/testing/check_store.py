@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Callable
 
 from hugathome._drive import drive
+from hugathome.errors import ConfigurationError
 from hugathome.stores import Store
 from hugathome.testing import _check_codes, _check_sessions
 from hugathome.testing._shelf import Shelf
@@ -24,7 +25,10 @@ async def check_store(open: Callable[[], Store]) -> None:
     """Raise `ConformanceFailure` unless what `open` returns keeps every rule."""
     if _is_on_a_loop():
         await _check(open, is_blocking=False)
-    drive(_check(open, is_blocking=True))
+    try:
+        drive(_check(open, is_blocking=True))
+    except ConfigurationError as suspended:
+        raise ConformanceFailure("a blocking variant never suspends", str(suspended)) from suspended
 
 
 def _is_on_a_loop() -> bool:

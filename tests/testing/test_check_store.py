@@ -1,0 +1,291 @@
+"""The conformance check of stores finds what it is there to find."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+
+from hugathome._drive import drive
+from hugathome.codes import Challenge, Kept, Tally
+from hugathome.errors import StoreUnavailable
+from hugathome.session import StoredSession
+from hugathome.stores import Store, open_store
+from hugathome.stores.memory import MemoryCodes, MemorySessions
+from hugathome.testing.check_store import check_store
+from hugathome.testing.conformance import ConformanceFailure
+
+# --- Codes, with one promise broken by each class ------------------------------------------------
+
+
+class OverwritesAnything(MemoryCodes):
+    async def save(self, record: Challenge | Tally, *, expected: int) -> bool:
+        self._records[type(record), record.key] = record
+        return True
+
+
+class SaysNoButDoesIt(MemoryCodes):
+    async def save(self, record: Challenge | Tally, *, expected: int) -> bool:
+        has_saved = await super().save(record, expected=expected)
+        self._records[type(record), record.key] = record
+        return has_saved
+
+
+class SavesWhatIsNewerThanExpected(MemoryCodes):
+    async def save(self, record: Challenge | Tally, *, expected: int) -> bool:
+        before = self._records.get((type(record), record.key))
+        return await super().save(
+            record, expected=before.version if before and before.version < expected else expected
+        )
+
+
+class ForgetsTheVersion(MemoryCodes):
+    async def load(self, kind: type[Kept], key: str) -> Kept | None:
+        kept = await super().load(kind, key)
+        return kept if kept is None else replace(kept, version=1)
+
+
+class RoundsTime(MemoryCodes):
+    async def save(self, record: Challenge | Tally, *, expected: int) -> bool:
+        if isinstance(record, Challenge):
+            record = replace(record, issued_at=record.issued_at.replace(microsecond=0))
+        return await super().save(record, expected=expected)
+
+
+class OneDrawer(MemoryCodes):
+    async def save(self, record: Challenge | Tally, *, expected: int) -> bool:
+        self._records.pop((Tally if isinstance(record, Challenge) else Challenge, record.key), None)
+        return await super().save(record, expected=expected)
+
+
+class InventsTallies(MemoryCodes):
+    async def load(self, kind: type[Kept], key: str) -> Kept | None:
+        kept = await super().load(kind, key)
+        if kept is None and kind is Tally:
+            return kind(key=key, day=datetime(2026, 1, 1).date())  # type: ignore[call-arg]
+        return kept
+
+
+class ChecksAndThenWrites(MemoryCodes):
+    """Looks at the version in one step and writes in another: what a plain SELECT and UPDATE do."""
+
+    async def save(self, record: Challenge | Tally, *, expected: int) -> bool:
+        before = self._records.get((type(record), record.key))
+        await asyncio.sleep(0)
+        if (before.version if before else 0) != expected:
+            return False
+        self._records[type(record), record.key] = record
+        return True
+
+
+class Raises(MemoryCodes):
+    async def load(self, kind: type[Kept], key: str) -> Kept | None:
+        raise StoreUnavailable("away")
+
+
+@pytest.mark.parametrize(
+    ("codes", "rule"),
+    [
+        (OverwritesAnything(), "a save over another version is refused and changes nothing"),
+        (SaysNoButDoesIt(), "a save over another version is refused and changes nothing"),
+        (SavesWhatIsNewerThanExpected(), "a save over another version is refused and changes nothing"),
+        (ForgetsTheVersion(), "a record is loaded as it was saved"),
+        (RoundsTime(), "a record is loaded as it was saved"),
+        (OneDrawer(), "records of two kinds do not meet"),
+        (InventsTallies(), "what was never saved is not there"),
+        (ChecksAndThenWrites(), "of those who save at once one wins"),
+        (Raises(), "what was never saved is not there"),
+    ],
+    ids=lambda part: type(part).__name__ if isinstance(part, MemoryCodes) else "",
+)
+async def test_a_broken_code_store_fails_the_rule_that_it_breaks(codes: MemoryCodes, rule: str) -> None:
+    store = Store(sessions=MemorySessions(), codes=codes)
+
+    with pytest.raises(ConformanceFailure) as failure:
+        await check_store(lambda: store)
+
+    assert failure.value.rule == rule
+
+
+async def test_codes_that_are_lost_with_their_store_fail() -> None:
+    with pytest.raises(ConformanceFailure) as failure:
+        await check_store(lambda: Store(sessions=MemorySessions(), codes=MemoryCodes()))
+
+    assert failure.value.rule == "of those who save at once one wins"
+
+
+# --- Sessions ------------------------------------------------------------------------------------
+
+
+class LosesLookups(MemorySessions):
+    async def find_session(self, lookup: str) -> StoredSession | None:
+        return None
+
+
+class KeepsOldLookups(MemorySessions):
+    async def save_session(self, session: StoredSession, *, expected: int, events: Sequence[bytes]) -> bool:
+        before = dict(self._lookups)
+        has_saved = await super().save_session(session, expected=expected, events=events)
+        self._lookups = {**before, **self._lookups}
+        return has_saved
+
+
+class TakesOthersLookups(MemorySessions):
+    async def save_session(self, session: StoredSession, *, expected: int, events: Sequence[bytes]) -> bool:
+        for lookup in session.lookups:
+            self._lookups.pop(lookup, None)
+        return await super().save_session(session, expected=expected, events=events)
+
+
+class TellsBeforeItSaves(MemorySessions):
+    async def save_session(self, session: StoredSession, *, expected: int, events: Sequence[bytes]) -> bool:
+        has_saved = await super().save_session(session, expected=expected, events=events)
+        if not has_saved:
+            self._events[session.organisation].extend(events)
+        return has_saved
+
+
+class OverwritesSessions(MemorySessions):
+    async def save_session(self, session: StoredSession, *, expected: int, events: Sequence[bytes]) -> bool:
+        before = self._sessions.get(session.id)
+        expected = before.version if before else 0
+        return await super().save_session(session, expected=expected, events=events)
+
+
+class NumbersAllTogether(MemorySessions):
+    """Counts across organisations: what a serial column does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._numbered: list[tuple[str, bytes]] = []
+
+    async def save_session(self, session: StoredSession, *, expected: int, events: Sequence[bytes]) -> bool:
+        has_saved = await super().save_session(session, expected=expected, events=events)
+        if has_saved:
+            self._numbered += [(session.organisation, body) for body in events]
+        return has_saved
+
+    async def load_events(self, organisation: str, *, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
+        numbered = list(enumerate(self._numbered, start=1))[after:]
+        return [(position, body) for position, (owner, body) in numbered if owner == organisation][:limit]
+
+
+class CountsFromZero(MemorySessions):
+    async def load_events(self, organisation: str, *, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
+        events = await super().load_events(organisation, after=after, limit=limit)
+        return [(position - 1, body) for position, body in events]
+
+
+class KnowsNoLimit(MemorySessions):
+    async def load_events(self, organisation: str, *, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
+        return await super().load_events(organisation, after=after, limit=10**6)
+
+
+class LeavesGaps(MemorySessions):
+    async def load_events(self, organisation: str, *, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
+        return [
+            event
+            for event in await super().load_events(organisation, after=after, limit=limit)
+            if event[1] != b"b"
+        ]
+
+
+class NothingIsDue(MemorySessions):
+    async def due_sessions(self, now: datetime, *, limit: int) -> Sequence[str]:
+        return []
+
+
+class DueInAnyOrder(MemorySessions):
+    async def due_sessions(self, now: datetime, *, limit: int) -> Sequence[str]:
+        return sorted(await super().due_sessions(now, limit=10**6))[::-1][:limit]
+
+
+class NeverNext(MemorySessions):
+    async def next_due(self) -> datetime | None:
+        return None
+
+
+class ListsTheEndToo(MemorySessions):
+    async def list_sessions(
+        self, organisation: str, *, since: datetime, until: datetime, after: str, limit: int
+    ) -> Sequence[StoredSession]:
+        mine = (s for s in self._sessions.values() if s.organisation == organisation and s.id > after)
+        return sorted((s for s in mine if since <= s.starts_at <= until), key=lambda s: s.id)[:limit]
+
+
+class ListsAPageTwice(MemorySessions):
+    async def list_sessions(
+        self, organisation: str, *, since: datetime, until: datetime, after: str, limit: int
+    ) -> Sequence[StoredSession]:
+        return await super().list_sessions(organisation, since=since, until=until, after="", limit=limit)
+
+
+class NeverAfterwards(MemorySessions):
+    async def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
+        return
+
+
+@pytest.mark.parametrize(
+    ("sessions", "rule"),
+    [
+        (LosesLookups(), "a session is loaded as it was saved"),
+        (KeepsOldLookups(), "a look up that was given up is free"),
+        (TakesOthersLookups(), "a look up leads to one session"),
+        (TellsBeforeItSaves(), "a refused save changes nothing"),
+        (OverwritesSessions(), "a refused save changes nothing"),
+        (NumbersAllTogether(), "of those who save at once one wins"),
+        (CountsFromZero(), "a refused save changes nothing"),
+        (KnowsNoLimit(), "events are numbered from one within an organisation"),
+        (LeavesGaps(), "no event appears before an earlier one"),
+        (NothingIsDue(), "what is longest overdue comes first"),
+        (DueInAnyOrder(), "what is longest overdue comes first"),
+        (NeverNext(), "what is longest overdue comes first"),
+        (ListsTheEndToo(), "a list goes page by page through a span of time"),
+        (ListsAPageTwice(), "a list goes page by page through a span of time"),
+        (NeverAfterwards(), "what follows a commit is done when the call returns"),
+    ],
+    ids=lambda part: type(part).__name__ if isinstance(part, MemorySessions) else "",
+)
+async def test_a_broken_session_store_fails_the_rule_that_it_breaks(
+    sessions: MemorySessions, rule: str
+) -> None:
+    store = Store(sessions=sessions, codes=MemoryCodes())
+
+    with pytest.raises(ConformanceFailure) as failure:
+        await check_store(lambda: store)
+
+    assert failure.value.rule == rule
+
+
+# --- Hosts without a loop ------------------------------------------------------------------------
+
+
+class NeedsALoop(MemoryCodes):
+    """Gives other tasks a turn, and has no variant that does without."""
+
+    async def load(self, kind: type[Kept], key: str) -> Kept | None:
+        await asyncio.sleep(0)
+        return await super().load(kind, key)
+
+
+async def test_a_store_whose_blocking_variant_waits_for_a_loop_fails() -> None:
+    store = Store(sessions=MemorySessions(), codes=NeedsALoop())
+
+    with pytest.raises(ConformanceFailure, match="event loop") as failure:
+        await check_store(lambda: store)
+
+    assert failure.value.rule == "a blocking variant never suspends"
+
+
+def test_without_a_loop_the_blocking_variant_is_checked_alone() -> None:
+    store = open_store("memory://")
+
+    drive(check_store(lambda: store))
+
+
+async def test_a_failure_says_which_rule_and_what_was_there() -> None:
+    store = Store(sessions=CountsFromZero(), codes=MemoryCodes())
+
+    with pytest.raises(ConformanceFailure, match=r"changes nothing: there was \[\(0, b'1'\)\]"):
+        await check_store(lambda: store)
