@@ -244,7 +244,7 @@ class Message(Wire):
     seq: Number | None = None
     ack: Count | None = None
     pos: PositionText | None = None
-    sender: OpaqueId | None = Field(default=None, alias="from")
+    sender: OpaqueId | None = Field(default=None, validation_alias="from", serialization_alias="from")
     at: Instant | None = None
 
 

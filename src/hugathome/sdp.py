@@ -8,6 +8,7 @@ endpoint parses it. A text is refused or passed on as it is, never rewritten.
 import re
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from itertools import pairwise
 
 from pydantic import Field
 
@@ -147,7 +148,7 @@ def _lines(sdp: str, limits: SdpLimits) -> list[str]:
 def _sections(lines: list[str], starts: list[int]) -> Iterator[Section]:
     """Yield the sections; a direction above the first one holds for all that name none (RFC 8866, 6.7)."""
     general = _direction(lines[: starts[0]], "sendrecv") if starts else "sendrecv"
-    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+    for start, end in pairwise([*starts, len(lines)]):
         found = _SECTION.fullmatch(lines[start])
         if found is None or int(found[2]) > 65535:
             raise RemoteProtocolError("a malformed media line")
