@@ -1,8 +1,8 @@
 """The command `hugathome`.
 
-    hugathome demo               one teleconsultation by itself, over a real server on loopback
-    hugathome serve clinic:hug   the web application alone, for hosts that are not ASGI
-    hugathome schema             the tables, for whoever runs the database
+hugathome demo               one teleconsultation by itself, over a real server on loopback
+hugathome serve clinic:hug   the web application alone, for hosts that are not ASGI
+hugathome schema             the tables, for whoever runs the database
 """
 
 import asyncio
@@ -26,7 +26,7 @@ app = typer.Typer(
     help="Teleconsultations from a hospital's own software.",
     no_args_is_help=True,
     add_completion=False,
-    pretty_exceptions_show_locals=False,
+    pretty_exceptions_enable=False,  # its tracebacks would show locals
 )
 
 

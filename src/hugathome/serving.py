@@ -39,10 +39,9 @@ def listening(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
 async def serving(application: Callable[..., Awaitable[None]], on: socket.socket) -> AsyncGenerator[None]:
     """Serve `application` on a bound socket while the block runs."""
     server = _Server(_config(application))
+    on.listen()  # whoever connects before the server has started waits for it
     running = asyncio.create_task(server.serve(sockets=[on]))
     try:
-        while not server.started and not running.done():
-            await asyncio.sleep(0.01)
         yield
     finally:
         server.should_exit = True
@@ -62,7 +61,7 @@ async def serve_alone(hug: "HugAtHome", *, host: str, port: int) -> None:
 def _at_its_path(hug: "HugAtHome") -> Callable[..., Awaitable[None]]:
     """Return the application at the path of its site, and at the root where a proxy has cut that off."""
     root = hug.asgi()
-    return hug.asgi(otherwise=root) if hug.site.count("/") > 2 else root  # noqa: PLR2004 - scheme, host
+    return hug.asgi(otherwise=root) if hug.site.count("/") > 2 else root
 
 
 async def _pump(hug: "HugAtHome") -> None:

@@ -1,1 +1,31 @@
-"""What a host needs to test its own use of the library: fakes, robots and conformance checks."""
+"""What a host's own tests import: the product in memory, robots, and checks for parts that a host writes."""
+
+from hugathome.testing.check_log import check_log
+from hugathome.testing.check_sms import check_sms
+from hugathome.testing.check_store import check_store
+from hugathome.testing.check_transport import check_transport
+from hugathome.testing.clock import FakeClock
+from hugathome.testing.conformance import ConformanceFailure
+from hugathome.testing.fake import FakeHugAtHome
+from hugathome.testing.outbox import Outbox, ReceivedSms
+from hugathome.testing.robot import Robot
+from hugathome.testing.site import HttpSite, MemorySite, Site
+from hugathome.transports.memory import MemoryTransport, memory_pair
+
+__all__ = [
+    "ConformanceFailure",
+    "FakeClock",
+    "FakeHugAtHome",
+    "HttpSite",
+    "MemorySite",
+    "MemoryTransport",
+    "Outbox",
+    "ReceivedSms",
+    "Robot",
+    "Site",
+    "check_log",
+    "check_sms",
+    "check_store",
+    "check_transport",
+    "memory_pair",
+]

@@ -19,7 +19,7 @@ from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
 from hugathome.testing.clock import FakeClock
 from hugathome.testing.outbox import Outbox
-from hugathome.testing.robot import MemorySite
+from hugathome.testing.site import MemorySite
 from hugathome.verifier import Randomness
 
 _LONGEST_REST = timedelta(hours=1)
@@ -62,7 +62,9 @@ class FakeHugAtHome(HugAtHome):
             clock=clock,
             randomness=seeded(seed),
         )
-        self.outbox = Outbox(sms, site=MemorySite(self))
+        self.here = MemorySite(self)
+        """This deployment as robots reach it: `Robot.from_grant(grant, at=hug.here)`."""
+        self.outbox = Outbox(sms, site=self.here)
         self._pump: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -77,6 +79,7 @@ class FakeHugAtHome(HugAtHome):
             with suppress(asyncio.CancelledError):
                 await self._pump
         await super().__aexit__(kind, error, trace)
+        await self.here.drained()
 
     async def _pumping(self) -> None:
         """Be the host's scheduler: come again when something is due."""

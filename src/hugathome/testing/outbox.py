@@ -10,7 +10,7 @@ from hugathome.sms import OutboxSms, SentSms
 from hugathome.words import parse_origin_bound
 
 if TYPE_CHECKING:
-    from hugathome.testing.robot import Site
+    from hugathome.testing.site import Site
 
 _LINK = re.compile(r"https?://\S+")
 
@@ -23,6 +23,8 @@ class ReceivedSms:
     text: str = field(repr=False)
     site: "Site | None" = field(default=None, repr=False)
     """Where the link leads in a test without a network."""
+    inbox: "Outbox | None" = field(default=None, repr=False)
+    """Where a code arrives that this message does not hold."""
 
     @property
     def link(self) -> str | None:
@@ -59,5 +61,5 @@ class Outbox:
     def _last(self, matches: Callable[[SentSms], bool]) -> ReceivedSms:
         for message in reversed(self._sms.outbox):
             if matches(message):
-                return ReceivedSms(to=message.to, text=message.text, site=self._site)
+                return ReceivedSms(to=message.to, text=message.text, site=self._site, inbox=self)
         raise LookupError("no such message has been sent")

@@ -1,0 +1,141 @@
+"""What a page asks of a site: in memory, or over HTTP and WebSocket."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from hugathome._api import Api, CheckInAsked, GrantAsked, LinkAsked, PassAsked
+from hugathome.clock import Clock, SystemClock
+from hugathome.errors import HugathomeError, InvalidInput
+from hugathome.signalling import Transport
+from hugathome.transports.memory import memory_pair
+
+if TYPE_CHECKING:
+    import httpx
+
+    from hugathome.app import HugAtHome
+
+Answer = Mapping[str, Any]
+
+
+class Site(Protocol):
+    """A page's way to the server."""
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that the page's timers run on."""
+        ...
+
+    async def ask(self, call: str, **asked: str) -> Answer:
+        """Make a call of the API (`docs/reference/http-api.md`); raise what it refuses with."""
+        ...
+
+    async def connect(self) -> Transport:
+        """Open a transport to the hub."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close what was opened for this page."""
+        ...
+
+
+_ASKED = {
+    "link": LinkAsked,
+    "send-code": LinkAsked,
+    "check-in": CheckInAsked,
+    "pass": PassAsked,
+    "grant": GrantAsked,
+}
+
+
+class MemorySite:
+    """The deployment in this process: no network and no HTTP."""
+
+    def __init__(self, hug: "HugAtHome") -> None:
+        self._hug = hug
+        self._api = Api(hug)
+        self._served: set[asyncio.Task[None]] = set()
+
+    @property
+    def clock(self) -> Clock:
+        """The deployment's clock."""
+        return self._hug.clock
+
+    async def ask(self, call: str, **asked: str) -> Answer:
+        """Make a call of the API."""
+        match call:
+            case "link":
+                return await self._api.link(LinkAsked(**asked))
+            case "send-code":
+                return await self._api.send_code(LinkAsked(**asked))
+            case "check-in":
+                return await self._api.check_in(CheckInAsked(**asked))
+            case "pass":
+                return await self._api.visit_pass(PassAsked(**asked))
+            case "grant":
+                return await self._api.regrant(GrantAsked(**asked))
+            case _:
+                raise InvalidInput("the API has no such call")
+
+    async def connect(self) -> Transport:
+        """Serve one end of a pair and return the other."""
+        here, there = memory_pair()
+        serving = asyncio.create_task(self._hug.serve(there))
+        self._served.add(serving)
+        serving.add_done_callback(self._served.discard)
+        return here
+
+    async def aclose(self) -> None:
+        """Do nothing: other pages may still be served."""
+
+    async def drained(self) -> None:
+        """Return once nothing is served any more."""
+        await asyncio.gather(*self._served)
+
+
+class HttpSite:
+    """A site at an address, such as `http://127.0.0.1:8000/visit`."""
+
+    def __init__(self, base: str) -> None:
+        self.clock: Clock = SystemClock()
+        self._base = base.rstrip("/")
+        self._http: httpx.AsyncClient | None = None
+
+    async def ask(self, call: str, **asked: str) -> Answer:
+        """Make a call of the API."""
+        import httpx
+
+        self._http = self._http or httpx.AsyncClient(trust_env=False)
+        answer = await self._http.post(f"{self._base}/api/{call}", json=asked)
+        told: Answer = answer.json()
+        if answer.is_success:
+            return told
+        raise _refusal(told)
+
+    async def connect(self) -> Transport:
+        """Open a WebSocket."""
+        from hugathome.transports.websockets import connect
+
+        return await connect(f"ws{self._base.removeprefix('http')}/signal")
+
+    async def aclose(self) -> None:
+        """Close the HTTP connections."""
+        if self._http is not None:
+            await self._http.aclose()
+            self._http = None
+
+
+def _refusal(problem: Answer) -> HugathomeError:
+    """Return the error that a problem document stands for, less the facts that only the server knows."""
+    kind = _kinds(HugathomeError).get(problem.get("type", ""), HugathomeError)
+    error = kind.__new__(kind)
+    error.args = (problem.get("detail"),)
+    return error
+
+
+def _kinds(root: type[HugathomeError]) -> dict[str, type[HugathomeError]]:
+    """Return the most general class of each problem type."""
+    kinds: dict[str, type[HugathomeError]] = {}
+    for kind in root.__subclasses__():
+        kinds |= _kinds(kind)
+    return kinds | {root.problem: root}
