@@ -37,7 +37,7 @@ def demo(
     """Run one teleconsultation by itself: SMS, code, waiting room, live sound and picture, outcome."""
     from hugathome.demo import run
 
-    raise typer.Exit(asyncio.run(run(port=port)))
+    raise typer.Exit(asyncio.run(run(typer.echo, port=port)))
 
 
 @app.command()

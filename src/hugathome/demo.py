@@ -7,14 +7,12 @@ printed as it happens. Every line is also a check: the demonstration fails where
 import asyncio
 import secrets
 import tempfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from time import perf_counter
-
-import typer
 
 from hugathome.app import HugAtHome
 from hugathome.errors import CodeError
@@ -40,14 +38,15 @@ class DemoFailed(Exception):
 class Timeline:
     """Prints what happens, and when since the beginning."""
 
+    print_line: Callable[[str], None]
     began: float = field(default_factory=perf_counter)
 
     def say(self, what: str, *details: str) -> None:
         """Print one line, and indented ones below it."""
-        typer.echo(f"{perf_counter() - self.began:7.2f} s  {what}")
+        self.print_line(f"{perf_counter() - self.began:7.2f} s  {what}")
         for detail in details:
             for line in detail.splitlines():
-                typer.echo(f"{'':11}│ {line}")
+                self.print_line(f"{'':11}│ {line}")
 
     def check(self, what: str, *details: str, holds: bool) -> None:
         """Print what holds; raise `DemoFailed` if it does not."""
@@ -56,9 +55,9 @@ class Timeline:
             raise DemoFailed(what)
 
 
-async def run(*, port: int = 0) -> int:
-    """Hold the visit; return 0 if all of it held."""
-    timeline = Timeline()
+async def run(print_line: Callable[[str], None], *, port: int = 0) -> int:
+    """Hold the visit, printing each line as it happens; return 0 if all of it held."""
+    timeline = Timeline(print_line)
     try:
         with tempfile.TemporaryDirectory() as folder:
             async with asyncio.timeout(60):
