@@ -1,0 +1,193 @@
+// The pipe with a socket that a test holds in its hand, and timers that a test lets run.
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, mock, test } from "node:test";
+
+import { Client } from "../../src/hugathome/browser/client.js";
+import { Link } from "../../src/hugathome/browser/link.js";
+
+const WELCOME = {
+  type: "welcome",
+  peer: "p_me",
+  participant: "p-1",
+  session: { id: "hug.1" },
+  state: "waiting",
+  token: "t_1",
+  limits: { deadAfter: 45, window: 64 },
+  snapshot: { state: "waiting", session: { id: "hug.1" } },
+};
+
+class Socket {
+  static OPEN = 1;
+  static all = [];
+
+  constructor(url, protocol) {
+    Object.assign(this, { url, protocol, readyState: 0, sent: [], isClosed: false });
+    Socket.all.push(this);
+  }
+
+  send(text) {
+    this.sent.push(JSON.parse(text));
+  }
+
+  close() {
+    this.isClosed = true;
+  }
+
+  open() {
+    this.readyState = Socket.OPEN;
+    this.onopen();
+  }
+
+  hear(message) {
+    this.onmessage({ data: JSON.stringify(message) });
+  }
+}
+
+const last = () => Socket.all[Socket.all.length - 1];
+const settle = async () => {
+  for (let turn = 0; turn < 10; turn += 1) await null;
+};
+
+beforeEach(() => {
+  Socket.all = [];
+  globalThis.WebSocket = Socket;
+  mock.timers.enable({ apis: ["setTimeout"] });
+  mock.method(Math, "random", () => 1);
+});
+
+afterEach(() => {
+  mock.timers.reset();
+  mock.restoreAll();
+});
+
+async function connected(options = {}) {
+  const told = { grants: 0, refused: [], effects: [], changes: 0 };
+  const link = new Link({
+    url: "wss://www.example.ch/visit/signal",
+    client: new Client(),
+    freshGrant: async () => `g_${(told.grants += 1)}`,
+    perform: (effect) => told.effects.push(effect),
+    changed: () => (told.changes += 1),
+    refused: (problem) => told.refused.push(problem),
+    ...options,
+  });
+  link.start();
+  await settle();
+  return { link, told };
+}
+
+test("it opens one socket with our protocol and greets with a fresh grant", async () => {
+  await connected();
+
+  last().open();
+
+  assert.deepEqual([last().url, last().protocol], ["wss://www.example.ch/visit/signal", "hugathome.v1"]);
+  assert.equal(last().sent[0].grant, "g_1");
+  assert.match(last().sent[0].nonce, /^[0-9a-f]{24}$/);
+});
+
+test("after a loss it comes back by itself and resumes, without a new grant", async () => {
+  const { told } = await connected();
+  last().open();
+  last().hear(WELCOME);
+  last().onclose({ code: 1006 });
+  assert.equal(Socket.all.length, 1);
+
+  mock.timers.tick(500);
+  await settle();
+  last().open();
+
+  assert.equal(Socket.all.length, 2);
+  assert.equal(last().sent[0].resume.token, "t_1");
+  assert.equal(told.grants, 1);
+});
+
+test("a server that cannot be reached is tried again, with a grant of its own each time", async () => {
+  const { told } = await connected();
+  last().onclose({ code: 1006 });
+  mock.timers.tick(4500);
+  await settle();
+  last().open();
+
+  assert.equal(Socket.all.length, 2);
+  assert.equal(last().sent[0].grant, "g_2");
+  assert.equal(told.grants, 2);
+});
+
+test("the network coming back ends the waiting", async () => {
+  const { link } = await connected();
+  last().open();
+  last().hear(WELCOME);
+  last().onclose({ code: 1006 });
+
+  link.hint();
+  link.hint();
+  await settle();
+
+  assert.equal(Socket.all.length, 2);
+});
+
+test("where no grant can be had any more the link ends and says why", async () => {
+  const problem = Object.assign(new Error("ended"), { isFinal: true });
+  const { told } = await connected({ freshGrant: () => Promise.reject(problem) });
+
+  mock.timers.tick(60_000);
+  await settle();
+
+  assert.deepEqual(told.refused, [problem]);
+  assert.equal(Socket.all.length, 0);
+});
+
+test("where a grant cannot be had at the moment it is asked for again", async () => {
+  let asked = 0;
+  const freshGrant = async () => {
+    asked += 1;
+    if (asked === 1) throw Object.assign(new Error("offline"), { isFinal: false });
+    return "g_later";
+  };
+  const { told } = await connected({ freshGrant });
+
+  mock.timers.tick(4500);
+  await settle();
+  last().open();
+
+  assert.equal(last().sent[0].grant, "g_later");
+  assert.deepEqual(told.refused, []);
+});
+
+test("a close for good ends it, and nothing comes back", async () => {
+  await connected();
+  last().open();
+  last().hear(WELCOME);
+  last().hear({ type: "close", code: 4005, reason: "", retry: "never" });
+
+  mock.timers.tick(600_000);
+  await settle();
+
+  assert.equal(Socket.all.length, 1);
+  assert.ok(last().isClosed);
+});
+
+test("a socket that was given up says nothing any more", async () => {
+  const { link, told } = await connected();
+  last().open();
+  last().hear(WELCOME);
+  const { changes } = told;
+
+  link.stop();
+  last().hear({ type: "ring" });
+  last().onclose({ code: 1006 });
+
+  assert.equal(told.changes, changes);
+  assert.deepEqual(told.effects, []);
+});
+
+test("what is not the link's own is handed on", async () => {
+  const { told } = await connected();
+  last().open();
+  last().hear(WELCOME);
+
+  last().hear({ type: "ring" });
+
+  assert.deepEqual(told.effects, [{ kind: "ring" }]);
+});
