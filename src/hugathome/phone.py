@@ -53,7 +53,8 @@ class NumberType(StrEnum):
 class PhoneNumber:
     """A telephone number; `str()` is E.164, and two spellings of one number are equal.
 
-    So is its E.164 text: what a gateway or a row says compares without being parsed again. Made by `PhoneNumber.parse`; the constructor believes what it is told.
+    So is its E.164 text: what a gateway or a row says compares without being parsed again. Made by
+    `PhoneNumber.parse`; the constructor believes what it is told.
     """
 
     e164: str
