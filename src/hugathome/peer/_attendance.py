@@ -1,0 +1,151 @@
+"""The client's core on a transport: texts in, effects out, and back again after a loss."""
+
+import asyncio
+import random
+import secrets
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from hugathome.client import Client, Drop, Effect, Next, Phase, Return, Send
+from hugathome.clock import Clock
+from hugathome.errors import GatewayError, HugathomeError, TransportClosed
+from hugathome.grants import JoinGrant
+from hugathome.signalling import Transport
+
+Reconnect = Callable[[], Awaitable[tuple[Transport, JoinGrant | str]]]
+"""Gives a new transport and a new grant. `TransportClosed`, `GatewayError` and `OSError` mean: not now; it is
+asked again after a while. Any other error ends the attendance."""
+
+
+class Attendance:
+    """One device at its hub, over as many transports as it takes; owns those, and closes them.
+
+    Inputs are taken at once and in order, from any task: `attendance.take(attendance.client.said(…))`.
+    Effects that are not about the transport go to `carry_out`, which must not wait.
+    """
+
+    def __init__(self, client: Client, *, clock: Clock, carry_out: Callable[[Effect], None]) -> None:
+        self.client = client
+        self.failure: HugathomeError | None = None
+        """Why it ended, if no close of the hub's says so."""
+        self._clock = clock
+        self._carry_out = carry_out
+        self._outgoing: asyncio.Queue[str | None] = asyncio.Queue()
+        self._return = Return(timedelta(), timedelta())
+        self._alarm: asyncio.Task[None] | None = None
+        self._alarm_at: datetime | None = None
+        self._changed = asyncio.Event()
+
+    @property
+    def now(self) -> datetime:
+        """The present instant."""
+        return self._clock.now()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come."""
+        return self.failure is not None or self.client.phase is Phase.CLOSED
+
+    async def run(self, transport: Transport, grant: JoinGrant | str, reconnect: Reconnect | None) -> None:
+        """Attend until the end."""
+        try:
+            while True:
+                await self._converse(transport, grant)
+                if self.is_over:
+                    return
+                if reconnect is None:
+                    self.failure = TransportClosed("the transport ended, and there is no way back")
+                    return
+                transport, grant = await self._returned(reconnect)
+        except HugathomeError as failure:
+            self.failure = failure
+        finally:
+            await self._silence()
+            self.tell()
+
+    def take(self, step: Next) -> None:
+        """Go on to the next client, and carry out what that asks for."""
+        self.client, effects = step
+        for effect in effects:
+            match effect:
+                case Send():
+                    self._outgoing.put_nowait(effect.text)
+                case Drop():
+                    self._outgoing.put_nowait(None)
+                case Return():
+                    self._return = effect
+                case _:
+                    self._carry_out(effect)
+        self._keep_time()
+        self.tell()
+
+    def tell(self) -> None:
+        """Wake everybody who waits `until` something is so."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def until(self, is_so: Callable[[], bool]) -> None:
+        """Return as soon as `is_so`, or when all is over."""
+        while not is_so() and not self.is_over:
+            await self._changed.wait()
+
+    # --- The transport ---------------------------------------------------------------------------
+
+    async def _converse(self, transport: Transport, grant: JoinGrant | str) -> None:
+        token = grant.token if isinstance(grant, JoinGrant) else grant
+        self._outgoing = asyncio.Queue()
+        writing = asyncio.create_task(self._write(transport, self._outgoing))
+        try:
+            self.take(self.client.opened(grant=token, nonce=secrets.token_urlsafe(16), now=self.now))
+            while self.client.phase in {Phase.GREETING, Phase.LIVE}:
+                text = await transport.receive()  # awaited first: the client may change meanwhile
+                self.take(self.client.received(text, now=self.now))
+        except TransportClosed:
+            if self.client.phase in {Phase.GREETING, Phase.LIVE}:
+                self.take(self.client.lost(now=self.now))
+        finally:
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+            await transport.aclose()
+
+    async def _write(self, transport: Transport, outgoing: asyncio.Queue[str | None]) -> None:
+        """Send in order; the end of the transport, whoever wants it, ends the reading as well."""
+        try:
+            while (text := await outgoing.get()) is not None:
+                await transport.send(text)
+        except TransportClosed:
+            pass
+        except HugathomeError as broken:
+            self.failure = broken
+        await transport.aclose()
+
+    async def _returned(self, reconnect: Reconnect) -> tuple[Transport, JoinGrant | str]:
+        while True:
+            pause = self._return.after + random.random() * self._return.spread  # noqa: S311 - not a secret
+            await self._clock.sleep(pause.total_seconds())
+            try:
+                return await reconnect()
+            except (TransportClosed, GatewayError, OSError):
+                self.take(self.client.lost(now=self.now))
+
+    # --- Time ------------------------------------------------------------------------------------
+
+    def _keep_time(self) -> None:
+        """Set the alarm earlier where need be; one that rings too early does no harm."""
+        due = self.client.due
+        if due is not None and (self._alarm_at is None or due < self._alarm_at):
+            if self._alarm is not None:
+                self._alarm.cancel()
+            self._alarm_at = due
+            self._alarm = asyncio.create_task(self._ring(due))
+
+    async def _ring(self, due: datetime) -> None:
+        await self._clock.sleep(max(0.0, (due - self.now).total_seconds()))
+        self._alarm = self._alarm_at = None
+        self.take(self.client.passed(now=self.now))
+
+    async def _silence(self) -> None:
+        alarm, self._alarm = self._alarm, None
+        if alarm is not None:
+            alarm.cancel()
+            await asyncio.gather(alarm, return_exceptions=True)

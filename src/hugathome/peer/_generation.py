@@ -1,0 +1,127 @@
+"""One generation of one connection: a peer connection of aiortc, given its work in order."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.sdp import candidate_from_sdp
+
+from hugathome.line import AddCandidates, Apply, Describe, MediaState
+from hugathome.messages import CandidateInit, PairView
+from hugathome.peer._ice import IceSettings, admissible, gather, is_admissible
+from hugathome.peer._streams import Shared, Stream
+
+logger = logging.getLogger(__name__)
+
+Work = Describe | Apply | AddCandidates
+
+
+class Listener(Protocol):
+    """Who is told what an endpoint has done."""
+
+    def offered(self, pc: str, gen: int, sdp: str) -> None:
+        """An offer is made."""
+        ...
+
+    def answered(self, pc: str, gen: int, sdp: str) -> None:
+        """An answer is made."""
+        ...
+
+    def fared(self, pc: str, gen: int, state: MediaState) -> None:
+        """The state of the connection has changed."""
+        ...
+
+
+class Generation:
+    """One peer connection; `run` does its work until `end`, and closes it."""
+
+    def __init__(
+        self,
+        pair: PairView,
+        *,
+        ice: IceSettings,
+        sends: Iterable[Shared],
+        receives: Callable[[str], Stream[Any]],
+        listener: Listener,
+    ) -> None:
+        self.pair = pair
+        self.state: MediaState = "new"
+        self._ice = ice
+        self._sends = tuple(sends)
+        self._receives = receives
+        self._listener = listener
+        self._work: asyncio.Queue[Work | None] = asyncio.Queue()
+        self._is_over = False
+
+    def do(self, work: Work) -> None:
+        """Let work wait for its turn."""
+        self._work.put_nowait(work)
+
+    def end(self) -> None:
+        """Close as soon as what is being done is done: cut short, gathering would leave sockets behind."""
+        self._is_over = True
+        self._work.put_nowait(None)
+
+    async def run(self, configuration: RTCConfiguration, kinds: Iterable[str]) -> None:
+        """Make the peer connection, do what is asked of it, close it."""
+        pc = RTCPeerConnection(configuration)
+        taps = {source: source.tap() for source in self._sends}
+        drains: list[asyncio.Task[None]] = []
+        pc.on("connectionstatechange", lambda: self._fared(pc.connectionState))
+        pc.on("track", lambda track: drains.append(self._drain(track)))
+        try:
+            for kind in kinds:
+                tap = next((tap for tap in taps.values() if tap.kind == kind), None)
+                pc.addTransceiver(tap or kind, direction="sendrecv" if tap else "recvonly")
+            await gather(pc, self._ice)
+            while (work := await self._work.get()) is not None and not self._is_over:
+                await self._done(pc, work)
+        finally:
+            self._is_over = True
+            await pc.close()
+            for source, tap in taps.items():
+                source.untap(tap)
+            for drain in drains:  # a track that never began never ends
+                drain.cancel()
+            await asyncio.gather(*drains, return_exceptions=True)
+
+    async def _done(self, pc: RTCPeerConnection, work: Work) -> None:
+        """Do one piece of work; what a stranger's description makes the library raise costs this one only."""
+        try:
+            match work:
+                case Describe():
+                    await pc.setLocalDescription()
+                    self._listener.offered(work.pc, work.gen, pc.localDescription.sdp)
+                case Apply():
+                    await self._apply(pc, work)
+                case AddCandidates():
+                    for candidate in work.candidates:
+                        await self._add(pc, candidate)
+        except Exception as error:  # noqa: BLE001 - assertions and look-ups among them; texts may quote it
+            logger.info("%s of generation %d: %s", type(work).__name__, work.gen, type(error).__name__)
+            self._fared("failed")
+
+    async def _apply(self, pc: RTCPeerConnection, work: Apply) -> None:
+        sdp = admissible(work.sdp, loopback=self._ice.loopback)
+        await pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type=work.kind))
+        if work.kind == "offer":
+            await pc.setLocalDescription()
+            self._listener.answered(work.pc, work.gen, pc.localDescription.sdp)
+
+    async def _add(self, pc: RTCPeerConnection, init: CandidateInit) -> None:
+        if not is_admissible(init.candidate, loopback=self._ice.loopback):
+            return
+        candidate = candidate_from_sdp(init.candidate.removeprefix("candidate:"))
+        candidate.sdpMid = init.sdp_mid
+        candidate.sdpMLineIndex = init.sdp_m_line_index
+        await pc.addIceCandidate(candidate)
+
+    def _drain(self, track: MediaStreamTrack) -> asyncio.Task[None]:
+        return asyncio.create_task(self._receives(track.kind).drain(track))
+
+    def _fared(self, state: Any) -> None:
+        if not self._is_over and state != self.state:
+            self.state = state
+            self._listener.fared(self.pair.pc, self.pair.gen, state)
