@@ -805,6 +805,41 @@ async def test_two_workers_share_a_room(clinic: Clinic) -> None:
     await other.aclose()
 
 
+async def test_the_connections_of_a_dead_worker_are_found_out(clinic: Clinic) -> None:
+    session, doctor, _ = await clinic.visit()
+    await clinic.kill()
+    clinic.hub = clinic.new_hub()
+    back = await clinic.resume(session, doctor)
+    await back.until(Welcome)
+
+    for _ in range(10):
+        await clinic.clock.advance(seconds=15)
+        await back.transport.send(Pong().to_json())
+
+    seen = []
+    while State.DEPARTED not in seen:
+        seen.append((await back.until(ParticipantChanged)).state)
+    assert seen[-2:] == [State.AWAY, State.DEPARTED]
+    assert [each.id for each in (await clinic.consultations.get(session.id)).present] == ["dr"]
+
+
+async def test_the_connections_of_a_living_worker_are_vouched_for(clinic: Clinic) -> None:
+    other = clinic.new_hub()
+    session = await clinic.plan()
+    doctor = await clinic.join(session, "dr")
+    patient = await clinic.join(session, "pat", hub=other)
+
+    for _ in range(20):
+        await clinic.clock.advance(seconds=15)
+        await doctor.transport.send(Pong().to_json())
+        await patient.transport.send(Pong().to_json())
+    await other.aclose()
+    await clinic.hub.aclose()
+
+    states = [each.state for each in await doctor.hear_all() if isinstance(each, ParticipantChanged)]
+    assert State.AWAY not in states[:-1]
+
+
 async def test_a_record_that_the_log_was_never_told_is_told_at_the_next_attach(clinic: Clinic) -> None:
     session, doctor, patient = await clinic.visit()
     doctor.transport.cut()

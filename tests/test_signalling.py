@@ -44,6 +44,7 @@ from hugathome.signalling import (
     Called,
     Commanded,
     Detached,
+    Doubted,
     Entry,
     Expired,
     Joined,
@@ -53,6 +54,7 @@ from hugathome.signalling import (
     RecordedParticipant,
     Room,
     Tell,
+    Vouched,
     parse_entry,
 )
 
@@ -481,6 +483,16 @@ def test_what_does_not_fit_is_an_error_and_is_not_relayed(body: Command, code: s
     assert told == [Tell("p_dr", Error(code=code, ref=1))]
 
 
+def test_nobody_speaks_on_the_connection_of_two_others() -> None:
+    everybody = ["dr", "pat", "nurse"]
+    scene = Scene(recorded(1, admitted=everybody), *map(joined, everybody))
+    (pc,) = [each.pc for each in scene.room.connections.values() if each.peers == {"p_dr", "p_pat"}]
+
+    told = scene.does("nurse", Offer(pc=pc, gen=1, neg=1, sdp=description()))
+
+    assert told == [Tell("p_nurse", Error(code="no-such-pair", ref=1))]
+
+
 def test_crossing_offers_leave_the_impolite_one() -> None:
     scene = visit()
     polite = scene.does("pat", Offer(pc=scene.pc, gen=1, neg=1, sdp=description()))
@@ -605,6 +617,17 @@ def test_nothing_of_a_connection_that_was_replaced_has_effect() -> None:
     assert scene.does("dr", Offer(pc=scene.pc, gen=1, neg=1, sdp=description()), conn=2, seq=1) != []
 
 
+def test_a_doubt_is_of_one_connection_and_a_word_ends_it() -> None:
+    scene = visit()
+
+    assert scene.add(Doubted(peer="p_pat", conn=2)) == []
+    assert not scene.room.peers["p_pat"].is_doubted
+    assert scene.add(Doubted(peer="p_pat", conn=1)) == []
+    assert scene.room.peers["p_pat"].is_doubted
+    scene.add(Vouched(peer="p_pat", conn=1))
+    assert not scene.room.peers["p_pat"].is_doubted
+
+
 def test_what_a_peer_may_not_decide_changes_nothing() -> None:
     scene = Scene(recorded(1), joined("pat"))
 
@@ -655,6 +678,8 @@ ENTRIES = st.one_of(
     ),
     st.builds(Detached, peer=PEERS, conn=SMALL),
     st.builds(Expired, peer=PEERS, conn=SMALL),
+    st.builds(Doubted, peer=PEERS, conn=SMALL),
+    st.builds(Vouched, peer=PEERS, conn=SMALL),
     st.builds(Called, participant=NAMES, by=NAMES),
     *([st.builds(Commanded, peer=PEERS, conn=SMALL, seq=SMALL, body=BODIES, at=st.just(AT))] * 3),
 )

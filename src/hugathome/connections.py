@@ -1,4 +1,4 @@
-"""One connection between two peers, as the room sees it: what may be relayed on it, and what not.
+"""Peers, and the connections between them: what may be relayed on one, and what not.
 
 A description must fit the round that is open, a candidate the descriptions, and both the generation.
 Whoever may not send media is held to it by what their descriptions say, not by their word.
@@ -7,11 +7,33 @@ Whoever may not send media is held to it by what their descriptions say, not by 
 from collections.abc import Callable, Collection, Mapping
 from itertools import combinations
 
+from pydantic import Field
+
 from hugathome._model import Record
 from hugathome.errors import RemoteProtocolError
-from hugathome.messages import Answer, Candidates, Offer
+from hugathome.messages import Answer, Candidates, Caps, Offer
 from hugathome.negotiation import Endpoint, Negotiation, begin
+from hugathome.roles import Capability
 from hugathome.sdp import UNLIMITED, parse_description
+
+
+class Peer(Record):
+    """One device in the room; it outlives its connections."""
+
+    peer: str
+    participant: str
+    device: int
+    since: int
+    """The offset at which it joined."""
+    can: frozenset[Capability]
+    caps: Caps
+    tokens: frozenset[str] = Field(repr=False)
+    """Hashes of the resume tokens that are good: the newest, and the one that led to it."""
+    link: str
+    conn: int = 1
+    is_attached: bool = True
+    is_doubted: bool = False
+    """Whether a worker has asked who serves it, and none has answered yet."""
 
 
 class Refused(Exception):

@@ -135,6 +135,22 @@ class Expired(Record):
     conn: int
 
 
+class Doubted(Record):
+    """A worker asks whether anybody still serves this connection: the one that did may be dead."""
+
+    kind: Literal["doubted"] = "doubted"
+    peer: str
+    conn: int
+
+
+class Vouched(Record):
+    """The worker that serves it says so."""
+
+    kind: Literal["vouched"] = "vouched"
+    peer: str
+    conn: int
+
+
 class Called(Record):
     """The clinician calls a participant."""
 
@@ -143,7 +159,7 @@ class Called(Record):
     by: str
 
 
-Entry = Opened | Recorded | Joined | Attached | Detached | Commanded | Expired | Called
+Entry = Opened | Recorded | Joined | Attached | Detached | Commanded | Expired | Doubted | Vouched | Called
 """Everything that a log may hold."""
 
 _ADAPTER: TypeAdapter[Entry] = TypeAdapter(

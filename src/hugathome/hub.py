@@ -215,7 +215,8 @@ class Hub:
                     session.id, peer, attached_at=step.position.offset, cursor=reading.position.offset
                 )
                 link = Link(seat, welcome, transport=transport, live=live, changed=changed, parts=self._parts)
-                return await first_of(link.run(), self._closing())
+                with live.serving(peer.link):
+                    return await first_of(link.run(), self._closing())
             finally:
                 await self._left(live, peer)
 

@@ -2,12 +2,13 @@
 
 Connections read `since` an offset at their own speed and are woken when there is more. A timer here
 proposes that whoever has been away too long has left; the fold decides, so it does not matter how many
-workers propose it. When the last connection has gone and nobody is left to wait for, it ends.
+workers propose it. Connections that no worker vouches for are taken for lost: their worker was killed.
+When the last connection has gone and nobody is left to wait for, the room ends here.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from itertools import islice
 from typing import NamedTuple
@@ -17,7 +18,22 @@ from hugathome.consultations import Consultations
 from hugathome.errors import HugathomeError, LogForked, LogTrimmed
 from hugathome.journal import Journal
 from hugathome.messages import Close, CloseCode, IceServers, Leave, Limits, RoomView
-from hugathome.signalling import START, Commanded, Entry, Expired, Peer, Position, Room, Tell
+from hugathome.signalling import (
+    START,
+    Commanded,
+    Detached,
+    Doubted,
+    Entry,
+    Expired,
+    Peer,
+    Position,
+    Room,
+    Tell,
+    Vouched,
+)
+
+_VOUCHED_WITHIN = 10.0
+"""Seconds: many times what an entry takes to reach another worker and the answer to come back."""
 
 
 class Parts(NamedTuple):
@@ -54,6 +70,7 @@ class LiveRoom:
         self._kept: deque[Step] = deque([self._last], maxlen=parts.limits.kept)
         self._is_loaded = False
         self._watchers: set[asyncio.Event] = set()
+        self._served: set[str] = set()
         self._away: set[tuple[str, int]] = set()
         self._idle = asyncio.Event()
         self._tasks = asyncio.TaskGroup()
@@ -79,6 +96,15 @@ class LiveRoom:
             self._watchers.discard(changed)
             self._look_if_idle()
 
+    @contextmanager
+    def serving(self, link: str) -> Iterator[None]:
+        """Vouch for a connection while it is served here."""
+        self._served.add(link)
+        try:
+            yield
+        finally:
+            self._served.discard(link)
+
     def since(self, offset: int) -> list[Step]:
         """Return the steps behind `offset`; those that are no longer kept are missing."""
         first = self._kept[0].position.offset
@@ -99,9 +125,12 @@ class LiveRoom:
         """Follow the log until nobody needs the room any more."""
         try:
             async with self._tasks:
-                following = self._tasks.create_task(self._follow())
+                running = [
+                    self._tasks.create_task(each) for each in (self._follow(), self._doubt_strangers())
+                ]
                 await self._idle.wait()
-                following.cancel()
+                for task in running:
+                    task.cancel()
         except* (LogForked, LogTrimmed):
             self.end = Close.because(CloseCode.STATE_LOST)
         except* HugathomeError:
@@ -122,6 +151,7 @@ class LiveRoom:
                 self._fold(entry, position)
                 self._expect_the_away()
                 self._note_departures(before, entry, position)
+                self._vouch(entry)
                 self._wake()
 
     def _fold(self, entry: Entry, position: Position) -> None:
@@ -149,8 +179,7 @@ class LiveRoom:
         await self._parts.clock.sleep(self._parts.limits.away_for)
         now = self.room.peers.get(peer.peer)
         if now is not None and now.conn == peer.conn and self._is_away(now):
-            with suppress(HugathomeError):
-                await self._parts.journal.append(self.session_id, Expired(peer=peer.peer, conn=peer.conn))
+            await self._propose([Expired(peer=peer.peer, conn=peer.conn)])
         self._away.discard((peer.peer, peer.conn))
         self._look_if_idle()
 
@@ -167,6 +196,30 @@ class LiveRoom:
             HugathomeError
         ):  # the room has it either way, and the next arrival sets the record right
             await self._parts.consultations.depart(self.session_id, participant, position=str(position))
+
+    async def _doubt_strangers(self) -> None:
+        """Ask after the connections of other workers, and take for lost those that nobody vouches for."""
+        while True:
+            await self._parts.clock.sleep(self._parts.limits.away_for)
+            strangers = [each for each in self.room.peers.values() if self._is_strange(each)]
+            await self._propose(Doubted(peer=each.peer, conn=each.conn) for each in strangers)
+            await self._parts.clock.sleep(_VOUCHED_WITHIN)
+            lost = [each for each in self.room.peers.values() if each.is_doubted and self._is_strange(each)]
+            await self._propose(Detached(peer=each.peer, conn=each.conn) for each in lost)
+
+    def _is_strange(self, peer: Peer) -> bool:
+        return peer.is_attached and peer.link not in self._served
+
+    def _vouch(self, entry: Entry) -> None:
+        if isinstance(entry, Doubted):
+            peer = self.room.peers.get(entry.peer)
+            if peer is not None and peer.conn == entry.conn and peer.link in self._served:
+                self._tasks.create_task(self._propose([Vouched(peer=peer.peer, conn=peer.conn)]))
+
+    async def _propose(self, entries: Iterable[Entry]) -> None:
+        with suppress(HugathomeError):  # a log that cannot be reached shows where it is read
+            for entry in entries:
+                await self._parts.journal.append(self.session_id, entry)
 
     def _look_if_idle(self) -> None:
         if not self._watchers and not self._away:
