@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from hugathome.errors import ConfigurationError, StoreUnavailable
+from hugathome.errors import ConfigurationError, MissingExtra, StoreUnavailable
 
 T = TypeVar("T")
 Work = Callable[[sa.Connection], T]
@@ -52,6 +52,15 @@ def translated() -> Iterator[None]:
         raise
     except (sa.exc.SQLAlchemyError, OSError) as failed:
         raise StoreUnavailable(f"the database refused: {type(failed).__name__}") from None
+
+
+@contextmanager
+def _naming_the_extra() -> Iterator[None]:
+    """Raise `MissingExtra` where a driver is not installed."""
+    try:
+        yield
+    except ImportError:
+        raise MissingExtra("sql") from None
 
 
 class _Owned:
@@ -104,9 +113,10 @@ class AsyncDatabase(_Owned):
 
     @cached_property
     def _engine(self) -> AsyncEngine:
-        engine = create_async_engine(
-            self._url.set(drivername=_ASYNC[self._url.get_backend_name()]), **self._options()
-        )
+        with _naming_the_extra():
+            engine = create_async_engine(
+                self._url.set(drivername=_ASYNC[self._url.get_backend_name()]), **self._options()
+            )
         self._tuned(engine.sync_engine)
         return engine
 
@@ -142,9 +152,10 @@ class BlockingDatabase(_Owned):
 
     @cached_property
     def _engine(self) -> sa.Engine:
-        engine = sa.create_engine(
-            self._url.set(drivername=_BLOCKING[self._url.get_backend_name()]), **self._options()
-        )
+        with _naming_the_extra():
+            engine = sa.create_engine(
+                self._url.set(drivername=_BLOCKING[self._url.get_backend_name()]), **self._options()
+            )
         self._tuned(engine)
         return engine
 
