@@ -9,7 +9,7 @@ are sealed before a store sees them. Nothing here waits for anything but its sea
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from hugathome._model import Record
+from hugathome.archive import Archive
 from hugathome.clock import Clock
 from hugathome.errors import InvalidInput, ReferenceTaken, SessionNotFound, StaleSession
 from hugathome.history import (
@@ -21,9 +21,9 @@ from hugathome.history import (
     window_around,
 )
 from hugathome.journal import Journal
-from hugathome.keys import NONCE_BYTES, KeyRing
+from hugathome.keys import KeyRing
 from hugathome.organisations import Organisations
-from hugathome.roles import CAPABILITIES, OPAQUE_ID, AnyLanguage, AnyModality, Role, Step
+from hugathome.roles import CAPABILITIES, AnyLanguage, AnyModality, Role, Step
 from hugathome.session import (
     OUT,
     Event,
@@ -31,8 +31,6 @@ from hugathome.session import (
     Presence,
     Session,
     SessionStore,
-    Status,
-    StoredSession,
 )
 from hugathome.signalling import Recorded, RecordedParticipant
 from hugathome.verifier import Randomness, opaque
@@ -72,9 +70,8 @@ class Consultations:
         randomness: Randomness,
         organisations: Organisations,
     ) -> None:
-        self._store = store
+        self._archive = Archive(store=store, keys=keys, randomness=randomness)
         self._journal = journal
-        self._keys = keys
         self._clock = clock
         self._randomness = randomness
         self._organisations = organisations
@@ -112,7 +109,7 @@ class Consultations:
         )
         session = session.but(history=(Change(action=Action.PLAN, at=now, window=session.window),))
         for _ in range(_RACES):
-            known = await self._of_reference(organisation, session.reference)
+            known = await self._archive.of_reference(organisation, session.reference)
             if known is not None:
                 return _same_plan(known, session)
             if await self._save(session, before=None):
@@ -223,22 +220,21 @@ class Consultations:
 
     async def get(self, session_id: str) -> Session:
         """Return a session by its id, or raise `SessionNotFound`."""
-        is_id = isinstance(session_id, str) and OPAQUE_ID.fullmatch(session_id) is not None
-        stored = await self._store.load_session(session_id) if is_id else None
-        if stored is None:
+        session = await self._archive.load(session_id)
+        if session is None:
             raise SessionNotFound("no session has this id")
-        return self._opened(stored)
+        return session
 
     async def find(self, *, organisation: str, reference: str) -> Session:
         """Return the session that the host calls `reference`, or raise `SessionNotFound`."""
-        session = await self._of_reference(organisation, reference.strip())
+        session = await self._archive.of_reference(organisation, reference.strip())
         if session is None:
             raise SessionNotFound("no session has this reference")
         return session
 
     async def find_by_link(self, link_id: str) -> Session | None:
         """Return the session that an invitation's link belongs to."""
-        return await self._looked_up("link", link_id)
+        return await self._archive.of_link(link_id)
 
     async def list(
         self, *, organisation: str, since: datetime, until: datetime, after: str = "", limit: int = 100
@@ -250,16 +246,12 @@ class Consultations:
         if since.tzinfo is None or until.tzinfo is None:
             raise InvalidInput("since= and until= take aware datetimes")
         _refuse_to_page(limit)
-        rows = await self._store.list_sessions(
-            organisation, since=since, until=until, after=after, limit=limit
-        )
-        return [self._opened(row) for row in rows]
+        return await self._archive.list(organisation, since=since, until=until, after=after, limit=limit)
 
     async def events(self, *, organisation: str, after: int = 0, limit: int = 100) -> Sequence[Event]:
         """Return an organisation's events after a position, in order, at most `limit`."""
         _refuse_to_page(limit, after)
-        rows = await self._store.load_events(organisation, after=after, limit=limit)
-        return [self._event_from(position, body, organisation) for position, body in rows]
+        return await self._archive.events(organisation, after=after, limit=limit)
 
     # --- The one way to change -------------------------------------------------------------------
 
@@ -310,13 +302,9 @@ class Consultations:
 
     async def _save(self, after: Session, *, before: Session | None) -> bool:
         news = after.history[len(before.history) if before else 0 :]
-        saved = await self._store.save_session(
-            self._sealed(after),
-            expected=before.version if before else 0,
-            events=[self._event(after, change) for change in news],
-        )
+        saved = await self._archive.save(after, expected=before.version if before else 0, news=news)
         if saved and any(change.action in _ROOM_SEES for change in news):
-            await self._store.after_commit(lambda: self._journal.append(after.id, self.recorded(after)))
+            await self._archive.after_commit(lambda: self._journal.append(after.id, self.recorded(after)))
         return saved
 
     # --- What others see of it -------------------------------------------------------------------
@@ -330,84 +318,6 @@ class Consultations:
             outcome=session.outcome,
             ended=session.status.is_terminal,
             participants=tuple(_recorded(session, participant) for participant in session.participants),
-        )
-
-    def _event(self, session: Session, change: Change) -> bytes:
-        told = _Told(
-            organisation=session.organisation,
-            session=session.id,
-            version=session.version,
-            status=session.status,
-            change=change,
-        )
-        return self._seal("event", told.to_json().encode(), session.organisation)
-
-    def _event_from(self, position: int, body: bytes, organisation: str) -> Event:
-        return _Told.from_json(self._unsealed("event", body, organisation)).at(position)
-
-    def _sealed(self, session: Session) -> StoredSession:
-        body = session.to_json().encode()
-        return StoredSession(
-            id=session.id,
-            organisation=session.organisation,
-            version=session.version,
-            status=session.status,
-            starts_at=session.window.starts_at,
-            due_at=session.due_at,
-            lookups=self._lookups(session),
-            body=self._seal("session", body, session.organisation, session.id, str(session.version)),
-        )
-
-    def _opened(self, stored: StoredSession) -> Session:
-        where = (stored.organisation, stored.id, str(stored.version))
-        return Session.from_json(self._unsealed("session", stored.body, *where))
-
-    def _seal(self, label: str, plain: bytes, *bound_to: str) -> bytes:
-        nonce = self._randomness(NONCE_BYTES)
-        return self._keys.seal(label, plain, bound_to=bound_to, nonce=nonce)
-
-    def _unsealed(self, label: str, sealed: bytes, *bound_to: str) -> bytes:
-        return self._keys.open(label, sealed, bound_to=bound_to)
-
-    def _lookups(self, session: Session) -> frozenset[str]:
-        links = (attendance.link_id for attendance in session.attendance.values())
-        digests = {self._keys.digest("link", link) for link in links if link is not None}
-        if session.reference is not None:
-            digests.add(self._keys.digest("reference", session.organisation, session.reference))
-        return frozenset(digests)
-
-    async def _of_reference(self, organisation: str, reference: str | None) -> Session | None:
-        return None if reference is None else await self._looked_up("reference", organisation, reference)
-
-    async def _looked_up(self, *labels: str) -> Session | None:
-        try:
-            digests = self._keys.digests(*labels)
-        except UnicodeEncodeError:
-            return None  # half a character names nothing
-        for digest in digests:
-            stored = await self._store.find_session(digest)
-            if stored is not None:
-                return self._opened(stored)
-        return None
-
-
-class _Told(Record):
-    """An event before it has a position."""
-
-    organisation: str
-    session: str
-    version: int
-    status: Status
-    change: Change
-
-    def at(self, position: int) -> Event:
-        return Event(
-            position=position,
-            organisation=self.organisation,
-            session=self.session,
-            version=self.version,
-            status=self.status,
-            change=self.change,
         )
 
 

@@ -1,0 +1,130 @@
+"""How sessions and events are kept: sealed before a store sees them, found by what only the keys can make.
+
+A body is sealed under the deployment's key and bound to organisation, session and version, so that it opens
+only where it was put. References and links are looked up by an HMAC. Nothing here decides anything.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+
+from hugathome._model import Record
+from hugathome.history import Change
+from hugathome.keys import NONCE_BYTES, KeyRing
+from hugathome.roles import OPAQUE_ID
+from hugathome.session import Event, Session, SessionStore, Status, StoredSession
+from hugathome.verifier import Randomness
+
+
+class Archive:
+    """A session store of one deployment, with its bodies opened."""
+
+    def __init__(self, *, store: SessionStore, keys: KeyRing, randomness: Randomness) -> None:
+        self._store = store
+        self._keys = keys
+        self._randomness = randomness
+
+    async def load(self, session_id: str) -> Session | None:
+        """Return the session of this id."""
+        is_id = isinstance(session_id, str) and OPAQUE_ID.fullmatch(session_id) is not None
+        stored = await self._store.load_session(session_id) if is_id else None
+        return None if stored is None else self._opened(stored)
+
+    async def of_reference(self, organisation: str, reference: str | None) -> Session | None:
+        """Return the session that the host calls `reference`."""
+        return None if reference is None else await self._looked_up("reference", organisation, reference)
+
+    async def of_link(self, link_id: str) -> Session | None:
+        """Return the session that an invitation's link belongs to."""
+        return await self._looked_up("link", link_id)
+
+    async def list(
+        self, organisation: str, *, since: datetime, until: datetime, after: str, limit: int
+    ) -> Sequence[Session]:
+        """Return an organisation's sessions of a span of time, by id."""
+        rows = await self._store.list_sessions(
+            organisation, since=since, until=until, after=after, limit=limit
+        )
+        return [self._opened(row) for row in rows]
+
+    async def events(self, organisation: str, *, after: int, limit: int) -> Sequence[Event]:
+        """Return an organisation's events after a position, in order."""
+        rows = await self._store.load_events(organisation, after=after, limit=limit)
+        opened = ((at, self._keys.open("event", body, bound_to=(organisation,))) for at, body in rows)
+        return [_Told.from_json(body).at(position) for position, body in opened]
+
+    async def save(self, session: Session, *, expected: int, news: Sequence[Change]) -> bool:
+        """Save a session and tell its news in one write, if its stored version is `expected`."""
+        events = [self._event(session, change) for change in news]
+        return await self._store.save_session(self._sealed(session), expected=expected, events=events)
+
+    async def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Await `work` once what was saved can no longer be rolled back."""
+        await self._store.after_commit(work)
+
+    def _event(self, session: Session, change: Change) -> bytes:
+        told = _Told(
+            organisation=session.organisation,
+            session=session.id,
+            version=session.version,
+            status=session.status,
+            change=change,
+        )
+        return self._seal("event", told, session.organisation)
+
+    def _sealed(self, session: Session) -> StoredSession:
+        return StoredSession(
+            id=session.id,
+            organisation=session.organisation,
+            version=session.version,
+            status=session.status,
+            starts_at=session.window.starts_at,
+            due_at=session.due_at,
+            lookups=self._lookups(session),
+            body=self._seal("session", session, session.organisation, session.id, str(session.version)),
+        )
+
+    def _opened(self, stored: StoredSession) -> Session:
+        where = (stored.organisation, stored.id, str(stored.version))
+        return Session.from_json(self._keys.open("session", stored.body, bound_to=where))
+
+    def _seal(self, label: str, record: Record, *bound_to: str) -> bytes:
+        nonce = self._randomness(NONCE_BYTES)
+        return self._keys.seal(label, record.to_json().encode(), bound_to=bound_to, nonce=nonce)
+
+    def _lookups(self, session: Session) -> frozenset[str]:
+        links = (attendance.link_id for attendance in session.attendance.values())
+        digests = {self._keys.digest("link", link) for link in links if link is not None}
+        if session.reference is not None:
+            digests.add(self._keys.digest("reference", session.organisation, session.reference))
+        return frozenset(digests)
+
+    async def _looked_up(self, *labels: str) -> Session | None:
+        try:
+            digests = self._keys.digests(*labels)
+        except UnicodeEncodeError:
+            return None  # half a character names nothing
+        for digest in digests:
+            stored = await self._store.find_session(digest)
+            if stored is not None:
+                return self._opened(stored)
+        return None
+
+
+class _Told(Record):
+    """An event before it has a position."""
+
+    organisation: str
+    session: str
+    version: int
+    status: Status
+    change: Change
+
+    def at(self, position: int) -> Event:
+        return Event(
+            position=position,
+            organisation=self.organisation,
+            session=self.session,
+            version=self.version,
+            status=self.status,
+            change=self.change,
+        )
