@@ -35,17 +35,7 @@ export class Endpoint {
       .catch(() => this._isClosed || this._heard("failed"));
   }
 
-  /** Send another track of the same kind instead, or none. */
-  replace(kind, track) {
-    const found = this._rtc.getTransceivers().find((each) => each.receiver.track.kind === kind);
-    return found ? found.sender.replaceTrack(track) : undefined;
-  }
-
-  /** Return the browser's own figures. */
-  figures() {
-    return this._rtc.getStats();
-  }
-
+  /** End it; the tracks that it sent go on elsewhere. */
   close() {
     this._isClosed = true;
     clearTimeout(this._sending);

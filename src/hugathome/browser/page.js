@@ -11,7 +11,6 @@ export class Page {
   constructor(document) {
     this._document = document;
     this._body = document.body;
-    this._sound = null;
     this.speak(document.documentElement.lang);
   }
 

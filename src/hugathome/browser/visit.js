@@ -48,12 +48,6 @@ export class Visit {
     for (const pc of [...this._endpoints.keys()]) this._disconnect(pc);
   }
 
-  /** Return the figures of every connection, by participant. */
-  async figures() {
-    const all = [...this._endpoints.values()].map(async (each) => [each.pair.participant, await each.figures()]);
-    return new Map(await Promise.all(all));
-  }
-
   _perform(effect) {
     switch (effect.kind) {
       case "connect":
