@@ -23,7 +23,6 @@ from hugathome.errors import (
     ConfigurationError,
     HugathomeError,
     InvalidInput,
-    LinkUnknown,
     MissingExtra,
     RemoteProtocolError,
     TransportClosed,
@@ -132,11 +131,11 @@ class _PageRoutes:
         self._pages = Pages(socket=socket, frames=hug.frames, entry=hug.entry)
 
     async def patient(self, request: Request) -> Response:
-        """Return the page of an invitation; of a link that leads nowhere, one that says whom to call."""
+        """Return the page of an invitation; where that cannot be looked up, one that says whom to call."""
         try:
             session, participant = await self._hug.opened(request.path_params["link"])
-        except LinkUnknown as unknown:
-            return self._page("patient", self._common_house(), status=unknown.status)
+        except HugathomeError as refused:
+            return self._page("patient", self._common_house(), status=refused.status)
         house = self._hug.house(session.organisation)
         return self._page("patient", house, language=Language(participant.language or house.language))
 
