@@ -136,6 +136,7 @@ class SharedConnection(_Host):
 
     @contextmanager
     def _inside(self) -> Iterator[sa.Connection]:
+        _begin_on_sqlite(self._connection)
         with self._connection.begin_nested():
             yield self._connection
 
@@ -148,17 +149,36 @@ class SharedConnection(_Host):
 
         SQLAlchemy's own commit follows, and covers what the work has written.
         """
-        if not self._waiting:
+        if not (waiting := self._taken()):
             return
         connection.dialect.do_commit(connection.connection)
-        while self._waiting:
-            try:
-                drive(_awaited(self._waiting.pop(0)))
-            except HugathomeError as refused:
-                _LOGGER.error("what should follow the host's commit failed: %s", refused)
+        while waiting:
+            for work in waiting:
+                _attempt(work)
+            waiting = self._taken()
 
     def _rolling_back(self, _connection: sa.Connection) -> None:
-        self._waiting.clear()
+        self._waiting = []
+
+    def _taken(self) -> list[Callable[[], Awaitable[None]]]:
+        waiting, self._waiting = self._waiting, []
+        return waiting
+
+
+def _begin_on_sqlite(connection: sa.Connection) -> None:
+    """Begin what Python's driver does not: for it, a savepoint by itself is no transaction."""
+    if connection.dialect.name != "sqlite":
+        return
+    raw = connection.connection.dbapi_connection
+    if raw is not None and not raw.in_transaction:
+        connection.exec_driver_sql("BEGIN")
+
+
+def _attempt(work: Callable[[], Awaitable[None]]) -> None:
+    try:
+        drive(_awaited(work))
+    except HugathomeError as refused:
+        _LOGGER.error("what should follow the host's commit failed: %s", refused)
 
 
 async def _awaited(work: Callable[[], Awaitable[None]]) -> None:

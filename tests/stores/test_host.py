@@ -1,0 +1,200 @@
+"""Sessions on a host's `sqlalchemy.Connection`: in its transaction, and nothing is sent before it commits."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, suppress
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from hugathome._drive import drive
+from hugathome.blocking import HugAtHome
+from hugathome.codes import Sms
+from hugathome.errors import SessionNotFound, SmsNotSent
+from hugathome.session import Participant, Session
+from hugathome.sms import OutboxSms
+from hugathome.stores import open_store
+from hugathome.stores.sql import METADATA
+from hugathome.testing.clock import FakeClock
+
+NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
+
+
+class RefusingSms:
+    """A gateway whose provider is away."""
+
+    async def send(self, message: Sms) -> None:
+        raise SmsNotSent("the provider is away")
+
+
+class Undecided(Exception):
+    """What a host raises after it has planned."""
+
+
+@pytest.fixture
+def engine(database: str) -> Iterator[sa.Engine]:
+    engine = sa.create_engine(database.replace("postgresql://", "postgresql+psycopg://"))
+    METADATA.create_all(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def connection(engine: sa.Engine) -> Iterator[sa.Connection]:
+    with engine.connect() as connection:
+        yield connection
+
+
+Embed = Callable[[OutboxSms | RefusingSms], HugAtHome]
+
+
+@pytest.fixture
+def embed(connection: sa.Connection) -> Iterator[Embed]:
+    """Return what makes a deployment on the host's connection; it is closed afterwards."""
+    with ExitStack() as stack:
+
+        def embed(sms: OutboxSms | RefusingSms) -> HugAtHome:
+            return stack.enter_context(
+                HugAtHome(
+                    key=b"a secret of thirty-two bytes, no",
+                    store=open_store(connection),
+                    sms=sms,
+                    site="https://www.example.ch/visit",
+                    timezone="Europe/Zurich",
+                    brand="HUG",
+                    clock=FakeClock(NOW),
+                )
+            )
+
+        yield embed
+
+
+def plan(hug: HugAtHome) -> Session:
+    session = hug.sessions.plan(
+        organisation="hug",
+        service="cardiology",
+        starts_at=NOW,
+        ends_at=NOW + timedelta(minutes=30),
+        participants=[
+            Participant(id="dr-rossi", role="practitioner", name="Dr A. Rossi"),
+            Participant(id="p-1", role="patient", name="M. Dupont", phone="+41791234567"),
+        ],
+    )
+    return hug.sessions.accept(session.id, "p-1", recorded_by="dr-rossi")
+
+
+def others_see(engine: sa.Engine) -> int:
+    with engine.connect() as other:
+        return other.execute(
+            sa.select(sa.func.count()).select_from(METADATA.tables["hugathome_session"])
+        ).scalar_one()
+
+
+def test_what_the_host_commits_is_kept_and_then_sent(
+    embed: Embed, connection: sa.Connection, engine: sa.Engine
+) -> None:
+    sms = OutboxSms()
+    hug = embed(sms)
+
+    with connection.begin():
+        session = plan(hug)
+        hug.invite(session.id, "p-1")
+        assert (sms.outbox, others_see(engine)) == ([], 0)
+
+    assert (len(sms.outbox), others_see(engine)) == (1, 1)
+    with connection.begin():
+        assert hug.sessions.get(session.id).of("p-1").messages[0].status == "sent"
+
+
+def test_what_the_host_rolls_back_was_never_planned(
+    embed: Embed, connection: sa.Connection, engine: sa.Engine
+) -> None:
+    sms = OutboxSms()
+    hug = embed(sms)
+
+    with suppress(Undecided), connection.begin():
+        session = plan(hug)
+        hug.invite(session.id, "p-1")
+        raise Undecided
+    with connection.begin():
+        plan(hug)
+
+    assert (sms.outbox, others_see(engine)) == ([], 1)
+    with pytest.raises(SessionNotFound):
+        hug.sessions.get(session.id)
+
+
+def test_nothing_is_sent_of_what_others_cannot_read(
+    embed: Embed, connection: sa.Connection, engine: sa.Engine
+) -> None:
+    seen: list[int] = []
+    store = open_store(connection).sessions
+
+    async def look() -> None:
+        seen.append(others_see(engine))
+
+    with connection.begin():
+        plan(embed(OutboxSms()))
+        drive(store.after_commit(look))
+
+    assert seen == [1]
+
+
+def test_a_commit_that_fails_sends_nothing(
+    embed: Embed, connection: sa.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sms = OutboxSms()
+    hug = embed(sms)
+
+    def refuse(_connection: object) -> None:
+        raise Undecided
+
+    with suppress(Undecided), connection.begin():
+        hug.invite(plan(hug).id, "p-1")
+        monkeypatch.setattr(connection.dialect, "do_commit", refuse)
+    monkeypatch.undo()
+    connection.rollback()
+    with connection.begin():
+        plan(hug)
+
+    assert sms.outbox == []
+
+
+def test_a_gateway_that_is_away_fails_no_transaction(embed: Embed, connection: sa.Connection) -> None:
+    hug = embed(RefusingSms())
+
+    with connection.begin():
+        session = plan(hug)
+        hug.invite(session.id, "p-1")
+
+    with connection.begin():
+        assert hug.sessions.get(session.id).of("p-1").messages[0].status == "failed"
+
+
+def test_what_waits_is_done_once_and_in_order(connection: sa.Connection) -> None:
+    done: list[str] = []
+    store = open_store(connection).sessions
+
+    def noting(what: str) -> Callable[[], Awaitable[None]]:
+        async def note() -> None:
+            done.append(what)
+
+        return note
+
+    for _ in range(2):
+        with connection.begin():
+            for what in ("one", "two"):
+                drive(store.after_commit(noting(what)))
+        with connection.begin():
+            pass
+
+    assert done == ["one", "two"] * 2
+
+
+def test_the_hosts_connection_stays_open(embed: Embed, connection: sa.Connection) -> None:
+    hug = embed(OutboxSms())
+    with connection.begin():
+        plan(hug)
+    hug.close()
+
+    assert not connection.closed
