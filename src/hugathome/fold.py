@@ -158,7 +158,8 @@ def _joined(room: "Room", entry: Joined, position: Position) -> Judgement:
     former = room.peer_of(entry.participant)
     code = CloseCode.GRANT_REFUSED if known else _refusal_at_the_door(room, entry, former)
     if code is not None:
-        return room, [Tell(entry.link, Close.because(code))]
+        reason = "the room is full" if code is CloseCode.RATE_LIMITED else ""
+        return room, [Tell(entry.link, Close.because(code, reason))]
     if former is not None:
         room = _without(room, former, CloseCode.SUPERSEDED)
     room = _with(room, _new_peer(entry, position)).but(

@@ -20,13 +20,13 @@ from hugathome.doorkeeper import Doorkeeper
 from hugathome.errors import (
     GrantRefused,
     HugathomeError,
-    NotYetOpen,
     RemoteProtocolError,
     SessionEnded,
+    SessionError,
     SessionNotFound,
+    StaleSession,
     StoreUnavailable,
     TransportClosed,
-    UnknownParticipant,
 )
 from hugathome.grants import JoinGrant
 from hugathome.ice import IceServer, ice_servers_for
@@ -54,8 +54,8 @@ _CLOSES: tuple[tuple[type[HugathomeError], CloseCode], ...] = (
     (SessionNotFound, CloseCode.NO_SUCH_SESSION),
     (SessionEnded, CloseCode.SESSION_ENDED),
     (GrantRefused, CloseCode.GRANT_REFUSED),
-    (NotYetOpen, CloseCode.GRANT_REFUSED),
-    (UnknownParticipant, CloseCode.GRANT_REFUSED),
+    (StaleSession, CloseCode.LOST_RACE),
+    (SessionError, CloseCode.GRANT_REFUSED),
 )
 _GOODBYE_WITHIN = 5.0
 _DEFAULTS = Limits()

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
 from hugathome.errors import HugathomeError, InvalidInput, RemoteProtocolError, SessionError, TransportClosed
+from hugathome.history import Outcome
 from hugathome.live import LiveRoom, Parts, Step
 from hugathome.messages import (
     Ack,
@@ -40,7 +41,6 @@ from hugathome.messages import (
     roster_digest,
 )
 from hugathome.roles import Step as Fact
-from hugathome.history import Outcome
 from hugathome.signalling import Commanded, Peer, Transport
 
 T = TypeVar("T")

@@ -53,9 +53,11 @@ class SqlLog:
         """Return the records behind offset `after` that are there now."""
         tail = Tail(after)
         rows: list[tuple[int, bytes]] = []
-        while more := await self._next(room, tail):
+        while True:
+            more = await self._next(room, tail)
             rows += more
-        return rows
+            if not _is_full(more):
+                return rows
 
     async def read(self, room: str, after: int) -> AsyncGenerator[tuple[int, bytes]]:
         """Yield the records behind offset `after`, then follow for ever."""
@@ -66,7 +68,7 @@ class SqlLog:
                 rows = await self._next(room, tail)
                 for row in rows:
                     yield row
-                if not rows:
+                if not _is_full(rows) and not rung.is_set():
                     with suppress(TimeoutError):
                         async with asyncio.timeout(_ASKED_EVERY):
                             await rung.wait()
@@ -97,25 +99,39 @@ class SqlLog:
         return tail.take(rows, kept_from=kept_from)
 
 
+_ROOM = sa.bindparam("in_room", type_=sa.String)
+_LAST = sa.select(sa.func.max(_RECORDS.c.position)).where(_RECORDS.c.room == _ROOM)
+_TRIMMED = sa.select(_SNAPSHOTS.c.position).where(_SNAPSHOTS.c.room == _ROOM)
+_APPEND = _RECORDS.insert().values(
+    room=_ROOM,
+    position=sa.func.coalesce(_LAST.scalar_subquery(), _TRIMMED.scalar_subquery(), 0) + 1,
+    record=sa.bindparam("appended"),
+)
+_READ = (
+    sa.select(_RECORDS.c.position, _RECORDS.c.record)
+    .where(_RECORDS.c.room == _ROOM, _RECORDS.c.position >= sa.bindparam("first"))
+    .order_by(_RECORDS.c.position)
+    .limit(_ROWS_AT_ONCE)
+)
+_TAKE_TURNS = sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(_ROOM, 0)))
+
+
 def _append(connection: sa.Connection, *, room: str, record: bytes) -> None:
     if connection.dialect.name == "postgresql":  # commit order is offset order: writers of a room take turns
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(room, 0))))
-    last = sa.select(sa.func.max(_RECORDS.c.position)).where(_RECORDS.c.room == room).scalar_subquery()
-    trimmed = sa.select(_SNAPSHOTS.c.position).where(_SNAPSHOTS.c.room == room).scalar_subquery()
-    position = sa.func.coalesce(last, trimmed, 0) + 1
-    connection.execute(_RECORDS.insert().values(room=room, position=position, record=record))
+        connection.execute(_TAKE_TURNS, {"in_room": room})
+    connection.execute(_APPEND, {"in_room": room, "appended": record})
 
 
 def _rows(connection: sa.Connection, *, room: str, first: int) -> tuple[int, Rows]:
     """Return where the kept part begins, and a batch of it from `first` on."""
-    wanted = (
-        sa.select(_RECORDS.c.position, _RECORDS.c.record)
-        .where(_RECORDS.c.room == room, _RECORDS.c.position >= first)
-        .order_by(_RECORDS.c.position)
-        .limit(_ROWS_AT_ONCE)
-    )
-    trimmed = connection.scalar(sa.select(_SNAPSHOTS.c.position).where(_SNAPSHOTS.c.room == room))
-    return (trimmed or 0) + 1, [(row.position, row.record) for row in connection.execute(wanted)]
+    trimmed = connection.scalar(_TRIMMED, {"in_room": room})
+    rows = connection.execute(_READ, {"in_room": room, "first": first})
+    return (trimmed or 0) + 1, [(row.position, row.record) for row in rows]
+
+
+def _is_full(batch: Rows) -> bool:
+    """Whether there may be more: of a full batch, the first row may be the one that was read before."""
+    return len(batch) >= _ROWS_AT_ONCE - 1
 
 
 def _snapshot(connection: sa.Connection, *, room: str) -> tuple[int, bytes] | None:
