@@ -336,8 +336,14 @@ def _paired(client: Client, pair: PairView, *, now: datetime) -> Next:
     known = client.lines.get(pair.pc)
     if not client.has_media or (known is not None and pair.gen <= known.pair.gen):
         return client, ()
-    line = Line(pair=pair, restarts_ice=client.caps.ice_restart, neg=pair.neg, due=now + CONNECT_WITHIN)
-    after, effects = _stepped(client, line.begun(is_offerer=pair.offerer == client.peer))
+    line = Line(
+        pair=pair,
+        offers_first=pair.offerer == client.peer,
+        restarts_ice=client.caps.ice_restart,
+        neg=pair.neg,
+        due=now + CONNECT_WITHIN,
+    )
+    after, effects = _stepped(client, line.begun())
     return after, (Connect(pair), *effects)
 
 

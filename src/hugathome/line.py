@@ -40,6 +40,8 @@ from hugathome.sdp import parse_description
 
 CONNECT_WITHIN = timedelta(seconds=15)
 """How long an endpoint has to connect before a new generation is asked for."""
+FAILED_WAITS = timedelta(seconds=2)
+"""How long a failure before that waits: what failed once may fail again."""
 MOST_HELD = 64
 """Candidates that wait for their description; more than one generation may send."""
 
@@ -91,6 +93,8 @@ class Line(Record):
     """One generation of a connection; every method returns the next one and its effects."""
 
     pair: PairView
+    offers_first: bool
+    """Whether the first offer is this side's; the other one waits for it."""
     restarts_ice: bool
     """Whether this side's endpoint can restart ICE."""
     neg: int = 0
@@ -105,15 +109,15 @@ class Line(Record):
     """Of the remote description that was handed on."""
     held: tuple[CandidateInit, ...] = ()
 
-    def begun(self, *, is_offerer: bool) -> "Step":
+    def begun(self) -> "Step":
         """Begin a generation that the room assigned."""
-        if self.pair.neg > 0:  # an endpoint of ours began it, and is no more
+        if self.neg > 0:  # an endpoint of ours began it, and is no more
             return self, (_restart(self, "the endpoint was lost"),)
-        return _offering(self) if is_offerer else (self, ())
+        return _offering(self) if self.offers_first else (self, ())
 
     def wants_offer(self) -> "Step":
         """Ask for a round: the endpoint's own tracks have changed."""
-        if self.round is not Round.STABLE:
+        if self.round is not Round.STABLE or (self.neg == 0 and not self.offers_first):
             return self.but(is_wanted=True), ()
         if self.pair.mode is Mode.TURN:
             return self, (Negotiate(pc=self.pair.pc, gen=self.pair.gen),)
@@ -135,14 +139,14 @@ class Line(Record):
         return after, (answer, *effects)
 
     def fared(self, state: MediaState, *, now: datetime) -> "Step":
-        """Take the endpoint's connection state: what broke begins anew, what never worked has its time."""
+        """Take the endpoint's state: what broke begins anew at once, what never worked a little later."""
         told: Command = Media(pc=self.pair.pc, gen=self.pair.gen, state=state)
         if state == "connected":
             return self.but(is_connected=True), (told,)
         if state in {"failed", "closed"} and self.is_connected:
             after = self.but(is_connected=False, due=now + CONNECT_WITHIN)
-            return after, (told, _restart(self, f"it has {state}"))
-        return self, (told,)
+            return after, (told, _restart(self, state))
+        return self.but(due=min(self.due, now + FAILED_WAITS)) if state == "failed" else self, (told,)
 
     def overdue(self, *, now: datetime) -> "Step":
         """Ask for a new generation once patience has ended."""

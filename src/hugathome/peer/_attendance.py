@@ -26,7 +26,7 @@ class Attendance:
 
     def __init__(self, client: Client, *, clock: Clock, carry_out: Callable[[Effect], None]) -> None:
         self.client = client
-        self.failure: HugathomeError | None = None
+        self.failure: Exception | None = None
         """Why it ended, if no close of the hub's says so."""
         self._clock = clock
         self._carry_out = carry_out
@@ -57,7 +57,7 @@ class Attendance:
                     self.failure = TransportClosed("the transport ended, and there is no way back")
                     return
                 transport, grant = await self._returned(reconnect)
-        except HugathomeError as failure:
+        except Exception as failure:  # noqa: BLE001 - a host's `reconnect` raises what it likes; who waits gets it
             self.failure = failure
         finally:
             await self._silence()

@@ -318,7 +318,7 @@ class Peer:
         """Pass the state of a connection on to the core."""
         self._attendance.take(self.client.fared(pc, gen, state, now=self._attendance.now))
 
-    def _why_over(self) -> HugathomeError:
+    def _why_over(self) -> Exception:
         end = self.client.end
         if end is None:
             return self._attendance.failure or TransportClosed("the peer has closed")
