@@ -854,6 +854,35 @@ async def test_a_record_that_the_log_was_never_told_is_told_at_the_next_attach(c
     assert back.welcome.state == "admitted"
 
 
+async def test_a_log_that_was_replaced_sends_everybody_to_begin_anew(clinic: Clinic) -> None:
+    session, doctor, patient = await clinic.visit()
+
+    await clinic.log.forget(session.id)
+
+    for device in (doctor, patient):
+        close = (await device.hear_all())[-1]
+        assert isinstance(close, Close)
+        assert (close.code, close.retry) == (CloseCode.STATE_LOST, "rejoin")
+    back = await clinic.join(session, "pat")
+    assert back.welcome.state == "admitted"
+
+
+async def test_a_command_that_the_log_refused_is_not_acknowledged_and_can_be_sent_again(
+    clinic: Clinic,
+) -> None:
+    session, doctor, _ = await clinic.visit()
+    append, clinic.journal.append = clinic.journal.append, _unavailable  # type: ignore[method-assign]
+
+    await doctor.say(NoteStep(step=Fact.DEVICES_ALLOWED))
+
+    close = (await doctor.hear_all())[-1]
+    assert isinstance(close, Close)
+    assert (close.code, close.retry) == (CloseCode.LOST_RACE, "resume")
+    clinic.journal.append = append  # type: ignore[method-assign]
+    back = await clinic.resume(session, doctor)
+    assert (await back.until(Welcome)).ack == 1
+
+
 async def test_a_room_of_another_fold_is_not_touched(clinic: Clinic) -> None:
     session = await clinic.plan()
     await clinic.journal.append(session.id, Opened(fold=2, session=session.id, organisation="hug"))
