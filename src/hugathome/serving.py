@@ -25,7 +25,10 @@ _LOOKS_EVERY = timedelta(seconds=30)
 
 def listening(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
     """Return a socket that is bound, so that its address is known before anything is served there."""
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio lets small frames go at once (TCP_NODELAY) only where a socket says that it is TCP: of one that
+    # does not, every second message waits 40 ms for the other side's acknowledgement.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
