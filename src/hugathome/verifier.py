@@ -88,7 +88,12 @@ class Verifier:
 
     async def find(self, challenge_id: str | None) -> Challenge | None:
         """Return a challenge by its id."""
-        return None if challenge_id is None else await self._store.load(Challenge, challenge_id)
+        if challenge_id is None:
+            return None
+        challenge = await self._store.load(Challenge, challenge_id)
+        if challenge is not None and challenge.id != challenge_id:
+            raise StoreUnavailable("a stored code was moved outside this library")
+        return challenge
 
     def is_open(self, challenge: Challenge | None) -> bool:
         """Whether a right answer to `challenge` would be accepted now."""
@@ -185,7 +190,10 @@ class Verifier:
         return master
 
     def _address(self, challenge: Challenge) -> str:
-        sealed = urlsafe_b64decode(challenge.address)
+        try:
+            sealed = urlsafe_b64decode(challenge.address)
+        except ValueError:
+            raise StoreUnavailable("a stored code was changed outside this library") from None
         bound_to = (challenge.organisation, challenge.id)
         return self._key_of(challenge).open("address", sealed, bound_to=bound_to).decode()
 

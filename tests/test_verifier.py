@@ -1,0 +1,916 @@
+"""The verifier under attack: budgets are spent exactly, a code works once, and nothing gives it away.
+
+Rows such as A05 are those of the project's list of attacks on one-time codes.
+"""
+
+import ast
+import asyncio
+import json
+import os
+import pickle
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from inspect import getsource
+from itertools import chain
+from pathlib import Path
+from secrets import token_bytes
+from threading import Barrier
+from typing import Any
+
+import pytest
+
+from hugathome import codes as codes_module
+from hugathome import verifier as verifier_module
+from hugathome._drive import drive
+from hugathome.codes import Challenge, ChallengeState, ChallengeStore, CodePolicy, Kept, Tally, code_for
+from hugathome.errors import (
+    CodeAlreadyUsed,
+    CodeError,
+    CodeExpired,
+    CodeRejected,
+    ConfigurationError,
+    HugathomeError,
+    MalformedCode,
+    QuotaReached,
+    SendTooSoon,
+    StoreUnavailable,
+    TooManyAttempts,
+)
+from hugathome.keys import KeyRing
+from hugathome.phone import PhoneNumber
+from hugathome.stores import open_code_store
+from hugathome.stores.memory import MemoryCodes
+from hugathome.stores.sqlite import SqliteCodes
+from hugathome.testing.fake import seeded
+from hugathome.verifier import CodeMessage, Verifier
+
+KEY = b"a secret of thirty-two bytes, no"
+OLD = b"an older secret of thirty-two by"
+PHONE = PhoneNumber.parse("+41791234567")
+NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
+POLICY = CodePolicy()
+SECOND = timedelta(seconds=1)
+
+
+@dataclass
+class StoppedClock:
+    """Stands where it is put."""
+
+    at: datetime = NOW
+
+    def now(self) -> datetime:
+        return self.at
+
+    async def sleep(self, seconds: float) -> None:
+        raise AssertionError("a verifier waits for nothing")
+
+
+@pytest.fixture
+def clock() -> StoppedClock:
+    return StoppedClock()
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ChallengeStore]:
+    if request.param == "memory":
+        yield MemoryCodes()
+        return
+    kept = SqliteCodes(str(tmp_path / "codes.db"), is_blocking=True)
+    yield kept
+    drive(kept.aclose())
+
+
+def over(
+    store: ChallengeStore, clock: StoppedClock | None = None, *, keys: KeyRing | None = None
+) -> Verifier:
+    return Verifier(
+        store=store, keys=keys or KeyRing(KEY), clock=clock or StoppedClock(), randomness=token_bytes
+    )
+
+
+@pytest.fixture
+def verifier(store: ChallengeStore, clock: StoppedClock) -> Verifier:
+    return over(store, clock)
+
+
+async def issued(
+    verifier: Verifier,
+    policy: CodePolicy = POLICY,
+    *,
+    organisation: str = "hug",
+    purpose: str = "check-in",
+    subject: str = "hug.s1/p-1",
+    phone: PhoneNumber = PHONE,
+) -> Challenge:
+    return await verifier.issue(
+        policy, organisation=organisation, purpose=purpose, subject=subject, phone=phone
+    )
+
+
+def the_code(challenge: Challenge, key: bytes = KEY) -> str:
+    return code_for(challenge, key=KeyRing(key).current, address=str(PHONE))
+
+
+def wrong(right: str, nth: int = 1) -> str:
+    """Return the nth code that is not the right one."""
+    return f"{(int(right) + nth) % 10 ** len(right):0{len(right)}}"
+
+
+async def told(answer: Awaitable[Challenge]) -> str:
+    """Return what an answer was told: `accepted`, or the name of its error."""
+    try:
+        await answer
+    except HugathomeError as error:
+        return type(error).__name__
+    return "accepted"
+
+
+async def answering(verifier: Verifier, challenge: Challenge, *typed: str) -> list[str]:
+    return [await told(verifier.verify(challenge.id, one, policy=POLICY)) for one in typed]
+
+
+# --- One after the other -------------------------------------------------------------------------
+
+
+async def test_the_right_code_is_accepted(verifier: Verifier) -> None:
+    challenge = await issued(verifier)
+
+    used = await verifier.verify(challenge.id, the_code(challenge), policy=POLICY)
+
+    assert (used.id, used.state, used.subject) == (challenge.id, ChallengeState.USED, "hug.s1/p-1")
+
+
+async def test_a_wrong_code_says_how_many_are_left(verifier: Verifier) -> None:
+    challenge = await issued(verifier)
+
+    for left in (4, 3, 2, 1, 0):
+        with pytest.raises(CodeRejected) as refused:
+            await verifier.verify(challenge.id, wrong(the_code(challenge)), policy=POLICY)
+        assert refused.value.attempts_left == left
+    with pytest.raises(TooManyAttempts):
+        await verifier.verify(challenge.id, the_code(challenge), policy=POLICY)
+
+
+@pytest.mark.parametrize("typed", ["", None, "None", "null", 0, "000000", [], {}], ids=repr)
+async def test_a19_nothing_is_accepted_where_nothing_is_outstanding(verifier: Verifier, typed: Any) -> None:
+    used, locked = await issued(verifier), await issued(verifier)
+    await answering(verifier, used, the_code(used))
+    await answering(verifier, locked, *[wrong(the_code(locked))] * 5)
+    for challenge in (used, locked):
+        if the_code(challenge) == typed:
+            pytest.fail("one chance in a million")
+
+    for challenge_id in (None, "unknown", used.id, locked.id):
+        with pytest.raises(CodeError):
+            await verifier.verify(challenge_id, typed, policy=POLICY)
+
+
+@pytest.mark.parametrize("typed", ["4938", "49381700", "４９３８１７", ["493817", "493818"], None], ids=repr)  # noqa: RUF001
+async def test_what_is_malformed_spends_no_attempt(verifier: Verifier, typed: Any) -> None:
+    challenge = await issued(verifier)
+
+    with pytest.raises(MalformedCode):
+        await verifier.verify(challenge.id, typed, policy=POLICY)
+
+    assert await verifier.find(challenge.id) == challenge
+
+
+async def test_a05_a_resend_refills_nothing(verifier: Verifier, clock: StoppedClock) -> None:
+    challenge = await issued(verifier)
+    await verifier.reserve(challenge, POLICY)
+    before = await answering(verifier, challenge, *[wrong(the_code(challenge))] * 4)
+    clock.at += timedelta(minutes=1)
+
+    again = await verifier.reserve(await found(verifier, challenge), POLICY)
+    after = await answering(verifier, challenge, *[wrong(the_code(challenge))] * 4)
+
+    assert again.code == the_code(challenge)
+    assert Counter(before + after) == {"CodeRejected": 5, "TooManyAttempts": 3}
+
+
+async def found(verifier: Verifier, challenge: Challenge) -> Challenge:
+    kept = await verifier.find(challenge.id)
+    assert kept is not None
+    return kept
+
+
+async def test_a07_issuing_again_and_again_meets_the_cap_of_the_day(
+    verifier: Verifier, clock: StoppedClock
+) -> None:
+    async def guess_for_ever() -> None:
+        while True:
+            challenge = await issued(verifier)
+            outcomes.extend(await answering(verifier, challenge, *[wrong(the_code(challenge))] * 6))
+
+    outcomes: list[str] = []
+    with pytest.raises(QuotaReached) as refused:
+        await guess_for_ever()
+
+    assert outcomes.count("CodeRejected") == POLICY.failures_per_day
+    assert refused.value.retry_after == timedelta(hours=15)
+    clock.at += refused.value.retry_after
+    assert (await issued(verifier)).state is ChallengeState.OPEN
+
+
+async def test_the_cap_of_the_day_belongs_to_one_number_in_one_organisation(verifier: Verifier) -> None:
+    strict = CodePolicy(failures_per_day=1)
+    challenge = await issued(verifier, strict)
+    await answering(verifier, challenge, wrong(the_code(challenge)))
+
+    await issued(verifier, strict, organisation="chuv")
+    await issued(verifier, strict, phone=PhoneNumber.parse("+41791234568"))
+    with pytest.raises(QuotaReached):
+        await issued(verifier, strict, subject="hug.s2/p-2")
+
+
+async def test_a08_answering_without_a_challenge_is_worth_nothing(verifier: Verifier) -> None:
+    for number in range(100):
+        with pytest.raises(CodeExpired):
+            await verifier.verify("unknown", f"{number:06}", policy=POLICY)
+
+
+async def test_a10_success_elsewhere_changes_nothing_here(verifier: Verifier) -> None:
+    one, other = await issued(verifier), await issued(verifier)
+    await answering(verifier, other, wrong(the_code(other)))
+    before = await verifier.find(other.id)
+
+    await answering(verifier, one, the_code(one))
+
+    assert await verifier.find(other.id) == before
+
+
+async def test_a11_a_code_works_once(store: ChallengeStore, verifier: Verifier) -> None:
+    challenge = await issued(verifier)
+
+    assert await answering(verifier, challenge, *[the_code(challenge)] * 3) == [
+        "accepted",
+        "CodeAlreadyUsed",
+        "CodeAlreadyUsed",
+    ]
+    assert await answering(verifier, challenge, wrong(the_code(challenge))) == ["CodeAlreadyUsed"]
+
+
+async def test_a11_a_code_works_once_after_a_restart_too(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/clinic.db"
+    before = open_code_store(url)
+    challenge = await issued(over(before))
+    await answering(over(before), challenge, the_code(challenge))
+    await before.aclose()  # type: ignore[attr-defined]
+
+    after = open_code_store(url)
+
+    assert await answering(over(after), challenge, the_code(challenge)) == ["CodeAlreadyUsed"]
+    await after.aclose()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("later", "expected"),
+    [
+        (timedelta(minutes=10, microseconds=-1), "accepted"),
+        (timedelta(minutes=10), "CodeExpired"),
+        (timedelta(minutes=10, microseconds=1), "CodeExpired"),
+        (timedelta(hours=-1), "CodeExpired"),
+        (timedelta(hours=1), "CodeExpired"),
+    ],
+    ids=str,
+)
+async def test_a13_a_code_is_accepted_only_before_its_deadline(
+    verifier: Verifier, clock: StoppedClock, later: timedelta, expected: str
+) -> None:
+    challenge = await issued(verifier)
+
+    clock.at += later
+
+    assert await answering(verifier, challenge, the_code(challenge)) == [expected]
+
+
+async def test_a14_a_resend_moves_no_deadline(verifier: Verifier, clock: StoppedClock) -> None:
+    challenge = await issued(verifier)
+    clock.at = NOW + timedelta(minutes=9, seconds=50)
+    await verifier.reserve(challenge, POLICY)
+
+    clock.at = NOW + timedelta(minutes=10, seconds=1)
+
+    assert await answering(verifier, challenge, the_code(challenge)) == ["CodeExpired"]
+
+
+@pytest.mark.parametrize(
+    "other", [{}, {"organisation": "chuv"}, {"purpose": "sign"}, {"subject": "hug.s2/p-1"}], ids=str
+)
+async def test_a15_and_a16_a_code_opens_its_own_challenge_only(
+    verifier: Verifier, other: dict[str, str]
+) -> None:
+    one, another = await issued(verifier), await issued(verifier, **other)  # type: ignore[arg-type]
+    assert the_code(one) != the_code(another), "one chance in a million"
+
+    assert await answering(verifier, another, the_code(one)) == ["CodeRejected"]
+    assert await answering(verifier, one, the_code(another)) == ["CodeRejected"]
+
+
+@pytest.mark.parametrize(
+    ("tampered", "expected"),
+    [
+        ({"subject": "hug.s1/p-2"}, "CodeRejected"),
+        ({"organisation": "chuv"}, "StoreUnavailable"),
+        ({"purpose": "sign"}, "CodeRejected"),
+        ({"counter": 1}, "CodeRejected"),
+        ({"address": "not sealed at all"}, "StoreUnavailable"),
+        ({"address": "é"}, "StoreUnavailable"),
+        ({"address": ""}, "StoreUnavailable"),
+        ({"key_id": "0" * 12}, "CodeExpired"),
+    ],
+    ids=str,
+)
+async def test_a17_a_row_that_was_tampered_with_opens_to_no_old_code(
+    store: ChallengeStore, verifier: Verifier, tampered: dict[str, Any], expected: str
+) -> None:
+    challenge = await issued(verifier)
+    await store.save(replace(challenge, version=2, **tampered), expected=1)
+
+    assert await answering(verifier, challenge, the_code(challenge)) == [expected]
+
+
+async def test_a17_another_number_cannot_be_put_into_a_row(store: ChallengeStore, verifier: Verifier) -> None:
+    mine = await issued(verifier, phone=PhoneNumber.parse("+41791234568"))
+    victim = await issued(verifier)
+    await store.save(replace(victim, address=mine.address, version=2), expected=1)
+
+    with pytest.raises(StoreUnavailable):
+        await verifier.reserve(await found(verifier, victim), POLICY)
+    assert await answering(verifier, victim, the_code(victim)) == ["StoreUnavailable"]
+
+
+async def test_a17_a_row_that_was_put_in_anothers_place_is_refused() -> None:
+    class Swapped(MemoryCodes):
+        async def load(self, kind: type[Kept], key: str) -> Kept | None:
+            return await super().load(kind, mine.id if kind is Challenge else key)
+
+    store = Swapped()
+    mine = await issued(over(store))
+    victim = await issued(over(store))
+
+    assert await answering(over(store), victim, the_code(mine)) == ["StoreUnavailable"]
+
+
+async def test_a18_an_older_row_does_not_come_back(store: ChallengeStore, verifier: Verifier) -> None:
+    challenge = await issued(verifier)
+    await answering(verifier, challenge, the_code(challenge))
+
+    assert not await store.save(challenge, expected=0)
+    assert not await store.save(challenge, expected=1)
+    assert await answering(verifier, challenge, the_code(challenge)) == ["CodeAlreadyUsed"]
+
+
+async def test_a_revoked_code_is_as_good_as_expired(verifier: Verifier) -> None:
+    challenge = await issued(verifier)
+
+    for _ in range(2):
+        await verifier.revoke(challenge.id)
+    for unknown in (None, "unknown"):
+        await verifier.revoke(unknown)
+
+    assert await answering(verifier, challenge, the_code(challenge)) == ["CodeExpired"]
+    assert (await found(verifier, challenge)).state is ChallengeState.REVOKED
+
+
+# --- Messages ------------------------------------------------------------------------------------
+
+
+async def test_a_message_is_for_the_number_and_carries_the_code(verifier: Verifier) -> None:
+    challenge = await issued(verifier)
+
+    message = await verifier.reserve(challenge, POLICY)
+
+    assert (message.to, message.code) == (PHONE, the_code(challenge))
+
+
+async def test_a36_whoever_tries_again_sends_the_same_message(verifier: Verifier) -> None:
+    challenge = await issued(verifier)
+    first = await verifier.reserve(challenge, POLICY)
+
+    again = verifier.message(await found(verifier, challenge))
+
+    assert (again.to, again.code, again.idempotency_key) == (first.to, first.code, first.idempotency_key)
+    assert (await found(verifier, challenge)).sends == 1
+
+
+async def test_each_message_that_was_asked_for_has_its_own_key(
+    verifier: Verifier, clock: StoppedClock
+) -> None:
+    challenge = await issued(verifier)
+    keys = set()
+    for _ in range(3):
+        keys.add((await verifier.reserve(await found(verifier, challenge), POLICY)).idempotency_key)
+        clock.at += timedelta(minutes=2)
+
+    assert len(keys) == 3
+
+
+async def test_cooldowns_hold_and_say_how_long(verifier: Verifier, clock: StoppedClock) -> None:
+    challenge = await issued(verifier)
+    await verifier.reserve(challenge, POLICY)
+    clock.at += 10 * SECOND
+
+    with pytest.raises(SendTooSoon) as refused:
+        await verifier.reserve(await found(verifier, challenge), POLICY)
+
+    assert refused.value.retry_after == 20 * SECOND
+    clock.at += refused.value.retry_after
+    await verifier.reserve(await found(verifier, challenge), POLICY)
+
+
+async def test_a_challenge_has_three_messages(verifier: Verifier, clock: StoppedClock) -> None:
+    challenge = await issued(verifier)
+    for _ in range(3):
+        await verifier.reserve(await found(verifier, challenge), POLICY)
+        clock.at += timedelta(minutes=2)
+
+    with pytest.raises(QuotaReached) as refused:
+        await verifier.reserve(await found(verifier, challenge), POLICY)
+
+    assert refused.value.retry_after == timedelta(minutes=4)
+
+
+async def test_a_number_gets_ten_messages_a_day(verifier: Verifier, clock: StoppedClock) -> None:
+    for _ in range(10):
+        await verifier.reserve(await issued(verifier), POLICY)
+    last = await issued(verifier)
+
+    with pytest.raises(QuotaReached) as refused:
+        await verifier.reserve(last, POLICY)
+
+    assert refused.value.retry_after == timedelta(hours=15)
+    assert (await found(verifier, last)).sends == 0
+    clock.at += timedelta(hours=15)
+    await verifier.reserve(await issued(verifier), POLICY)
+
+
+async def test_no_message_goes_out_for_what_is_closed(verifier: Verifier, clock: StoppedClock) -> None:
+    used, locked, revoked, expired = [await issued(verifier) for _ in range(4)]
+    await answering(verifier, used, the_code(used))
+    await answering(verifier, locked, *[wrong(the_code(locked))] * 5)
+    await verifier.revoke(revoked.id)
+
+    with pytest.raises(TooManyAttempts):
+        await verifier.reserve(await found(verifier, locked), POLICY)
+    for closed in (used, revoked):
+        with pytest.raises(CodeExpired):
+            await verifier.reserve(await found(verifier, closed), POLICY)
+    clock.at += POLICY.lifetime
+    with pytest.raises(CodeExpired):
+        await verifier.reserve(expired, POLICY)
+
+
+# --- Keys ----------------------------------------------------------------------------------------
+
+
+async def test_a37_a_code_outlives_a_change_of_keys_while_its_own_is_given(store: ChallengeStore) -> None:
+    one, other = await issued(over(store, keys=KeyRing(OLD))), await issued(over(store, keys=KeyRing(OLD)))
+    both, new = over(store, keys=KeyRing({"new": KEY, "old": OLD})), over(store, keys=KeyRing(KEY))
+
+    assert both.is_open(one)
+    assert await answering(both, one, the_code(one, OLD)) == ["accepted"]
+    assert not new.is_open(other)
+    assert await answering(new, other, the_code(other, OLD)) == ["CodeExpired"]
+    with pytest.raises(CodeExpired):
+        await new.reserve(other, POLICY)
+    with pytest.raises(CodeExpired):
+        new.message(other)
+
+
+@pytest.mark.parametrize("key", [b"", b"x" * 16, b"x" * 31, None, {}, {"k": b"x" * 16}], ids=repr)
+def test_a38_a_weak_key_is_refused_at_construction(key: Any) -> None:
+    with pytest.raises(ConfigurationError):
+        KeyRing(key)
+
+
+async def test_a26_rows_under_two_keys_differ_in_nothing_that_tells(tmp_path: Path) -> None:
+    rows = []
+    for key in (KEY, OLD):
+        store = MemoryCodes()
+        verifier = Verifier(store=store, keys=KeyRing(key), clock=StoppedClock(), randomness=seeded(7))
+        challenge = await issued(verifier)
+        await verifier.reserve(challenge, POLICY)
+        await answering(verifier, challenge, wrong(the_code(challenge, key)))
+        rows.append(asdict(await found(verifier, challenge)))
+
+    one, other = rows
+    assert {field for field in one if one[field] != other[field]} == {"address", "key_id"}
+    assert one["key_id"] == KeyRing(KEY).current.id
+
+
+# --- What gives nothing away ---------------------------------------------------------------------
+
+
+def spelled(value: object) -> str:
+    return f"{value!r} {value} {getattr(value, '__dict__', '')}"
+
+
+async def test_a25_no_reply_holds_the_code(verifier: Verifier) -> None:
+    challenge = await issued(verifier)
+    code = the_code(challenge)
+    replies: list[object] = [challenge, await verifier.find(challenge.id)]
+    with pytest.raises(CodeRejected) as refused:
+        await verifier.verify(challenge.id, wrong(code), policy=POLICY)
+    replies += [refused.value, await verifier.verify(challenge.id, code, policy=POLICY)]
+    with pytest.raises(CodeAlreadyUsed) as used:
+        await verifier.verify(challenge.id, code, policy=POLICY)
+    replies.append(used.value)
+
+    for reply in replies:
+        for text in (spelled(reply), pickle.dumps(reply).decode("latin-1")):
+            assert code not in text
+            assert f"{code[:3]} {code[3:]}" not in text
+            assert "791234567" not in text
+
+
+async def test_what_is_handed_to_whoever_delivers_does_not_show_it(verifier: Verifier) -> None:
+    message = await verifier.reserve(await issued(verifier), POLICY)
+
+    assert isinstance(message, CodeMessage)
+    assert message.code not in spelled(message)
+    assert "791234567" not in spelled(message)
+
+
+def bytes_in(folder: Path) -> bytes:
+    """Return what the files hold, the write-ahead log included."""
+    return b"".join(path.read_bytes() for path in folder.iterdir())
+
+
+async def test_a24_the_store_holds_neither_code_nor_number(tmp_path: Path) -> None:
+    store = SqliteCodes(str(tmp_path / "codes.db"), is_blocking=True)
+    verifier = over(store)
+    challenge = await issued(verifier)
+    code = (await verifier.reserve(challenge, POLICY)).code
+    await answering(verifier, challenge, wrong(code), code)
+
+    kept = bytes_in(tmp_path)
+    await store.aclose()
+
+    assert challenge.id.encode() in kept
+    for secret in (code, f"{code[:3]} {code[3:]}", str(PHONE), "791234567", KEY.decode()):
+        assert secret.encode() not in kept
+
+
+async def test_a28_an_id_is_128_bits_of_the_randomness_given(store: ChallengeStore) -> None:
+    drawn: list[int] = []
+
+    def randomness(size: int) -> bytes:
+        drawn.append(size)
+        return token_bytes(size)
+
+    verifier = Verifier(store=store, keys=KeyRing(KEY), clock=StoppedClock(), randomness=randomness)
+    ids = {(await issued(verifier)).id for _ in range(50)}
+
+    assert len(ids) == 50
+    assert drawn == [16, 12] * 50
+
+
+def test_a29_no_code_is_compared_with_an_operator() -> None:
+    words = {"code", "answer", "typed", "expected", "otp"}
+    for module in (codes_module, verifier_module):
+        for node in ast.walk(ast.parse(getsource(module))):
+            if isinstance(node, ast.Compare) and any(
+                isinstance(op, ast.Eq | ast.NotEq | ast.In) for op in node.ops
+            ):
+                names = {each.id for each in (node.left, *node.comparators) if isinstance(each, ast.Name)}
+                assert not names & words, ast.unparse(node)
+    assert "compare_digest(" in getsource(verifier_module)
+
+
+# --- At once -------------------------------------------------------------------------------------
+
+
+class Interleaved(MemoryCodes):
+    """Gives every other task a turn around each access: the worst schedule that one thread can have."""
+
+    async def load(self, kind: type[Kept], key: str) -> Kept | None:
+        await asyncio.sleep(0)
+        kept = await super().load(kind, key)
+        await asyncio.sleep(0)
+        return kept
+
+    async def save(self, record: Challenge | Tally, *, expected: int) -> bool:
+        await asyncio.sleep(0)
+        has_saved = await super().save(record, expected=expected)
+        await asyncio.sleep(0)
+        return has_saved
+
+
+Race = Callable[[Sequence[Sequence[str]], Challenge], Awaitable[list[str]]]
+"""Lets each of several callers give their answers, all at once, and returns what they were told."""
+
+
+@pytest.fixture(params=["tasks, memory", "tasks, sqlite", "threads, memory", "threads, sqlite"])
+def arena(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Verifier, Race]]:
+    how, where = request.param.split(", ")
+    path = str(tmp_path / "codes.db")
+    store: ChallengeStore
+    if how == "tasks":
+        store = Interleaved() if where == "memory" else SqliteCodes(path)
+    else:
+        store = MemoryCodes() if where == "memory" else SqliteCodes(path, is_blocking=True)
+    verifier = over(store)
+
+    async def in_tasks(answers: Sequence[Sequence[str]], challenge: Challenge) -> list[str]:
+        callers = [answering(verifier, challenge, *typed) for typed in answers]
+        return [*chain(*await asyncio.gather(*callers))]
+
+    async def in_threads(answers: Sequence[Sequence[str]], challenge: Challenge) -> list[str]:
+        barrier = Barrier(len(answers))
+
+        def caller(typed: Sequence[str]) -> list[str]:
+            barrier.wait()
+            return drive(answering(verifier, challenge, *typed))
+
+        with ThreadPoolExecutor(len(answers)) as threads:
+            return [*chain(*threads.map(caller, answers))]
+
+    yield verifier, in_tasks if how == "tasks" else in_threads
+    if isinstance(store, SqliteCodes):
+        drive(store.aclose())
+
+
+async def test_a01_parallel_guesses_spend_the_budget_exactly(arena: tuple[Verifier, Race]) -> None:
+    verifier, race = arena
+    for run in range(3):
+        challenge = await issued(verifier, phone=PhoneNumber.parse(f"+4179123456{run}"))
+        right = code_for(challenge, key=KeyRing(KEY).current, address=f"+4179123456{run}")
+        guesses = [[wrong(right, 1 + caller * 10 + nth) for nth in range(10)] for caller in range(16)]
+
+        outcomes = await race(guesses, challenge)
+
+        assert Counter(outcomes) == {"CodeRejected": 5, "TooManyAttempts": 155}
+        assert await answering(verifier, challenge, right) == ["TooManyAttempts"]
+
+
+async def test_a03_one_of_many_right_answers_is_accepted(arena: tuple[Verifier, Race]) -> None:
+    verifier, race = arena
+    for _ in range(3):
+        challenge = await issued(verifier)
+
+        outcomes = await race([[the_code(challenge)]] * 16, challenge)
+
+        assert Counter(outcomes) == {"accepted": 1, "CodeAlreadyUsed": 15}
+
+
+async def test_a04_the_right_code_among_wrong_ones_needs_budget_left(arena: tuple[Verifier, Race]) -> None:
+    verifier, race = arena
+    for _ in range(3):
+        challenge = await issued(verifier)
+        right = the_code(challenge)
+        guesses = [[right], [wrong(right)]] * 8
+
+        outcomes = Counter(await race(guesses, challenge))
+
+        after = await found(verifier, challenge)
+        assert outcomes["accepted"] <= 1
+        assert outcomes["CodeRejected"] <= 5
+        assert (outcomes["accepted"] == 1) == (after.state is ChallengeState.USED)
+        assert (outcomes["CodeRejected"] == 5) == (after.state is ChallengeState.LOCKED)
+
+
+async def test_a06_of_parallel_resends_one_is_sent_and_counted(tmp_path: Path) -> None:
+    for store in (Interleaved(), SqliteCodes(str(tmp_path / "codes.db"))):
+        verifier = over(store)
+        challenge = await issued(verifier)
+
+        outcomes = await asyncio.gather(
+            *(verifier.reserve(challenge, POLICY) for _ in range(16)), return_exceptions=True
+        )
+
+        assert sum(isinstance(outcome, CodeMessage) for outcome in outcomes) == 1
+        assert sum(isinstance(outcome, SendTooSoon) for outcome in outcomes) == 15
+        tally = await store.load(Tally, KeyRing(KEY).digest("tally", "hug", str(PHONE)))
+        assert tally is not None
+        assert tally.sends == 1
+        if isinstance(store, SqliteCodes):
+            await store.aclose()
+
+
+async def test_the_failures_of_parallel_guesses_are_all_counted() -> None:
+    store = Interleaved()
+    verifier = over(store)
+    challenges = [await issued(verifier) for _ in range(10)]
+
+    await asyncio.gather(*(answering(verifier, c, *[wrong(the_code(c))] * 2) for c in challenges))
+
+    tally = await store.load(Tally, KeyRing(KEY).digest("tally", "hug", str(PHONE)))
+    assert tally is not None
+    assert tally.failures == 20
+    with pytest.raises(QuotaReached):
+        await issued(verifier)
+
+
+async def test_a40_each_of_many_callers_is_answered_after_few_tries() -> None:
+    class Counting(Interleaved):
+        def __init__(self) -> None:
+            super().__init__()
+            self.loads: Counter[str] = Counter()
+
+        async def load(self, kind: type[Kept], key: str) -> Kept | None:
+            if kind is Challenge:
+                task = asyncio.current_task()
+                self.loads[task.get_name() if task else ""] += 1
+            return await super().load(kind, key)
+
+    store = Counting()
+    verifier = over(store)
+    challenge = await issued(verifier)
+    store.loads.clear()
+
+    async with asyncio.TaskGroup() as group:
+        for nth in range(64):
+            group.create_task(
+                answering(verifier, challenge, wrong(the_code(challenge), nth + 1)), name=str(nth)
+            )
+
+    assert len(store.loads) == 64
+    assert max(store.loads.values()) <= POLICY.max_attempts + POLICY.max_sends + 1
+
+
+_WORKER = """
+import json, sys
+from hugathome._drive import drive
+from hugathome.clock import SystemClock
+from hugathome.codes import CodePolicy
+from hugathome.errors import HugathomeError
+from hugathome.keys import KeyRing
+from hugathome.stores.sqlite import SqliteCodes
+from hugathome.verifier import Verifier
+
+store = SqliteCodes(sys.argv[1], is_blocking=True)
+keys = KeyRing(bytes.fromhex(sys.argv[2]))
+verifier = Verifier(store=store, keys=keys, clock=SystemClock(), randomness=bytes)
+print("ready", flush=True)
+for line in sys.stdin:
+    challenge, *typed = json.loads(line)
+    told = []
+    for one in typed:
+        try:
+            drive(verifier.verify(challenge, one, policy=CodePolicy()))
+            told.append("accepted")
+        except HugathomeError as error:
+            told.append(type(error).__name__)
+    print(json.dumps(told), flush=True)
+"""
+
+
+class Workers:
+    """Processes that answer at once, over one file."""
+
+    def __init__(self, path: Path, number: int) -> None:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        self._processes = [
+            subprocess.Popen(
+                [sys.executable, "-c", _WORKER, str(path), KEY.hex()],
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(number)
+        ]
+        for process in self._processes:
+            assert self._read(process) == "ready\n"
+
+    def answer(self, challenge: Challenge, answers: Sequence[Sequence[str]]) -> list[str]:
+        for process, typed in zip(self._processes, answers, strict=True):
+            assert process.stdin is not None
+            process.stdin.write(json.dumps([challenge.id, *typed]) + "\n")
+            process.stdin.flush()
+        return [*chain(*(json.loads(self._read(process)) for process in self._processes))]
+
+    @staticmethod
+    def _read(process: subprocess.Popen[str]) -> str:
+        assert process.stdout is not None
+        return process.stdout.readline()
+
+    def close(self) -> None:
+        for process in self._processes:
+            process.communicate()
+
+
+async def test_a02_and_a03_processes_spend_one_budget_and_accept_one_answer(tmp_path: Path) -> None:
+    path = tmp_path / "codes.db"
+    store = SqliteCodes(str(path), is_blocking=True)
+    verifier = over(store, StoppedClock(datetime.now(UTC)))
+    workers = Workers(path, 4)
+    for _ in range(3):
+        guessed, known = await issued(verifier), await issued(verifier)
+        guesses = [[wrong(the_code(guessed), 1 + nth) for nth in range(10)] for _ in range(4)]
+
+        evaluated = Counter(workers.answer(guessed, guesses))
+        accepted = Counter(workers.answer(known, [[the_code(known)]] * 4))
+
+        assert evaluated == {"CodeRejected": 5, "TooManyAttempts": 35}
+        assert accepted == {"accepted": 1, "CodeAlreadyUsed": 3}
+    workers.close()
+    await store.aclose()
+
+
+# --- A store that fails --------------------------------------------------------------------------
+
+
+class Hostile(MemoryCodes):
+    """Fails as it is told to."""
+
+    fails_to: str = ""
+
+    async def load(self, kind: type[Kept], key: str) -> Kept | None:
+        if self.fails_to == "load":
+            raise StoreUnavailable("the store is away")
+        return await super().load(kind, key)
+
+    async def save(self, record: Challenge | Tally, *, expected: int) -> bool:
+        if self.fails_to == "save":
+            raise StoreUnavailable("the store is away")
+        if self.fails_to == "win":
+            return False
+        if self.fails_to == "answer":
+            await super().save(record, expected=expected)
+            raise StoreUnavailable("the line broke before the answer came")
+        return await super().save(record, expected=expected)
+
+
+@pytest.mark.parametrize("fails_to", ["load", "save", "win", "answer"])
+@pytest.mark.parametrize("is_right", [True, False])
+async def test_a39_a_store_that_fails_accepts_nobody(fails_to: str, is_right: bool) -> None:
+    store = Hostile()
+    verifier = over(store)
+    challenge = await issued(verifier)
+    code = the_code(challenge) if is_right else wrong(the_code(challenge))
+
+    store.fails_to = fails_to
+
+    assert await answering(verifier, challenge, code) == ["StoreUnavailable"]
+
+
+@pytest.mark.parametrize("fails_to", ["load", "save", "win"])
+async def test_a39_a_store_that_fails_sends_nothing_and_opens_nothing(fails_to: str) -> None:
+    store = Hostile()
+    verifier = over(store)
+    challenge = await issued(verifier)
+
+    store.fails_to = fails_to
+
+    with pytest.raises((StoreUnavailable, SendTooSoon)):
+        await verifier.reserve(challenge, POLICY)
+    with pytest.raises(StoreUnavailable):
+        await issued(verifier)
+    with pytest.raises(StoreUnavailable):
+        await verifier.revoke(challenge.id)
+
+
+async def test_a12_an_answer_whose_reply_was_lost_is_still_used_up() -> None:
+    store = Hostile()
+    verifier = over(store)
+    challenge = await issued(verifier)
+    store.fails_to = "answer"
+    await answering(verifier, challenge, the_code(challenge))
+
+    store.fails_to = ""
+
+    assert await answering(verifier, challenge, the_code(challenge)) == ["CodeAlreadyUsed"]
+
+
+async def test_a39_a_replica_that_lags_lets_nobody_guess_on() -> None:
+    class Lagging(MemoryCodes):
+        """Always answers with the row as it was first saved."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.first: dict[str, Any] = {}
+
+        async def load(self, kind: type[Kept], key: str) -> Kept | None:
+            kept = await super().load(kind, key)
+            return self.first.setdefault(key, kept) if kind is Challenge else kept
+
+    store = Lagging()
+    verifier = over(store)
+    challenge = await issued(verifier)
+
+    outcomes = await answering(verifier, challenge, *[wrong(the_code(challenge))] * 10, the_code(challenge))
+
+    assert Counter(outcomes) == {"CodeRejected": 1, "StoreUnavailable": 10}
+
+
+async def test_a39_a_store_that_raises_what_it_should_not_accepts_nobody() -> None:
+    class Exploding(MemoryCodes):
+        async def save(self, record: Challenge | Tally, *, expected: int) -> bool:
+            if expected:
+                raise RuntimeError("what no store may raise")
+            return await super().save(record, expected=expected)
+
+    verifier = over(Exploding())
+    challenge = await issued(verifier)
+
+    with pytest.raises(RuntimeError):
+        await verifier.verify(challenge.id, the_code(challenge), policy=POLICY)
+
+    assert (await found(verifier, challenge)).state is ChallengeState.OPEN
