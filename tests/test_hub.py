@@ -565,6 +565,16 @@ async def test_a_lost_connection_is_away_for_a_minute_and_then_departed(clinic: 
     assert [each.id for each in (await clinic.consultations.get(session.id)).present] == ["dr"]
 
 
+async def test_the_record_is_told_even_when_nobody_is_left_to_see_it(clinic: Clinic) -> None:
+    session, doctor, patient = await clinic.visit()
+
+    doctor.transport.cut()
+    patient.transport.cut()
+    await clinic.clock.advance(seconds=61)
+
+    assert (await clinic.consultations.get(session.id)).present == ()
+
+
 async def test_whoever_waits_may_let_the_screen_go_dark(clinic: Clinic) -> None:
     session = await clinic.plan()
     doctor = await clinic.join(session, "dr")

@@ -218,7 +218,7 @@ class Hub:
                 with live.serving(peer.link):
                     return await first_of(link.run(), self._closing())
             finally:
-                await self._left(live, peer)
+                await self._left(live, changed, peer)
 
     async def _proposed(
         self, live: LiveRoom, changed: asyncio.Event, session: Session, entry: Joined | Attached
@@ -250,12 +250,15 @@ class Hub:
         session = await self._parts.consultations.arrive(live.session_id, peer.participant, position=position)
         await self._reconciled(live, session)
 
-    async def _left(self, live: LiveRoom, peer: Peer) -> None:
-        """Say that the connection ended, unless the room knows."""
-        now = live.room.peers.get(peer.peer)
-        if now is not None and now.conn == peer.conn and now.is_attached:
-            with suppress(HugathomeError):  # a log that cannot be reached now is told by whoever comes next
-                await self._parts.journal.append(live.session_id, Detached(peer=peer.peer, conn=peer.conn))
+    async def _left(self, live: LiveRoom, changed: asyncio.Event, peer: Peer) -> None:
+        """Say that the connection ended, unless the room knows, and return once it does."""
+        if not live.is_attached(peer):
+            return
+        with suppress(HugathomeError):  # a log that cannot be reached now is told by whoever comes next
+            await self._parts.journal.append(live.session_id, Detached(peer=peer.peer, conn=peer.conn))
+            while live.is_attached(peer) and live.end is None:
+                changed.clear()
+                await changed.wait()
 
     def _welcome(self, live: LiveRoom, reading: Reading, peer: Peer, *, token: str) -> Welcome:
         limits, room = self._parts.limits, reading.room

@@ -115,6 +115,11 @@ class LiveRoom:
         index = offset - self._kept[0].position.offset
         return self._kept[index] if 0 <= index < len(self._kept) else None
 
+    def is_attached(self, peer: Peer) -> bool:
+        """Whether the connection that `peer` stands for is still the peer's present one."""
+        now = self.room.peers.get(peer.peer)
+        return now is not None and now.conn == peer.conn and now.is_attached
+
     async def loaded(self, changed: asyncio.Event) -> None:
         """Return once the room has been read up to the present, or has ended."""
         while not self._is_loaded and self.end is None:
@@ -153,6 +158,7 @@ class LiveRoom:
                 self._note_departures(before, entry, position)
                 self._vouch(entry)
                 self._wake()
+                self._look_if_idle()
 
     def _fold(self, entry: Entry, position: Position) -> None:
         room, told = self.room.after(entry, position)
@@ -178,8 +184,9 @@ class LiveRoom:
     async def _expire(self, peer: Peer) -> None:
         await self._parts.clock.sleep(self._parts.limits.away_for)
         now = self.room.peers.get(peer.peer)
-        if now is not None and now.conn == peer.conn and self._is_away(now):
-            await self._propose([Expired(peer=peer.peer, conn=peer.conn)])
+        has_left = now is not None and now.conn == peer.conn and self._is_away(now)
+        if has_left and await self._propose([Expired(peer=peer.peer, conn=peer.conn)]):
+            return  # they are waited for until the log tells that they have left
         self._away.discard((peer.peer, peer.conn))
         self._look_if_idle()
 
@@ -189,12 +196,12 @@ class LiveRoom:
         )
         for peer in before.peers.values() if has_left else ():
             if peer.peer not in self.room.peers:
+                self._away.discard((peer.peer, peer.conn))
                 self._tasks.create_task(self._depart(peer.participant, position))
 
     async def _depart(self, participant: str, position: Position) -> None:
-        with suppress(
-            HugathomeError
-        ):  # the room has it either way, and the next arrival sets the record right
+        # where the record refuses, the room has it either way, and the next arrival sets the record right
+        with suppress(HugathomeError):
             await self._parts.consultations.depart(self.session_id, participant, position=str(position))
 
     async def _doubt_strangers(self) -> None:
@@ -216,10 +223,14 @@ class LiveRoom:
             if peer is not None and peer.conn == entry.conn and peer.link in self._served:
                 self._tasks.create_task(self._propose([Vouched(peer=peer.peer, conn=peer.conn)]))
 
-    async def _propose(self, entries: Iterable[Entry]) -> None:
-        with suppress(HugathomeError):  # a log that cannot be reached shows where it is read
+    async def _propose(self, entries: Iterable[Entry]) -> bool:
+        """Append what others may append too; return whether it was, for a later turn may do it."""
+        try:
             for entry in entries:
                 await self._parts.journal.append(self.session_id, entry)
+        except HugathomeError:
+            return False
+        return True
 
     def _look_if_idle(self) -> None:
         if not self._watchers and not self._away:
