@@ -141,7 +141,7 @@ async def test_the_link_of_an_invitation_opens_a_page_in_the_patients_language_t
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert '<html lang="fr">' in page.text
     assert "HUG@home" in page.text
-    assert "tel:+41 22 372 33 11" in page.text
+    assert "tel:+41223723311" in page.text
     assert "appelez-nous" in page.text
     assert "Dupont" not in page.text
     assert "Rossi" not in page.text

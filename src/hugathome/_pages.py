@@ -92,6 +92,7 @@ class Pages:
             "brand": house.letterhead.brand if house else "",
             "entry": self._entry if kind == "room" else "",
             "help_phone": help_phone,
+            "help_address": f"tel:{help_phone.replace(' ', '')}",
             "help_hidden": "" if help_phone else "hidden",
             "kind": kind,
             "language": spoken,

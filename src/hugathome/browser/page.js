@@ -39,6 +39,7 @@ export class Page {
         controls[control.dataset.action](control);
       }
     });
+    this._one("[data-ending]").addEventListener("keydown", ({ key }) => key === "Escape" && controls["keep-on"]());
     this._one("[data-code-form]").addEventListener("submit", (event) => {
       event.preventDefault();
       controls["check-in"]();
@@ -145,7 +146,9 @@ export class Page {
     }
     for (const [participant, stream] of streams) {
       const seen = roster.get(participant);
-      this._tile(tiles, participant, stream).textContent = (seen && seen.name) || "";
+      const video = this._tile(tiles, participant, stream);
+      video.nextElementSibling.textContent = (seen && seen.name) || "";
+      video.setAttribute("aria-label", video.nextElementSibling.textContent);
     }
     this._toggle("[data-alone]", streams.size === 0);
   }
@@ -161,7 +164,7 @@ export class Page {
       tiles.append(tile);
     }
     if (video.srcObject !== stream) this._play(video, stream);
-    return video.nextElementSibling;
+    return video;
   }
 
   /** A page that was reloaded may be silent until it is touched: then the person is asked to. */
