@@ -216,6 +216,11 @@ class Consultations:
         """Note a fact of a participant; it drives nothing."""
         return await self._do(session_id, Action.STEP, participant_id, step=step)
 
+    async def forget_room(self, session_id: str) -> None:
+        """Delete the log of a session's room, once its time is over."""
+        await self._journal.forget(session_id)
+        await self.change(session_id, lambda session: session.but(room_kept_until=None))
+
     # --- Looking ---------------------------------------------------------------------------------
 
     async def get(self, session_id: str) -> Session:

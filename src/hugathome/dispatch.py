@@ -20,6 +20,7 @@ from hugathome.organisations import House, Organisations
 from hugathome.phone import PhoneNumber
 from hugathome.roles import Language, Modality, Step
 from hugathome.session import (
+    OUT,
     Message,
     MessageKind,
     Participant,
@@ -89,16 +90,22 @@ class Dispatch:
         await self._store.after_commit(lambda: self._deliver(session_id, whom, message))
 
     async def run_due(self) -> datetime | None:
-        """Send what is due, and return when to come again; None if nothing is waiting."""
-        for session_id in await self._store.due_sessions(self._clock.now(), limit=100):
+        """Send what is due, forget what has had its time, and return when to come again, if at all."""
+        earliest = self._clock.now()
+        for session_id in await self._store.due_sessions(earliest, limit=100):
             try:
                 await self._run_session(session_id)
             except HugathomeError as refused:  # a session that cannot be read holds up no other
                 _LOGGER.error("what is due of a session was not done: %s", refused)
-        return await self._store.next_due()
+                earliest = self._clock.now() + LEASE
+        due_at = await self._store.next_due()
+        return None if due_at is None else max(due_at, earliest)
 
     async def _run_session(self, session_id: str) -> None:
         session = await self._consultations.get(session_id)
+        if session.status.is_terminal:
+            await self._consultations.forget_room(session_id)
+            return
         for participant in session.participants:
             for message in await self._claim(session_id, participant.id):
                 with suppress(SmsNotSent, CodeError, SessionError):  # recorded; the others go on
@@ -127,8 +134,9 @@ class Dispatch:
     async def _deliver(self, session_id: str, whom: str, message: Message) -> None:
         session = await self._consultations.get(session_id)
         participant = session.participant(whom)
-        if session.status.is_terminal or message not in session.of(whom).messages:
-            return  # it has ended, or another process has taken over
+        attendance = session.of(whom)
+        if session.status.is_terminal or attendance.presence in OUT or message not in attendance.messages:
+            return  # it has ended, they were put out, or another process has taken over
         try:
             texts = await self._texts(session, participant, message)
             await self._send(session, sms_number(participant), texts, key=message.id)

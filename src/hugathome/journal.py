@@ -80,6 +80,10 @@ class Journal:
         peer = room.peer_of(participant_id)
         return peer is not None and peer.is_attached
 
+    async def forget(self, room: str) -> None:
+        """Delete everything of a room."""
+        await self._log.forget(room)
+
     def _entry(self, room: str, record: bytes) -> Entry:
         return parse_entry(self._keys.open(_LABEL, record, bound_to=_bound_to(room)))
 

@@ -15,7 +15,7 @@ no-show are read off the facts, never stored. This module never reads a clock, s
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import product
 from types import MappingProxyType
@@ -131,6 +131,9 @@ class Event(Record):
 
 # --- Rules ---------------------------------------------------------------------------------------
 
+ROOM_KEPT = timedelta(minutes=15)
+"""How long after the end the room's log is kept: for whoever is told late."""
+
 OPEN = (Status.PLANNED, Status.IN_PROGRESS, Status.ON_HOLD)
 _UNDER_WAY = (Status.IN_PROGRESS, Status.ON_HOLD)
 _KEEPS_STATUS = set(Action) - {
@@ -207,6 +210,8 @@ class Session(Record):
     consent: Consent | None = None
     attendance: Mapping[str, Attendance] = Field(default_factory=dict, repr=False)
     history: tuple[Change, ...] = Field(default=(), repr=False)
+    room_kept_until: Instant | None = None
+    """When the log of the room, which holds network addresses, is forgotten; the end sets it."""
     version: int = 0
     """How often it has been saved."""
 
@@ -264,9 +269,9 @@ class Session(Record):
 
     @property
     def due_at(self) -> datetime | None:
-        """When the next message is due, if one is."""
+        """When something is next due, if anything is: a message, or after the end the room's oblivion."""
         if self.status.is_terminal:
-            return None
+            return self.room_kept_until
         queued = DeliveryStatus.QUEUED
         return min(
             (m.due_at for a in self.attendance.values() for m in a.messages if m.status is queued),
@@ -342,7 +347,7 @@ def _recorded_facts(change: Change) -> dict[str, object]:
     if change.action in (Action.ACCEPT, Action.WITHDRAW):
         return {"consent": change.consent}
     if change.action in (Action.COMPLETE, Action.DISCONTINUE, Action.CANCEL):
-        return {"outcome": change.outcome}
+        return {"outcome": change.outcome, "room_kept_until": change.at + ROOM_KEPT}
     if change.action is Action.EXTEND and change.window is not None:
         return {"window": change.window}
     return {}

@@ -2,11 +2,14 @@
 
 import asyncio
 import heapq
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from hugathome.errors import InvalidInput
 
+_TICK = timedelta(seconds=1)
+"""How soon whoever runs what is due comes again, at the earliest."""
 _QUIET = 50
 """Turns of the event loop after which whatever was set off has come to rest: nothing here does real I/O."""
 
@@ -20,6 +23,8 @@ class FakeClock:
         self._now = now.astimezone(UTC)
         self._sleepers: list[tuple[datetime, int, asyncio.Future[None]]] = []
         self._order = count()
+        self.pump: Callable[[], Awaitable[datetime | None]] | None = None
+        """Runs what is due beside the sleepers and returns when to come again, as a scheduler would."""
 
     def now(self) -> datetime:
         """Return the present instant: aware, in UTC."""
@@ -41,15 +46,22 @@ class FakeClock:
         """Move on, running what falls due at its own time; return when all is quiet."""
         until = self._now + timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
         await self.settle()
-        while self._sleepers and self._sleepers[0][0] <= until:
-            due, _, woken = heapq.heappop(self._sleepers)
-            if woken.done():
-                continue
+        while (due := await self._next_due()) is not None and due <= until:
             self._now = max(self._now, due)
-            woken.set_result(None)
-            await self.settle()
+            while self._sleepers and self._sleepers[0][0] <= self._now:
+                _, _, woken = heapq.heappop(self._sleepers)
+                if not woken.done():
+                    woken.set_result(None)
+                    await self.settle()
         self._now = until
         await self.settle()
+
+    async def _next_due(self) -> datetime | None:
+        """Run what is due by now, and return when there is something to do again."""
+        due = await self.pump() if self.pump is not None else None
+        await self.settle()
+        times = [max(due, self._now + _TICK)] if due is not None else []
+        return min([*times, *(at for at, _, _ in self._sleepers[:1])], default=None)
 
     async def settle(self) -> None:
         """Return when whatever was set off has come to rest; no time passes."""

@@ -1,13 +1,9 @@
 """The product over memory adapters, for a host's own tests: no network, no waiting, the same every time."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import count
-from types import TracebackType
-from typing import Self
 
 from hugathome.app import HugAtHome
 from hugathome.codes import CodePolicy
@@ -21,8 +17,6 @@ from hugathome.testing.clock import FakeClock
 from hugathome.testing.outbox import Outbox
 from hugathome.testing.site import MemorySite
 from hugathome.verifier import Randomness
-
-_LONGEST_REST = timedelta(hours=1)
 
 
 class FakeHugAtHome(HugAtHome):
@@ -65,29 +59,12 @@ class FakeHugAtHome(HugAtHome):
         self.here = MemorySite(self)
         """This deployment as robots reach it: `Robot.from_grant(grant, at=hug.here)`."""
         self.outbox = Outbox(sms, site=self.here)
-        self._pump: asyncio.Task[None] | None = None
+        clock.pump = self.run_due
 
-    async def __aenter__(self) -> Self:
-        self._pump = asyncio.create_task(self._pumping())
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._pump is not None:
-            self._pump.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._pump
-        await super().__aexit__(kind, error, trace)
+    async def aclose(self) -> None:
+        """End what runs; twice is fine."""
+        await super().aclose()
         await self.here.drained()
-
-    async def _pumping(self) -> None:
-        """Be the host's scheduler: come again when something is due."""
-        while True:
-            due = await self.run_due()
-            now = self.clock.now()
-            rest = _LONGEST_REST if due is None else min(max(due - now, timedelta(seconds=1)), _LONGEST_REST)
-            await self.clock.sleep(rest.total_seconds())
 
 
 def seeded(seed: int) -> Randomness:
