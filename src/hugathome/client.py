@@ -142,7 +142,7 @@ class Client(Record):
     """Whether there are endpoints to connect; without them, whoever attends is only present."""
     phase: Phase = Phase.AWAY
     end: Close | None = None
-    """Why nothing more will come."""
+    """Why the hub has closed, until it welcomes again."""
 
     token: str | None = Field(default=None, repr=False)
     """For a resume; none before the first welcome, and none when the hub wants a grant."""
@@ -248,6 +248,7 @@ def _welcomed(client: Client, welcome: Welcome, *, now: datetime) -> Next:
     window = client.window.acknowledged(welcome.ack) if is_same else client.window.renumbered()
     client = client.but(
         phase=Phase.LIVE,
+        end=None,
         token=welcome.token,
         pos=welcome.pos or client.pos,  # of another log, it may lie before ours
         live_since=now,
@@ -325,7 +326,7 @@ def _closed(client: Client, close: Close, *, now: datetime) -> Next:
     if close.retry is Retry.NEVER:
         ended = tuple(Disconnect(pc) for pc in client.lines)
         return client.but(phase=Phase.CLOSED, end=close, lines={}), (Drop(), *ended)
-    after = client.but(token=None) if close.retry is Retry.REJOIN else client
+    after = client.but(end=close, token=None if close.retry is Retry.REJOIN else client.token)
     return _away(after, Drop(), now=now, wait=timedelta(seconds=close.after or 0))
 
 

@@ -3,18 +3,41 @@
 import asyncio
 import random
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
 from hugathome.client import Client, Drop, Effect, Next, Phase, Return, Send
 from hugathome.clock import Clock
-from hugathome.errors import GatewayError, HugathomeError, TransportClosed
+from hugathome.errors import (
+    GatewayError,
+    GrantRefused,
+    HugathomeError,
+    LocalProtocolError,
+    NotAdmitted,
+    SessionEnded,
+    SessionNotFound,
+    TransportClosed,
+)
 from hugathome.grants import JoinGrant
+from hugathome.messages import Close, CloseCode
 from hugathome.signalling import Transport
 
 Reconnect = Callable[[], Awaitable[tuple[Transport, JoinGrant | str]]]
 """Gives a new transport and a new grant. `TransportClosed`, `GatewayError` and `OSError` mean: not now; it is
 asked again after a while. Any other error ends the attendance."""
+
+_ENDS: Mapping[int, type[HugathomeError]] = {
+    CloseCode.PROTOCOL_ERROR: LocalProtocolError,
+    CloseCode.GRANT_REFUSED: GrantRefused,
+    CloseCode.NO_SUCH_SESSION: SessionNotFound,
+    CloseCode.SESSION_ENDED: SessionEnded,
+    CloseCode.REMOVED: NotAdmitted,
+    CloseCode.DENIED: NotAdmitted,
+}
+
+
+def _explained(end: Close) -> HugathomeError:
+    return _ENDS.get(end.code, TransportClosed)(end.reason or f"the hub has closed with {end.code}")
 
 
 class Attendance:
@@ -24,10 +47,11 @@ class Attendance:
     Effects that are not about the transport go to `carry_out`, which must not wait.
     """
 
+    failure: Exception | None = None
+    """Why it ended, if the hub did not say that it is for good."""
+
     def __init__(self, client: Client, *, clock: Clock, carry_out: Callable[[Effect], None]) -> None:
         self.client = client
-        self.failure: Exception | None = None
-        """Why it ended, if no close of the hub's says so."""
         self._clock = clock
         self._carry_out = carry_out
         self._outgoing: asyncio.Queue[str | None] = asyncio.Queue()
@@ -46,6 +70,14 @@ class Attendance:
         """Whether nothing more will come."""
         return self.failure is not None or self.client.phase is Phase.CLOSED
 
+    @property
+    def why(self) -> Exception:
+        """What to raise for whoever waits in vain."""
+        end = self.client.end
+        if self.failure is not None or end is None:
+            return self.failure or TransportClosed("the peer has closed")
+        return _explained(end)
+
     async def run(self, transport: Transport, grant: JoinGrant | str, reconnect: Reconnect | None) -> None:
         """Attend until the end."""
         try:
@@ -54,7 +86,8 @@ class Attendance:
                 if self.is_over:
                     return
                 if reconnect is None:
-                    self.failure = TransportClosed("the transport ended, and there is no way back")
+                    lost = TransportClosed("the transport has ended, and there is no way back")
+                    self.failure = _explained(self.client.end) if self.client.end else lost
                     return
                 transport, grant = await self._returned(reconnect)
         except Exception as failure:  # noqa: BLE001 - a host's `reconnect` raises what it likes; who waits gets it

@@ -13,24 +13,13 @@ from av import AudioFrame, VideoFrame
 
 from hugathome.client import Client, Connect, Disconnect, Effect, Phase, Refused
 from hugathome.clock import Clock, SystemClock
-from hugathome.errors import (
-    GrantRefused,
-    HugathomeError,
-    LocalProtocolError,
-    NotAdmitted,
-    NotPermitted,
-    SessionEnded,
-    SessionError,
-    SessionNotFound,
-    TransportClosed,
-)
+from hugathome.errors import HugathomeError, NotPermitted, SessionEnded, SessionError
 from hugathome.grants import JoinGrant
 from hugathome.line import AddCandidates, Apply, Describe, MediaState
 from hugathome.messages import (
     Admit,
     Caps,
     Close,
-    CloseCode,
     Command,
     Complete,
     Deny,
@@ -164,7 +153,7 @@ class Peer:
         async with asyncio.timeout(None if within is None else within.total_seconds()):
             await self._attendance.until(lambda: is_so(self))
         if not is_so(self):
-            raise self._why_over()
+            raise self._attendance.why
 
     async def admitted(self, *, within: timedelta | None = None) -> None:
         """Return once this device may meet the others."""
@@ -184,11 +173,10 @@ class Peer:
 
     async def ended(self, *, within: timedelta | None = None) -> Close:
         """Return the hub's last word once it is said."""
-        await self.until(lambda peer: peer.client.end is not None, within=within)
-        end = self.client.end
-        if end is None:
-            raise self._why_over()
-        return end
+        await self.until(lambda peer: peer.client.phase is Phase.CLOSED, within=within)
+        if self.client.end is None:
+            raise self._attendance.why
+        return self.client.end
 
     # --- Sound and picture -----------------------------------------------------------------------
 
@@ -317,22 +305,6 @@ class Peer:
     def fared(self, pc: str, gen: int, state: MediaState) -> None:
         """Pass the state of a connection on to the core."""
         self._attendance.take(self.client.fared(pc, gen, state, now=self._attendance.now))
-
-    def _why_over(self) -> Exception:
-        end = self.client.end
-        if end is None:
-            return self._attendance.failure or TransportClosed("the peer has closed")
-        return _ENDS.get(end.code, TransportClosed)(end.reason or f"closed with {end.code}")
-
-
-_ENDS: Mapping[int, type[HugathomeError]] = {
-    CloseCode.GRANT_REFUSED: GrantRefused,
-    CloseCode.NO_SUCH_SESSION: SessionNotFound,
-    CloseCode.SESSION_ENDED: SessionEnded,
-    CloseCode.REMOVED: NotAdmitted,
-    CloseCode.DENIED: NotAdmitted,
-    CloseCode.PROTOCOL_ERROR: LocalProtocolError,
-}
 
 
 def _explained(refused: Refused) -> SessionError:
