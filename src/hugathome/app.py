@@ -31,9 +31,9 @@ from hugathome.journal import Journal
 from hugathome.keys import KeyRing
 from hugathome.logs import open_log
 from hugathome.messages import Limits
-from hugathome.organisations import House, Organisation, Organisations, zone
+from hugathome.organisations import House, Organisation, Organisations, spoken, zone
 from hugathome.reception import Invitation, Reception
-from hugathome.roles import AnyLanguage, Language
+from hugathome.roles import AnyLanguage
 from hugathome.session import Event, Participant, Session
 from hugathome.signalling import SignallingLog, Transport
 from hugathome.stores import Store
@@ -101,9 +101,11 @@ class Deployment:
                 sms=self._adapted(sms),
                 code_policy=code_policy,
                 timezone=zone(timezone),
-                language=Language(language),
+                language=spoken(language),
             ),
-            {name: self._settled(own) for name, own in organisations.items()} if organisations else None,
+            None
+            if organisations is None
+            else {name: self._settled(own) for name, own in organisations.items()},
         )
         self.notices = self._say_notices()
         keys = KeyRing(key)

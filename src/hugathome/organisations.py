@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from hugathome.codes import CodePolicy, SmsGateway
 from hugathome.errors import ConfigurationError, InvalidInput
-from hugathome.roles import Language
+from hugathome.roles import AnyLanguage, Language
 from hugathome.words import Letterhead
 
 
@@ -19,7 +19,7 @@ class Organisation:
     code_policy: CodePolicy | None = None
     timezone: str | None = None
     """An IANA name, such as `Europe/Zurich`."""
-    language: Language | None = None
+    language: AnyLanguage | None = None
     """For whoever has none of their own."""
     help_phone: str | None = None
 
@@ -63,6 +63,14 @@ def zone(name: str) -> ZoneInfo:
         raise ConfigurationError("timezone= takes an IANA name, such as Europe/Zurich") from None
 
 
+def spoken(language: AnyLanguage) -> Language:
+    """Return the language of a tag, or raise `ConfigurationError`."""
+    try:
+        return Language(language)
+    except ValueError:
+        raise ConfigurationError(f"language= is one of {', '.join(Language)}") from None
+
+
 def _filled(own: Organisation, default: House) -> House:
     letterhead = default.letterhead
     return House(
@@ -74,5 +82,5 @@ def _filled(own: Organisation, default: House) -> House:
         sms=own.sms or default.sms,
         code_policy=own.code_policy or default.code_policy,
         timezone=zone(own.timezone) if own.timezone else default.timezone,
-        language=own.language or default.language,
+        language=spoken(own.language) if own.language else default.language,
     )

@@ -6,6 +6,7 @@ nothing. Checking in again takes over from an earlier device; the admission stay
 """
 
 from contextlib import suppress
+from datetime import datetime
 
 from pydantic import Field
 
@@ -95,7 +96,10 @@ class Reception:
         return self._invitation(session, session.participant(participant_id))
 
     async def call(self, session_id: str, participant_id: str, *, by: str) -> Session:
-        """Tell a participant that the clinician is ready: an open page rings, otherwise an SMS goes out."""
+        """Tell a participant that the clinician is ready: an open page rings, otherwise an SMS goes out.
+
+        Calling again within a minute sends no second one.
+        """
         change = Change(action=Action.CALL, at=self._clock.now(), by=by, participant=participant_id)
         text = self._dispatch.message("call")
         rings = await self._journal.is_connected(session_id, participant_id)
@@ -103,7 +107,9 @@ class Reception:
         def decide(session: Session) -> Session:
             after = session.after(change)
             attendance = after.of(participant_id)
-            if rings or attendance.link_id is None or not takes_sms(after.participant(participant_id)):
+            is_told = any(m.kind == "call" and _is_recent(m, change.at) for m in attendance.messages)
+            takes = attendance.link_id is not None and takes_sms(after.participant(participant_id))
+            if rings or is_told or not takes:
                 return after
             return after.noting(participant_id, messages=(*attendance.messages, text))
 
@@ -216,3 +222,8 @@ class Reception:
 def _told(attendance: Attendance) -> tuple[Message, ...]:
     """Return the messages without those that would still go out with a link that is no more."""
     return tuple(m for m in attendance.messages if m.status is not DeliveryStatus.QUEUED)
+
+
+def _is_recent(message: Message, now: datetime) -> bool:
+    """Whether a message has just gone out or is about to."""
+    return message.status is not DeliveryStatus.FAILED and message.due_at > now
