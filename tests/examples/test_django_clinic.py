@@ -77,6 +77,7 @@ async def test_its_views_and_its_server_share_one_record(
         assert (await client.get(f"/appointments/{number}")).json()["waiting"] == ["M. Dupont"]
         assert run(environment, "-c", IN_ANOTHER_PROCESS) == "planned M. Dupont\n"
 
+        run(environment, "manage.py", "run_due")
         await client.post(f"/appointments/{number}/admit")
         ended = await client.post(f"/appointments/{number}/end", json={"outcome": "report"})
         assert ended.json()["status"] == "completed"

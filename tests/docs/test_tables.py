@@ -1,0 +1,94 @@
+"""The tables of the reference say what the code says; a failure shows the table as it should be."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hugathome import errors
+from hugathome.errors import HugathomeError
+from hugathome.history import Action
+from hugathome.roles import CAPABILITIES, Capability, Role
+from hugathome.session import PRESENCES, TRANSITIONS, Presence, Status
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def public_errors(root: type[HugathomeError] = HugathomeError) -> Iterator[type[HugathomeError]]:
+    if not root.__name__.startswith("_"):
+        yield root
+    for kind in root.__subclasses__():
+        if kind.__module__ == errors.__name__:
+            yield from public_errors(kind)
+
+
+def of_errors() -> str:
+    head = ("Error", "Problem: `urn:hugathome:problem:…`", "Status", "What a patient may read")
+    return table(
+        head,
+        (
+            (f"`{kind.__name__}`", f"`{kind.problem.rpartition(':')[2]}`", str(kind.status), kind.public)
+            for kind in public_errors()
+        ),
+    )
+
+
+def of_roles() -> str:
+    head = ("May", *(f"`{role}`" for role in Role))
+    rows = (
+        (f"`{one}`", *("yes" if one in CAPABILITIES[role] else "" for role in Role)) for one in Capability
+    )
+    return table(head, rows)
+
+
+def of_steps(states: Iterable[str], steps: Mapping[tuple[Any, Action], str]) -> str:
+    from_states = [state for state in states if any(before == state for before, _ in steps)]
+    rows = (
+        (
+            f"`{action}`",
+            *(f"`{steps[state, action]}`" if (state, action) in steps else "" for state in from_states),
+        )
+        for action in Action
+        if any(step is action for _, step in steps)
+    )
+    return table(("", *(f"from `{state}`" for state in from_states)), rows)
+
+
+def leaves_the_status(action: Action) -> bool:
+    return all(TRANSITIONS.get((status, action)) is status for status in Status if not status.is_terminal)
+
+
+def of_statuses() -> str:
+    steps = {step: after for step, after in TRANSITIONS.items() if not leaves_the_status(step[1])}
+    return of_steps(Status, steps)
+
+
+def of_other_actions() -> str:
+    return ", ".join(f"`{action}`" for action in Action if leaves_the_status(action))
+
+
+def of_presences() -> str:
+    return of_steps(Presence, PRESENCES)
+
+
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        ("errors.md", of_errors()),
+        ("roles.md", of_roles()),
+        ("states.md", of_statuses()),
+        ("states.md", of_other_actions()),
+        ("states.md", of_presences()),
+    ],
+    ids=["errors", "roles", "statuses", "other-actions", "presences"],
+)
+def test_a_table_of_the_reference_is_the_one_of_the_code(page: str, expected: str) -> None:
+    text = (REFERENCE / page).read_text(encoding="utf-8")
+
+    assert expected in text, f"{page} should hold:\n\n{expected}"
