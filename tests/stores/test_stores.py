@@ -124,7 +124,7 @@ def test_opening_does_no_input_or_output(tmp_path: Path) -> None:
     "where",
     ["", "clinic.db", "sqlite://", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true", "oracle://x",
      "redis://localhost", "mongodb://x", "postgres", None, 5, object(), b"sqlite:///clinic.db"],
-    ids=repr,
+    ids=lambda where: where if isinstance(where, str) else type(where).__name__,
 )  # fmt: skip
 def test_what_is_no_store_is_refused_when_it_is_opened(where: Any) -> None:
     with pytest.raises(ConfigurationError):
