@@ -7,6 +7,7 @@ from hugathome.testing.check_transport import check_transport
 from hugathome.testing.clock import FakeClock
 from hugathome.testing.conformance import ConformanceFailure
 from hugathome.testing.fake import FakeHugAtHome
+from hugathome.testing.network import Network
 from hugathome.testing.outbox import Outbox, ReceivedSms
 from hugathome.testing.robot import Robot
 from hugathome.testing.site import HttpSite, MemorySite, Site
@@ -19,6 +20,7 @@ __all__ = [
     "HttpSite",
     "MemorySite",
     "MemoryTransport",
+    "Network",
     "Outbox",
     "ReceivedSms",
     "Robot",

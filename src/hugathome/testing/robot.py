@@ -18,8 +18,15 @@ from hugathome.signalling import Transport
 from hugathome.testing.site import HttpSite, Site
 
 if TYPE_CHECKING:
+    from av import AudioFrame, VideoFrame
+
     from hugathome.peer import Peer
     from hugathome.testing.outbox import Outbox, ReceivedSms
+
+_MOVED = 4.0
+"""Of 255: more than a codec makes of a still picture."""
+_LOUD = 300
+"""Of 32767: more than a codec makes of silence."""
 
 
 class Robot:
@@ -99,20 +106,24 @@ class Robot:
     async def __aenter__(self) -> Self:
         from hugathome.peer import IceSettings, Peer
 
-        if self._pass is None:
-            self._pass = await self._admission()
-        transport, grant = await self._connect()
-        self._peer = Peer(
-            transport,
-            grant,
-            audio=self._has_media,
-            video=self._has_media,
-            media=self._has_media,
-            ice=IceSettings(loopback=True),
-            reconnect=self._connect,
-            clock=self._site.clock,
-        )
-        await self._peer.__aenter__()
+        try:
+            if self._pass is None:
+                self._pass = await self._admission()
+            transport, grant = await self._connect()
+            self._peer = Peer(
+                transport,
+                grant,
+                audio=self._has_media,
+                video=self._has_media,
+                media=self._has_media,
+                ice=IceSettings(loopback=True),
+                reconnect=self._connect,
+                clock=self._site.clock,
+            )
+            await self._peer.__aenter__()
+        except BaseException:
+            await self._site.aclose()
+            raise
         return self
 
     async def __aexit__(
@@ -143,6 +154,19 @@ class Robot:
         """Return once sound and picture have a way to somebody."""
         await self.peer.connected(participant)
 
+    async def sees(self, participant: str) -> None:
+        """Return once somebody's picture has moved."""
+        video = self.peer.video(participant)
+        first = _luma(await video.recv())
+        while _mean_distance(first, _luma(await video.recv())) < _MOVED:
+            pass
+
+    async def hears(self, participant: str) -> None:
+        """Return once something other than silence has come from somebody."""
+        audio = self.peer.audio(participant)
+        while _loudest(await audio.recv()) < _LOUD:
+            pass
+
     async def rang(self) -> None:
         """Return once the clinician has called this page."""
         await self.peer.rang()
@@ -167,3 +191,17 @@ class Robot:
     async def _connect(self) -> tuple[Transport, str]:
         grant = str((await self._site.ask("grant", **{"pass": self._pass or ""}))["grant"])
         return await self._site.connect(), grant
+
+
+def _luma(frame: "VideoFrame") -> bytes:
+    """Return the brightness of some points all over a picture."""
+    return bytes(frame.planes[0])[::89]
+
+
+def _mean_distance(one: bytes, other: bytes) -> float:
+    return sum(abs(a - b) for a, b in zip(one, other, strict=False)) / len(one)
+
+
+def _loudest(frame: "AudioFrame") -> int:
+    """Return the greatest amplitude of 16-bit samples."""
+    return max(map(abs, memoryview(bytes(frame.planes[0])).cast("h")))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from hugathome._api import Api, CheckInAsked, GrantAsked, LinkAsked, PassAsked
 from hugathome.clock import Clock, SystemClock
-from hugathome.errors import HugathomeError, InvalidInput
+from hugathome.errors import HugathomeError, InvalidInput, TransportClosed
 from hugathome.signalling import Transport
 from hugathome.transports.memory import memory_pair
 
@@ -27,7 +27,10 @@ class Site(Protocol):
         ...
 
     async def ask(self, call: str, **asked: str) -> Answer:
-        """Make a call of the API (`docs/reference/http-api.md`); raise what it refuses with."""
+        """Make a call of the API (`docs/reference/http-api.md`); raise what it refuses with.
+
+        Raises `TransportClosed` where nobody answers.
+        """
         ...
 
     async def connect(self) -> Transport:
@@ -105,9 +108,14 @@ class HttpSite:
         """Make a call of the API."""
         import httpx
 
-        self._http = self._http or httpx.AsyncClient(trust_env=False)
-        answer = await self._http.post(f"{self._base}/api/{call}", json=asked)
-        told: Answer = answer.json()
+        # no connection outlives its call: a robot that never enters the visit is never closed
+        at_once = httpx.Limits(max_keepalive_connections=0)
+        self._http = self._http or httpx.AsyncClient(trust_env=False, limits=at_once)
+        try:
+            answer = await self._http.post(f"{self._base}/api/{call}", json=asked)
+            told: Answer = answer.json()
+        except (httpx.TransportError, ValueError) as failed:  # a proxy answers for a dead server, in HTML
+            raise TransportClosed("the site does not answer") from failed
         if answer.is_success:
             return told
         raise _refusal(told)
