@@ -611,6 +611,29 @@ async def test_a_resume_gets_what_was_missed_and_the_same_pair(clinic: Clinic) -
     assert positions == sorted(positions)
 
 
+async def test_a_loss_between_messages_that_belong_together_loses_none_of_them(clinic: Clinic) -> None:
+    session = await clinic.plan()
+    doctor = await clinic.join(session, "dr")
+    patient = await clinic.join(session, "pat")
+    await doctor.say(Admit(participant="pat"))
+    await patient.until(Snapshot)
+    patient.transport.cut()
+
+    back = await clinic.resume(session, patient)
+
+    assert (await back.until(Pair)).participant == "dr"
+
+
+async def test_a_refusal_comes_before_the_acknowledgement(clinic: Clinic) -> None:
+    session = await clinic.plan()
+    patient = await clinic.join(session, "pat")
+
+    seq = await patient.say(Admit(participant="nurse"))
+    await patient.until_acked(seq)
+
+    assert [message.ref for message in patient.heard if isinstance(message, Error)] == [seq]
+
+
 async def test_the_token_before_stays_good_until_its_successor_was_used(clinic: Clinic) -> None:
     session, _, patient = await clinic.visit()
     patient.transport.cut()

@@ -131,6 +131,8 @@ class Link:
         if seq > self._last_seq + 1:
             return Close.because(CloseCode.STATE_LOST, "a command is missing")
         refused = await self._told_record(message) if self._is_current() else None
+        if refused is not None:  # said before the acknowledgement, which is the last word on a command
+            self._say(Error(code=refused.problem.rpartition(":")[2], ref=seq))
         await self._parts.journal.append(
             self._seat.session_id,
             Commanded(
@@ -142,8 +144,6 @@ class Link:
             ),
         )
         self._last_seq = seq
-        if refused is not None:
-            self._say(Error(code=refused.problem.rpartition(":")[2], ref=seq))
         return None
 
     def _is_current(self) -> bool:
@@ -215,7 +215,8 @@ class Link:
         for message in messages:
             if isinstance(message, Close):
                 return message
-            await self._send(message.but(pos=str(step.position), ack=acked))
+            is_last = message is messages[-1]  # a position says that everything up to it was received
+            await self._send(message.but(pos=str(step.position) if is_last else None, ack=acked))
         if acked > self._acked and not messages:
             await self._send(Ack(ack=acked))
         self._acked = acked
