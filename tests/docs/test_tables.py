@@ -9,7 +9,7 @@ import pytest
 from hugathome import errors
 from hugathome.errors import HugathomeError
 from hugathome.history import Action
-from hugathome.roles import CAPABILITIES, Capability, Role
+from hugathome.roles import CAPABILITIES, Capability, Role, Step
 from hugathome.session import PRESENCES, TRANSITIONS, Presence, Status
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
@@ -73,6 +73,10 @@ def of_other_actions() -> str:
     return ", ".join(f"`{action}`" for action in Action if leaves_the_status(action))
 
 
+def of_facts() -> str:
+    return ", ".join(f"`{step}`" for step in Step)
+
+
 def of_presences() -> str:
     return of_steps(Presence, PRESENCES)
 
@@ -85,8 +89,9 @@ def of_presences() -> str:
         ("states.md", of_statuses()),
         ("states.md", of_other_actions()),
         ("states.md", of_presences()),
+        ("states.md", of_facts()),
     ],
-    ids=["errors", "roles", "statuses", "other-actions", "presences"],
+    ids=["errors", "roles", "statuses", "other-actions", "presences", "facts"],
 )
 def test_a_table_of_the_reference_is_the_one_of_the_code(page: str, expected: str) -> None:
     text = (REFERENCE / page).read_text(encoding="utf-8")

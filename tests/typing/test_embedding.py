@@ -30,7 +30,8 @@ def loaded(name: str) -> ModuleType:
 
 def checked(folder: Path, *files: str) -> subprocess.CompletedProcess[str]:
     """Run mypy as a host does: strict, with no configuration of ours, the library being somebody else's."""
-    options = ["--strict", "--config-file=", "--follow-imports=silent", f"--cache-dir={ROOT / '.mypy_cache'}"]
+    cache = ROOT / ".mypy_cache" / "as-a-host"  # other options would make the one of ours useless
+    options = ["--strict", "--config-file=", "--follow-imports=silent", f"--cache-dir={cache}"]
     return subprocess.run(
         [sys.executable, "-m", "mypy", *options, *files],
         cwd=folder,
@@ -78,6 +79,13 @@ async def test_what_a_host_writes_runs(tmp_path: Path, start: datetime) -> None:
         assert [event.position for event in events] == list(range(1, len(events) + 1))
         assert host.mounted(hug).routes
         assert callable(host.in_front_of(hug, host.mounted(hug)))
+
+
+async def test_what_a_host_tests_with_runs(start: datetime) -> None:
+    host = loaded("tested")
+
+    assert await host.a_whole_visit(start) == "report"
+    await host.seams_of_ones_own()
 
 
 def test_what_a_synchronous_host_writes_runs(tmp_path: Path, start: datetime) -> None:
