@@ -1,10 +1,10 @@
 """What lies between one device and its site: a test listens to it, breaks it, and mends it.
 
-    network = Network(hug.here)
-    async with Robot.from_sms(sms, site=network, media=False) as patient:
-        await network.down()                 # the screen goes dark, the train enters a tunnel
-        await hug.clock.advance(hours=1)
-        network.up()                         # the robot comes back by itself
+network = Network(hug.here)
+async with Robot.from_sms(sms, site=network, media=False) as patient:
+    await network.down()                 # the screen goes dark, the train enters a tunnel
+    await hug.clock.advance(hours=1)
+    network.up()                         # the robot comes back by itself
 """
 
 import json
@@ -13,6 +13,7 @@ from hugathome.clock import Clock
 from hugathome.errors import TransportClosed
 from hugathome.signalling import Transport
 from hugathome.testing.site import Answer, HttpSite, Site
+
 
 class Network:
     """A `Site` for one robot; it can be down, or deaf: then nothing arrives, and nobody is told."""
