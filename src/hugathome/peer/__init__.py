@@ -8,10 +8,21 @@
 What to do next is decided in `hugathome.client`, without I/O; this package carries it out.
 """
 
+from av import AudioFrame, VideoFrame
+
 from hugathome.peer._attendance import Reconnect
 from hugathome.peer._endpoint import Peer
 from hugathome.peer._ice import IceSettings
 from hugathome.peer._sources import MovingPicture, Tone
 from hugathome.peer._streams import Stream
 
-__all__ = ["IceSettings", "MovingPicture", "Peer", "Reconnect", "Stream", "Tone"]
+__all__ = [
+    "AudioFrame",
+    "IceSettings",
+    "MovingPicture",
+    "Peer",
+    "Reconnect",
+    "Stream",
+    "Tone",
+    "VideoFrame",
+]

@@ -18,9 +18,7 @@ from hugathome.signalling import Transport
 from hugathome.testing.site import HttpSite, Site
 
 if TYPE_CHECKING:
-    from av import AudioFrame, VideoFrame
-
-    from hugathome.peer import Peer
+    from hugathome.peer import AudioFrame, Peer, VideoFrame
     from hugathome.testing.outbox import Outbox, ReceivedSms
 
 _MOVED = 4.0
