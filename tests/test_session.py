@@ -471,10 +471,14 @@ def test_what_is_queued_first_is_due_first() -> None:
     assert planned().due_at is None
 
 
-def test_nothing_is_due_of_what_has_ended() -> None:
+def test_after_the_end_nothing_is_due_but_to_forget_the_room() -> None:
     session = planned().noting("p-1", messages=(message(1),))
+    end = change(Action.CANCEL)
 
-    assert session.after(change(Action.CANCEL)).due_at is None
+    ended = session.after(end)
+
+    assert ended.due_at == end.at + timedelta(minutes=15)
+    assert ended.but(room_kept_until=None).due_at is None
 
 
 # --- When one may come in ------------------------------------------------------------------------
