@@ -9,13 +9,11 @@ from functools import partial
 import pytest
 
 from hugathome.connections import Connection, Refused
+from hugathome.effects import AddCandidates, Apply, Describe
 from hugathome.line import (
     CONNECT_WITHIN,
     FAILED_WAITS,
     MOST_HELD,
-    AddCandidates,
-    Apply,
-    Describe,
     Line,
     LineEffect,
     Round,

@@ -27,12 +27,24 @@ page shows is read off the record. How descriptions are exchanged stands in `lin
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from pydantic import Field
 
 from hugathome._model import Record
-from hugathome.line import CONNECT_WITHIN, AddCandidates, Apply, Describe, Line, MediaState, Step
+from hugathome.effects import (
+    AddCandidates,
+    Apply,
+    Connect,
+    Describe,
+    Disconnect,
+    Drop,
+    Effect,
+    Refused,
+    Return,
+    Send,
+)
+from hugathome.line import CONNECT_WITHIN, Line, MediaState, Step
 from hugathome.messages import (
     Answer,
     Candidates,
@@ -87,50 +99,7 @@ class Phase(StrEnum):
     CLOSED = "closed"
 
 
-# --- Effects -------------------------------------------------------------------------------------
-
-
-class Send(NamedTuple):
-    """Send a text."""
-
-    text: str
-
-
-class Drop(NamedTuple):
-    """Close the transport once everything was sent: it is of no more use."""
-
-
-class Return(NamedTuple):
-    """Come back after `after` and a random part of `spread`."""
-
-    after: timedelta
-    spread: timedelta
-
-
-class Connect(NamedTuple):
-    """Make an endpoint; that of an older generation of the same `pc` ends once this one is connected."""
-
-    pair: PairView
-
-
-class Disconnect(NamedTuple):
-    """End every endpoint of a connection, at once."""
-
-    pc: str
-
-
-class Refused(NamedTuple):
-    """The hub refused a command, unless it says that we talk too much; then `of` is none."""
-
-    error: Error
-    of: Command | None
-
-
-Effect = Send | Drop | Return | Connect | Disconnect | Refused | Describe | Apply | AddCandidates
 Next = tuple["Client", tuple[Effect, ...]]
-
-
-# --- The device ----------------------------------------------------------------------------------
 
 
 class Client(Record):

@@ -20,9 +20,10 @@ A `Line` is a frozen record. Its methods return the next one and what is to be d
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from hugathome._model import Record
+from hugathome.effects import AddCandidates, Apply, Describe
 from hugathome.messages import (
     Answer,
     CandidateInit,
@@ -46,33 +47,6 @@ MOST_HELD = 64
 """Candidates that wait for their description; more than one generation may send."""
 
 MediaState = Literal["new", "connecting", "connected", "disconnected", "failed", "closed"]
-
-
-class Describe(NamedTuple):
-    """Make an offer, apply it locally, and hand it to `Client.offered`."""
-
-    pc: str
-    gen: int
-
-
-class Apply(NamedTuple):
-    """Apply a remote description; when it is an offer, hand the answer to `Client.answered`.
-
-    An endpoint whose own offer is open rolls it back first.
-    """
-
-    pc: str
-    gen: int
-    kind: Literal["offer", "answer"]
-    sdp: str
-
-
-class AddCandidates(NamedTuple):
-    """Add remote candidates; their description was handed on before."""
-
-    pc: str
-    gen: int
-    candidates: tuple[CandidateInit, ...]
 
 
 LineEffect = Describe | Apply | AddCandidates | Command

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from hugathome.client import GREET_WITHIN, Client, Effect, Phase
+from hugathome.client import GREET_WITHIN, Client, Phase
+from hugathome.effects import Effect
 from hugathome.errors import LocalProtocolError, RemoteProtocolError, TransportClosed
 from hugathome.messages import (
     Close,

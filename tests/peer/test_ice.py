@@ -9,8 +9,9 @@ import aioice.ice
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection
 
+from hugathome.effects import AddCandidates, Apply
 from hugathome.ice import IceServer
-from hugathome.line import AddCandidates, Apply, MediaState
+from hugathome.line import MediaState
 from hugathome.messages import CandidateInit, IceServerView, PairView
 from hugathome.negotiation import Mode
 from hugathome.peer._generation import Generation

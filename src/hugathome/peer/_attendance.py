@@ -6,8 +6,9 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
-from hugathome.client import Client, Drop, Effect, Next, Phase, Return, Send
+from hugathome.client import Client, Next, Phase
 from hugathome.clock import Clock
+from hugathome.effects import Drop, Effect, Return, Send
 from hugathome.errors import (
     GatewayError,
     GrantRefused,

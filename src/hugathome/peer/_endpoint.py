@@ -11,11 +11,12 @@ from typing import Any, Self
 from aiortc import MediaStreamTrack
 from av import AudioFrame, VideoFrame
 
-from hugathome.client import Client, Connect, Disconnect, Effect, Phase, Refused
+from hugathome.client import Client, Phase
 from hugathome.clock import Clock, SystemClock
+from hugathome.effects import AddCandidates, Apply, Connect, Describe, Disconnect, Effect, Refused
 from hugathome.errors import HugathomeError, NotPermitted, SessionEnded, SessionError
 from hugathome.grants import JoinGrant
-from hugathome.line import AddCandidates, Apply, Describe, MediaState
+from hugathome.line import MediaState
 from hugathome.messages import (
     Admit,
     Caps,

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.sdp import candidate_from_sdp
 
-from hugathome.line import AddCandidates, Apply, Describe, MediaState
+from hugathome.effects import AddCandidates, Apply, Describe
+from hugathome.line import MediaState
 from hugathome.messages import CandidateInit, PairView
 from hugathome.peer._ice import IceSettings, admissible, gather, is_admissible
 from hugathome.peer._streams import Shared, Stream
