@@ -219,7 +219,11 @@ class Consultations:
     async def forget_room(self, session_id: str) -> None:
         """Delete the log of a session's room, once its time is over."""
         await self._journal.forget(session_id)
-        await self.change(session_id, lambda session: session.but(room_kept_until=None))
+
+        def decide(session: Session) -> Session:
+            return session if session.room_kept_until is None else session.but(room_kept_until=None)
+
+        await self.change(session_id, decide)
 
     # --- Looking ---------------------------------------------------------------------------------
 

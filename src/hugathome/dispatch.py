@@ -152,7 +152,8 @@ class Dispatch:
             return words.call(house.letterhead, language, link=link)
         if session.modality == Modality.PHONE or not session.is_enterable(self._clock.now()):
             return self.announcement(session, participant)
-        code = await self._reserved(session, participant, is_retry=message.attempts > 1)
+        has_failed = any(m.status is DeliveryStatus.FAILED for m in session.of(participant.id).messages)
+        code = await self._reserved(session, participant, is_retry=has_failed or message.attempts > 1)
         return words.invitation_with_code(house.letterhead, language, link=link, code=code.code)
 
     async def _conclude(self, session_id: str, whom: str, message: Message, status: DeliveryStatus) -> None:
