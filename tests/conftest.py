@@ -1,9 +1,15 @@
-"""What holds for every test: media run one after another, and in CI a skip is a failure."""
+"""What holds for every test: examples are the same in every run, media run one after another, and in CI a
+skip is a failure."""
 
 import os
 from collections.abc import Generator
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("fixed", derandomize=True, deadline=None)
+settings.register_profile("proof", max_examples=500, deadline=None, print_blob=True)
+settings.load_profile("fixed")  # `--hypothesis-profile=proof` comes after it
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups

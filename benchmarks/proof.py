@@ -1,0 +1,206 @@
+"""Take every figure in full and run the long checks; write what came out into `benchmarks/reports/`.
+
+    make proof
+
+Each figure runs in a process of its own, one after another. A missed aim is a finding and stands in the
+report; only what could not be measured, and a check that failed, make this command fail. Figures compare
+within one run: on a busy machine both sides are slow.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+from typing import NamedTuple
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+VERSIONS_OF = (
+    *("aiortc", "aioice", "av", "pyotp", "pydantic", "PyJWT", "cryptography", "phonenumbers"),
+    *("SQLAlchemy", "starlette", "uvicorn", "websockets"),
+)
+
+
+class Figure(NamedTuple):
+    """One thing to measure: `script` prints JSON, `key` is its headline, which should be `at_most`."""
+
+    what: str
+    script: str
+    key: str = "ratio"
+    at_most: float | None = None
+
+
+class Check(NamedTuple):
+    """Tests to run longer, or with more examples, than `make test` does."""
+
+    what: str
+    options: Sequence[str]
+
+
+class Measured(NamedTuple):
+    """What a figure's script printed; nothing where it failed."""
+
+    figure: Figure
+    values: dict[str, float]
+
+    @property
+    def verdict(self) -> str:
+        """Say whether the aim was met."""
+        if not self.values:
+            return "**could not be measured**"
+        if self.figure.at_most is None:
+            return "–"
+        return "yes" if self.values[self.figure.key] <= self.figure.at_most else "**no**"
+
+
+class Checked(NamedTuple):
+    """How a check came out; `summary` is pytest's last line."""
+
+    check: Check
+    has_passed: bool
+    summary: str
+
+
+FIGURES = (
+    Figure(
+        "both admitted → both see a picture: server, hub and SQLite against two bare aiortc connections",
+        "first_frame.py",
+        at_most=1.25,
+    ),
+    Figure("verify a code in memory, against `hmac` and pyotp alone", "verify.py"),
+    Figure("`import hugathome`, against its own dependencies", "import_time.py"),
+    Figure(
+        "tasks, threads and file descriptors left by 50 calls between two Python endpoints",
+        "fifty_calls.py",
+        key="left",
+        at_most=0,
+    ),
+)
+CHECKS = (
+    Check(
+        "every property and state machine, 500 examples each, drawn anew",
+        ("-m", "hypothesis", "--hypothesis-profile=proof", "--numprocesses=2"),
+    ),
+)
+
+
+# --- Doing ---------------------------------------------------------------------------------------
+
+
+def measured(figure: Figure) -> Measured:
+    """Run a figure's script."""
+    print(f"{figure.script} …", flush=True)
+    run = _run(str(HERE / figure.script))
+    return Measured(figure, json.loads(run.stdout) if run.returncode == 0 else {})
+
+
+def checked(check: Check) -> Checked:
+    """Run a check's tests."""
+    print(f"{check.what} …", flush=True)
+    began = perf_counter()
+    run = _run("-m", "pytest", "--quiet", *check.options)
+    said = run.stdout.strip().splitlines() or [f"pytest ended with {run.returncode}"]
+    if run.returncode != 0:
+        print(run.stdout)
+    summary = said[-1].strip("= ").partition(" in ")[0]
+    return Checked(check, run.returncode == 0, f"{summary}, in {perf_counter() - began:.0f} s")
+
+
+def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False
+    )
+
+
+# --- Telling -------------------------------------------------------------------------------------
+
+
+def report(figures: Iterable[Measured], checks: Iterable[Checked], *, at: datetime, machine: str) -> str:
+    """Return the report in Markdown."""
+    figures = tuple(figures)
+    lines = [
+        f"# Figures of {at:%Y-%m-%d}",
+        "",
+        f"Made by `make proof` at {at:%H:%M} UTC. {machine}",
+        "",
+        "| figure | measured | aim | met |",
+        "| --- | ---: | ---: | --- |",
+        *(_row(each) for each in figures),
+        "",
+        "## What went into them",
+        "",
+        *(f"- `{each.figure.script}`: {_all_of(each)}" for each in figures),
+        "",
+        "## Long checks",
+        "",
+        *(f"- {each.check.what}: {_outcome(each)}" for each in checks),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def machine() -> str:
+    """Say what this was measured on; nothing that names the machine."""
+    load, *_ = os.getloadavg()
+    versions = ", ".join(f"{name} {version(name)}" for name in VERSIONS_OF)
+    return (
+        f"Revision {_revision()}; {os.cpu_count()} cores ({_processor()}), load {load:.1f} at the start, "
+        f"{platform.system()} {platform.machine()}, Python {platform.python_version()}; {versions}."
+    )
+
+
+def _row(each: Measured) -> str:
+    headline = f"{each.values[each.figure.key]:.3g}" if each.values else "–"
+    if each.values and each.figure.key == "ratio":
+        headline += " ×"
+    aim = "–" if each.figure.at_most is None else f"≤ {each.figure.at_most:g}"
+    return f"| {each.figure.what} | {headline} | {aim} | {each.verdict} |"
+
+
+def _all_of(each: Measured) -> str:
+    said = ", ".join(f"{name} {value:.4g}" for name, value in each.values.items())
+    return said.replace("_", " ") or "failed"
+
+
+def _outcome(each: Checked) -> str:
+    return each.summary if each.has_passed else f"**failed**: {each.summary}"
+
+
+def _revision() -> str:
+    try:
+        told = subprocess.run(
+            ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return f"`{told.stdout.strip()}`"
+
+
+def _processor() -> str:
+    """Return the model as Linux tells it."""
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text().splitlines() if told.exists() else []
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(models, "") or platform.processor() or "unknown"
+
+
+def main() -> int:
+    """Do all of it, and return what the command ends with."""
+    at, on = datetime.now(UTC), machine()
+    figures = [measured(figure) for figure in FIGURES]
+    checks = [checked(check) for check in CHECKS]
+    told = report(figures, checks, at=at, machine=on)
+    path = HERE / "reports" / f"{at:%Y-%m-%d}.md"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(told, encoding="utf-8")
+    print(f"\n{told}\nwritten to {path.relative_to(ROOT)}")
+    return 0 if all(each.values for each in figures) and all(each.has_passed for each in checks) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""Every benchmark runs, once and small, and says what it measured; how fast is no test's business."""
+
+import importlib.util
+import math
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def load(name: str) -> Any:
+    """Import a script of `benchmarks/`, which is no package."""
+    specification = importlib.util.spec_from_file_location(f"benchmarks_{name}", BENCHMARKS / f"{name}.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module: ModuleType = importlib.util.module_from_spec(specification)
+    sys.modules[module.__name__] = module
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def proof() -> Any:
+    return load("proof")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("first_frame", marks=pytest.mark.media),
+        pytest.param("fifty_calls", marks=pytest.mark.media),
+        "import_time",
+        "verify",
+    ],
+)
+def test_a_benchmark_gives_its_headline(name: str, proof: Any) -> None:
+    (figure,) = [each for each in proof.FIGURES if each.script == f"{name}.py"]
+
+    values = load(name).measure(rounds=1)
+
+    assert figure.key in values
+    assert all(math.isfinite(value) and value >= 0 for value in values.values())
+
+
+def test_every_benchmark_is_part_of_the_proof_and_stands_in_the_readme(proof: Any) -> None:
+    scripts = {path.name for path in BENCHMARKS.glob("*.py")} - {"proof.py"}
+    readme = (BENCHMARKS / "README.md").read_text()
+
+    assert {figure.script for figure in proof.FIGURES} == scripts
+    assert all(f"benchmarks/{script}`" in readme for script in scripts)
+
+
+def test_a_report_says_which_aims_were_met_and_which_not(proof: Any) -> None:
+    within = proof.Figure("met", "one.py", at_most=1.25)
+    told = proof.report(
+        [
+            proof.Measured(within, {"ratio": 1.25, "floor_ms": 80.0}),
+            proof.Measured(within._replace(what="missed"), {"ratio": 1.26}),
+            proof.Measured(within._replace(what="broken"), {}),
+            proof.Measured(proof.Figure("without an aim", "two.py"), {"ratio": 11.0}),
+            proof.Measured(proof.Figure("a count", "three.py", key="left", at_most=0), {"left": 0}),
+        ],
+        [
+            proof.Checked(proof.Check("long", ()), has_passed=True, summary="9 passed"),
+            proof.Checked(proof.Check("longer", ()), has_passed=False, summary="1 failed"),
+        ],
+        at=NOON,
+        machine="A machine.",
+    )
+
+    assert told.startswith("# Figures of 2026-11-22\n\nMade by `make proof` at 12:00 UTC. A machine.\n")
+    assert "| met | 1.25 × | ≤ 1.25 | yes |" in told
+    assert "| missed | 1.26 × | ≤ 1.25 | **no** |" in told
+    assert "| broken | – | ≤ 1.25 | **could not be measured** |" in told
+    assert "| without an aim | 11 × | – | – |" in told
+    assert "| a count | 0 | ≤ 0 | yes |" in told
+    assert "- `one.py`: ratio 1.25, floor ms 80\n" in told
+    assert "- long: 9 passed\n- longer: **failed**: 1 failed\n" in told
+
+
+def test_a_report_says_on_what_it_was_measured_and_names_no_place(proof: Any) -> None:
+    machine = proof.machine()
+
+    assert "cores" in machine
+    assert "aiortc 1." in machine
+    assert str(BENCHMARKS.parent) not in machine
+    assert str(Path.home()) not in machine
+
+
+def test_what_cannot_be_measured_is_said_and_not_guessed(
+    proof: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken.py").write_text("raise SystemExit(1)")
+    (tmp_path / "fine.py").write_text("print('{\"ratio\": 2.5}')")
+    monkeypatch.setattr(proof, "HERE", tmp_path)
+
+    broken, fine = (proof.measured(proof.Figure(name, f"{name}.py")) for name in ("broken", "fine"))
+
+    assert broken.values == {}
+    assert fine.values == {"ratio": 2.5}
