@@ -19,7 +19,7 @@ from hugathome.messages import IceServerView
 
 _SCHEMES = ("stun:", "stuns:", "turn:", "turns:")
 CREDENTIALS_LIFETIME = timedelta(hours=1)
-"""A relay checks credentials again at every refresh: they outlive a usual visit, and pages ask for more."""
+"""A relay checks credentials at every refresh: these outlive a usual visit, and a device may ask for more."""
 
 
 class IceServer(Record):

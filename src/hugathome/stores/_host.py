@@ -7,6 +7,7 @@ known: Django's `connection`, and a `sqlalchemy.Connection`. Only synchronous ho
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
 from typing import Any, Protocol, Self, TypeVar
 from urllib.parse import quote
 
@@ -96,19 +97,19 @@ class DjangoDatabase(_Host):
         from django.db import Error, transaction
 
         try:
-            with transaction.atomic(using=self._connection.alias), self._borrowing() as connection:
+            with transaction.atomic(using=self._connection.alias), self._engine.connect() as connection:
                 yield connection
         except Error as failed:
             raise StoreUnavailable(f"the database refused: {type(failed).__name__}") from None
 
-    @contextmanager
-    def _borrowing(self) -> Iterator[sa.Connection]:
-        borrowed = _Borrowed(self._connection.connection)
-        engine = sa.create_engine(
-            f"{_DRIVERS[self._connection.vendor]}://", creator=lambda: borrowed, poolclass=sa.StaticPool
+    @cached_property
+    def _engine(self) -> sa.Engine:
+        """Kept for what it learns of the server at its first use; it holds no connection of its own."""
+        return sa.create_engine(
+            f"{_DRIVERS[self._connection.vendor]}://",
+            creator=lambda: _Borrowed(self._connection.connection),
+            poolclass=sa.NullPool,
         )
-        with engine.connect() as connection:
-            yield connection
 
     async def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
         """Await `work` when Django commits, at once if no transaction is open.
