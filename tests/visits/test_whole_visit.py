@@ -1,6 +1,5 @@
 """Whole visits: robots that have nothing but an SMS or a grant, over a real server, SQLite and aiortc."""
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 
@@ -9,13 +8,11 @@ import pytest
 from hugathome import GrantRefused, HugAtHome, Session, SessionEnded, Status, Step
 from hugathome.messages import CloseCode, State
 from hugathome.sms import OutboxSms
-from hugathome.testing import Network, Outbox, ReceivedSms, Robot
+from hugathome.testing import Network, Outbox, ReceivedSms, Robot, meet
+from hugathome.testing.robot import PATIENCE
 
 Plan = Callable[[], Awaitable[Session]]
 Invite = Callable[[str, str], Awaitable[ReceivedSms]]
-
-WITHIN = 30
-"""Seconds for any one thing; none takes more than two where nothing else runs."""
 
 pytestmark = pytest.mark.media
 
@@ -25,34 +22,12 @@ def of(hug: HugAtHome, session: Session, participant: str) -> Robot:
     return Robot.from_grant(hug.grant(session.id, participant), at=hug.site)
 
 
-async def meet(*robots: Robot) -> None:
-    """Return once each of them has seen and heard each other one."""
-    async with asyncio.timeout(WITHIN):
-        await asyncio.gather(
-            *(
-                perceive(other.peer.participant)
-                for robot in robots
-                for other in robots
-                if robot is not other
-                for perceive in (robot.sees, robot.hears)
-            )
-        )
-
-
-async def more_frames(robot: Robot, participant: str, number: int) -> None:
-    """Return once so many more pictures of somebody have come."""
-    video = robot.peer.video(participant)
-    goal = video.frames + number
-    async with asyncio.timeout(WITHIN):
-        await robot.peer.until(lambda _: video.frames >= goal)
-
-
 async def knows(robot: Robot, participant: str, state: State) -> None:
     """Return once a robot knows that somebody is in `state`."""
-    async with asyncio.timeout(WITHIN):
-        await robot.peer.until(
-            lambda peer: participant in peer.participants and peer.participants[participant].state is state
-        )
+    await robot.peer.until(
+        lambda peer: participant in peer.participants and peer.participants[participant].state is state,
+        within=PATIENCE,
+    )
 
 
 async def test_the_patient_comes_by_sms_and_both_see_and_hear_each_other(
@@ -69,7 +44,7 @@ async def test_the_patient_comes_by_sms_and_both_see_and_hear_each_other(
             await meet(patient, clinician)
             present = (await hug.sessions.get(session.id)).present
             await clinician.complete("in-person-visit-needed")
-        end = await patient.peer.ended()
+        end = await patient.ended()
 
     ended = await hug.sessions.get(session.id)
     assert {each.id for each in present} == {"p-1", "dr-rossi"}
@@ -143,8 +118,8 @@ async def test_leaving_ends_nothing_and_whoever_comes_back_is_in_again(
             await meet(patient, clinician, nurse)
             await nurse.leave()
         await knows(clinician, "nurse", State.DEPARTED)
-        await more_frames(patient, "dr-rossi", 15)
-        await more_frames(clinician, "p-1", 15)
+        await patient.sees("dr-rossi", frames=15)
+        await clinician.sees("p-1", frames=15)
         async with nurse:
             await meet(patient, clinician, nurse)
             status = (await hug.sessions.get(session.id)).status
@@ -168,7 +143,7 @@ async def test_back_to_the_waiting_room_removed_and_invited_again(
             await clinician.admit("p-1")
             await meet(patient, clinician)
             await clinician.peer.remove("p-1")
-            end = await patient.peer.ended()
+            end = await patient.ended()
         with pytest.raises(GrantRefused):
             await patient.__aenter__()
         await hug.invite(session.id, "p-1", again=True)
@@ -191,7 +166,7 @@ async def test_a_second_device_takes_over_and_the_admission_stays(
         await meet(phone, clinician)
         await tablet.type_code(await tablet.ask_for_code(Outbox(sms)))
         async with tablet:
-            end = await phone.peer.ended()
+            end = await phone.ended()
             await meet(tablet, clinician)
         with pytest.raises(GrantRefused):
             await phone.__aenter__()

@@ -9,7 +9,7 @@ from hugathome.testing.conformance import ConformanceFailure
 from hugathome.testing.fake import FakeHugAtHome
 from hugathome.testing.network import Network
 from hugathome.testing.outbox import Outbox, ReceivedSms
-from hugathome.testing.robot import Robot
+from hugathome.testing.robot import Robot, meet
 from hugathome.testing.site import HttpSite, MemorySite, Site
 from hugathome.transports.memory import MemoryTransport, memory_pair
 
@@ -29,5 +29,6 @@ __all__ = [
     "check_sms",
     "check_store",
     "check_transport",
+    "meet",
     "memory_pair",
 ]

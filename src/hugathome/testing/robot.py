@@ -7,19 +7,26 @@ In memory beside `FakeHugAtHome`, or over HTTP and WebSocket against any site. W
 aiortc endpoint with a moving picture and a tone; without, it says and sees what a page does and no more.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from itertools import permutations
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from hugathome.errors import CodeError, InvalidInput
 from hugathome.grants import JoinGrant
 from hugathome.history import AnyOutcome
+from hugathome.messages import Close
 from hugathome.signalling import Transport
 from hugathome.testing.site import HttpSite, Site
 
 if TYPE_CHECKING:
     from hugathome.peer import AudioFrame, Peer, VideoFrame
     from hugathome.testing.outbox import Outbox, ReceivedSms
+
+PATIENCE = timedelta(seconds=30)
+"""How long a robot waits, by the clock on the wall, before it raises `TimeoutError`."""
 
 _MOVED = 4.0
 """Of 255: more than a codec makes of a still picture."""
@@ -142,53 +149,77 @@ class Robot:
 
     async def waiting(self) -> None:
         """Return once the robot is in the waiting room."""
-        await self.peer.until(lambda peer: peer.client.state == "waiting")
+        async with _patience():
+            await self.peer.until(lambda peer: peer.client.state == "waiting")
 
     async def admitted(self) -> None:
         """Return once the robot is in the visit."""
-        await self.peer.admitted()
+        async with _patience():
+            await self.peer.admitted()
 
     async def connected(self, participant: str) -> None:
         """Return once sound and picture have a way to somebody."""
-        await self.peer.connected(participant)
+        async with _patience():
+            await self.peer.connected(participant)
 
-    async def sees(self, participant: str) -> None:
-        """Return once somebody's picture has moved."""
+    async def sees(self, participant: str, *, frames: int = 1) -> None:
+        """Return once so many new pictures of somebody have come, and have moved."""
         video = self.peer.video(participant)
-        first = _luma(await video.recv())
-        while _mean_distance(first, _luma(await video.recv())) < _MOVED:
-            pass
+        goal = video.frames + frames
+        async with _patience():
+            first = _luma(await video.recv())
+            while _mean_distance(first, _luma(await video.recv())) < _MOVED or video.frames < goal:
+                pass
 
     async def hears(self, participant: str) -> None:
         """Return once something other than silence has come from somebody."""
         audio = self.peer.audio(participant)
-        while _loudest(await audio.recv()) < _LOUD:
-            pass
+        async with _patience():
+            while _loudest(await audio.recv()) < _LOUD:
+                pass
 
     async def rang(self) -> None:
         """Return once the clinician has called this page."""
-        await self.peer.rang()
+        async with _patience():
+            await self.peer.rang()
 
-    async def ended(self) -> None:
-        """Return once the hub has said that this device is done."""
-        await self.peer.ended()
+    async def ended(self) -> Close:
+        """Return the hub's last word to this device once it is said."""
+        async with _patience():
+            return await self.peer.ended()
 
     async def admit(self, participant: str) -> None:
         """Let somebody in, as soon as they wait."""
-        await self.peer.arrived(participant)
-        await self.peer.admit(participant)
+        async with _patience():
+            await self.peer.arrived(participant)
+            await self.peer.admit(participant)
 
     async def leave(self) -> None:
         """Leave; it ends nothing for the others."""
-        await self.peer.leave()
+        async with _patience():
+            await self.peer.leave()
 
     async def complete(self, outcome: AnyOutcome = "completed") -> None:
         """End the visit for all."""
-        await self.peer.complete(outcome)
+        async with _patience():
+            await self.peer.complete(outcome)
 
     async def _connect(self) -> tuple[Transport, str]:
         grant = str((await self._site.ask("grant", **{"pass": self._pass or ""}))["grant"])
         return await self._site.connect(), grant
+
+
+async def meet(*robots: Robot) -> None:
+    """Return once each robot has seen and heard each other one."""
+    async with asyncio.TaskGroup() as scope:
+        for robot, other in permutations(robots, 2):
+            scope.create_task(robot.sees(other.peer.participant))
+            scope.create_task(robot.hears(other.peer.participant))
+
+
+def _patience() -> asyncio.Timeout:
+    """Bound a wait: a test that hangs says less than one that fails."""
+    return asyncio.timeout(PATIENCE.total_seconds())
 
 
 def _luma(frame: "VideoFrame") -> bytes:
