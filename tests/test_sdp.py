@@ -45,9 +45,11 @@ def test_directions_say_whether_media_are_sent(direction: str | None, sends: boo
     assert parse_description(text(*lines)).sends_media is sends
 
 
-def test_a_direction_above_the_sections_holds_for_those_that_name_none() -> None:
-    assert not parse_description(text(*HEAD, "a=recvonly", *AUDIO[:-1])).sends_media
+def test_a_direction_above_the_sections_binds_nobody() -> None:
+    """Chromium and aiortc read none there: whoever may not send would send all the same."""
+    assert parse_description(text(*HEAD, "a=recvonly", *AUDIO[:-1])).sends_media
     assert parse_description(text(*HEAD, "a=recvonly", *AUDIO)).sends_media
+    assert not parse_description(text(*HEAD, "a=sendrecv", *AUDIO[:-1], "a=recvonly")).sends_media
 
 
 def test_data_and_rejected_sections_send_no_media() -> None:
@@ -55,6 +57,12 @@ def test_data_and_rejected_sections_send_no_media() -> None:
 
     assert not parse_description(text(*HEAD, *DATA)).sends_media
     assert not parse_description(text(*HEAD, *rejected)).sends_media
+
+
+def test_a_section_that_shares_the_transport_of_another_is_not_rejected() -> None:
+    bundled = [AUDIO[0].replace(" 9 ", " 0 "), "a=bundle-only", *AUDIO[1:]]
+
+    assert parse_description(text(*HEAD, *DATA, *bundled)).sends_media
 
 
 @pytest.mark.parametrize(
@@ -70,6 +78,10 @@ def test_data_and_rejected_sections_send_no_media() -> None:
         [*HEAD, *AUDIO, "a=fingerprint:sha-1 " + ":".join(["0F"] * 20)],
         [*HEAD, *AUDIO, "a=ice-ufrag:with space"],
         [*HEAD, *AUDIO, "a=inactive"],
+        [*HEAD, *AUDIO[:-1], "a=recvonly", "a=sendrecv:x"],
+        [*HEAD, *AUDIO[:-1], "a=recvonly", "a=sendrecv "],
+        [*HEAD, *AUDIO[:-1], "a=recvonly", "a=x\u2028a=sendrecv"],
+        [*HEAD, *AUDIO[:-1], "a=recvonly", "a=x\x85a=sendrecv"],
         [*HEAD, *AUDIO, "a=x\0y"],
         [*HEAD, *AUDIO, "", "a=x"],
         [*HEAD, *AUDIO, "hello"],

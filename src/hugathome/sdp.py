@@ -16,11 +16,12 @@ from hugathome._model import Record
 from hugathome.errors import RemoteProtocolError
 
 _TOO_BIG = 4009
-_LINE = re.compile(r"[a-z]=[^\x00-\x08\x0a-\x1f\x7f]*")
+_LINE = re.compile(r"[a-z]=[^\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]*")
+"""Without what some parsers take for the end of a line: none may read another description than this one."""
 _SECTION = re.compile(r"m=([a-z]+) (\d{1,5})(?:/\d+)? ([A-Z/]+) .+", re.ASCII)
 _FINGERPRINT = re.compile(r"sha-(?:256|384|512) (?:[0-9A-Fa-f]{2}:){31,63}[0-9A-Fa-f]{2}")
 _ICE_WORD = re.compile(r"[A-Za-z0-9+/_-]{4,256}")
-_DIRECTIONS = frozenset({"sendrecv", "sendonly", "recvonly", "inactive"})
+_DIRECTION = re.compile(r"a=(sendrecv|sendonly|recvonly|inactive)")
 _MDNS = re.compile(r"[0-9A-Za-z-]{1,63}\.local", re.IGNORECASE | re.ASCII)
 _CANDIDATE = re.compile(
     r"candidate:[A-Za-z0-9+/_-]{1,32} (\d{1,3}) (udp|tcp|ssltcp) (\d{1,10}) (\S{1,255}) (\d{1,5})"
@@ -65,6 +66,9 @@ class Section(Record):
     kind: str
     port: int
     direction: str = "sendrecv"
+    """Its own; not all endpoints heed one that stands above the sections."""
+    is_rejected: bool = False
+    """By port 0, unless that only says that it shares the transport of another section (RFC 9143)."""
 
 
 class Description(Record):
@@ -80,7 +84,7 @@ class Description(Record):
         """Whether the writer means to send sound or picture."""
         return any(
             section.kind in {"audio", "video"}
-            and section.port != 0
+            and not section.is_rejected
             and section.direction in {"sendrecv", "sendonly"}
             for section in self.sections
         )
@@ -101,7 +105,7 @@ def parse_description(sdp: str, *, limits: SdpLimits = _DEFAULTS) -> Description
         fingerprints=frozenset(_fingerprint(value) for value in _values(attributes, "fingerprint")),
         candidates=tuple(parse_candidate(line) for line in attributes if line.startswith("candidate:")),
     )
-    if any(section.port for section in description.sections):
+    if not all(section.is_rejected for section in description.sections):
         _require_keys(description)
     return description
 
@@ -146,20 +150,25 @@ def _lines(sdp: str, limits: SdpLimits) -> list[str]:
 
 
 def _sections(lines: list[str], starts: list[int]) -> Iterator[Section]:
-    """Yield the sections; a direction above the first one holds for all that name none (RFC 8866, 6.7)."""
-    general = _direction(lines[: starts[0]], "sendrecv") if starts else "sendrecv"
     for start, end in pairwise([*starts, len(lines)]):
         found = _SECTION.fullmatch(lines[start])
         if found is None or int(found[2]) > 65535:
             raise RemoteProtocolError("a malformed media line")
-        yield Section(kind=found[1], port=int(found[2]), direction=_direction(lines[start:end], general))
+        port, section = int(found[2]), lines[start:end]
+        is_rejected = port == 0 and not any(line.startswith("a=bundle-only") for line in section)
+        yield Section(kind=found[1], port=port, direction=_direction(section), is_rejected=is_rejected)
 
 
-def _direction(lines: list[str], default: str) -> str:
-    named = [line[2:] for line in lines if line[0] == "a" and line[2:] in _DIRECTIONS]
+def _direction(section: list[str]) -> str:
+    """Return the one direction; what reads like one and is none, endpoints read differently."""
+    named = [(line, found) for line in section if (found := _DIRECTION.match(line))]
     if len(named) > 1:
         raise RemoteProtocolError("a section with two directions")
-    return named[0] if named else default
+    for line, found in named:
+        if line != f"a={found[1]}":
+            raise RemoteProtocolError("a malformed direction")
+        return found[1]
+    return "sendrecv"
 
 
 def _values(attributes: list[str], name: str) -> Iterator[str]:
