@@ -79,6 +79,15 @@ def test_either_side_may_ask_for_relays_only(own: bool, hubs: bool) -> None:
     assert made.iceTransportPolicy.value == "relay"
 
 
+def test_an_address_that_the_library_cannot_read_costs_no_connection() -> None:
+    given = (IceServerView(urls=("stun:a.example.ch?transport=udp", "turn:b.example.ch")),)
+
+    made = configuration(IceSettings(), given=given, relay_only=False, peer="p_a", now=NOW)
+
+    assert made.iceServers is not None
+    assert [each.urls for each in made.iceServers] == [["turn:b.example.ch"]]
+
+
 # --- On a real connection ------------------------------------------------------------------------
 
 

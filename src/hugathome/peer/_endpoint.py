@@ -234,24 +234,28 @@ class Peer:
 
     async def aclose(self) -> None:
         """Leave if the hub is there, close every connection, and wait until all of it has ended."""
-        if self._attending is None:
+        attending, self._attending = self._attending, None
+        if attending is None:
             return
+        try:
+            await self._say_goodbye()
+        finally:
+            attending.cancel()
+            await asyncio.gather(attending, return_exceptions=True)
+            await self._connections.aclose()
+            for source in self._sources:
+                await source.aclose()
+            for audio in self._audio.values():
+                audio.close()
+            for video in self._video.values():
+                video.close()
+
+    async def _say_goodbye(self) -> None:
+        """Leave, if that is quickly done; otherwise the others will see it when nobody comes back."""
         if self.client.phase is Phase.LIVE:
-            try:
+            with suppress(HugathomeError, TimeoutError):
                 async with asyncio.timeout(_GOODBYE_WITHIN):
                     await self.leave()
-            except (HugathomeError, TimeoutError):
-                pass  # the others will see it when nobody comes back
-        attending, self._attending = self._attending, None
-        attending.cancel()
-        await asyncio.gather(attending, return_exceptions=True)
-        await self._connections.aclose()
-        for source in self._sources:
-            await source.aclose()
-        for audio in self._audio.values():
-            audio.close()
-        for video in self._video.values():
-            video.close()
 
     async def _say(self, command: Command) -> None:
         self._attendance.take(self.client.said(command))

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any, Protocol
 
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
@@ -12,7 +12,7 @@ from hugathome.effects import AddCandidates, Apply, Describe
 from hugathome.line import MediaState
 from hugathome.messages import CandidateInit, PairView
 from hugathome.peer._ice import IceSettings, admissible, gather, is_admissible
-from hugathome.peer._streams import Shared, Stream
+from hugathome.peer._streams import Shared, Stream, Tap
 
 logger = logging.getLogger(__name__)
 
@@ -73,12 +73,9 @@ class Generation:
         pc.on("connectionstatechange", lambda: self._fared(pc.connectionState))
         pc.on("track", lambda track: drains.append(self._drain(track)))
         try:
-            for kind in kinds:
-                tap = next((tap for tap in taps.values() if tap.kind == kind), None)
-                pc.addTransceiver(tap or kind, direction="sendrecv" if tap else "recvonly")
-            await gather(pc, self._ice)
+            await self._tried(self._prepare(pc, kinds, {tap.kind: tap for tap in taps.values()}))
             while (work := await self._work.get()) is not None and not self._is_over:
-                await self._done(pc, work)
+                await self._tried(self._do(pc, work))
         finally:
             self._is_over = True
             await pc.close()
@@ -88,21 +85,31 @@ class Generation:
                 drain.cancel()
             await asyncio.gather(*drains, return_exceptions=True)
 
-    async def _done(self, pc: RTCPeerConnection, work: Work) -> None:
-        """Do one piece of work; what a stranger's description makes the library raise costs this one only."""
+    async def _tried(self, doing: Coroutine[Any, Any, None]) -> None:
+        """Do something; what a stranger's words make the library raise costs this connection only."""
         try:
-            match work:
-                case Describe():
-                    await pc.setLocalDescription()
-                    self._listener.offered(work.pc, work.gen, pc.localDescription.sdp)
-                case Apply():
-                    await self._apply(pc, work)
-                case AddCandidates():
-                    for candidate in work.candidates:
-                        await self._add(pc, candidate)
-        except Exception as error:  # noqa: BLE001 - assertions and look-ups among them; texts may quote it
-            logger.info("%s of generation %d: %s", type(work).__name__, work.gen, type(error).__name__)
+            await doing
+        except Exception as error:  # noqa: BLE001 - assertions and look-ups among them; their texts may quote
+            logger.info("generation %d of %s: %s", self.pair.gen, self.pair.pc, type(error).__name__)
             self._fared("failed")
+
+    async def _prepare(self, pc: RTCPeerConnection, kinds: Iterable[str], taps: Mapping[str, Tap]) -> None:
+        """Add what is sent and received, and gather while the other side still speaks."""
+        for kind in kinds:
+            tap = taps.get(kind)
+            pc.addTransceiver(tap or kind, direction="sendrecv" if tap else "recvonly")
+        await gather(pc, self._ice)
+
+    async def _do(self, pc: RTCPeerConnection, work: Work) -> None:
+        match work:
+            case Describe():
+                await pc.setLocalDescription()
+                self._listener.offered(work.pc, work.gen, pc.localDescription.sdp)
+            case Apply():
+                await self._apply(pc, work)
+            case AddCandidates():
+                for candidate in work.candidates:
+                    await self._add(pc, candidate)
 
     async def _apply(self, pc: RTCPeerConnection, work: Apply) -> None:
         sdp = admissible(work.sdp, loopback=self._ice.loopback)

@@ -13,6 +13,7 @@ from typing import Any
 
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCIceServer, RTCPeerConnection
 from aiortc.rtcconfiguration import RTCIceTransportPolicy
+from aiortc.rtcicetransport import parse_stun_turn_uri
 
 from hugathome._model import Record
 from hugathome.errors import RemoteProtocolError
@@ -43,8 +44,9 @@ def configuration(
     hides = settings.relay_only or relay_only
     return RTCConfiguration(
         iceServers=[
-            RTCIceServer(urls=list(each.urls), username=each.username, credential=each.credential)
+            RTCIceServer(urls=urls, username=each.username, credential=each.credential)
             for each in servers
+            if (urls := [url for url in each.urls if _is_understood(url)])
         ],
         iceTransportPolicy=RTCIceTransportPolicy.RELAY if hides else RTCIceTransportPolicy.ALL,
         bundlePolicy=RTCBundlePolicy.MAX_BUNDLE,  # one transport to gather for, and nothing to throw away
@@ -79,6 +81,15 @@ def is_admissible(candidate: str, *, loopback: bool) -> bool:
     if read.address.lower().endswith(".local"):
         return False
     return loopback or not is_loopback_or_link_local(read)
+
+
+def _is_understood(url: str) -> bool:
+    """Whether aiortc can read a server's address; one that it cannot would fail every connection."""
+    try:
+        parse_stun_turn_uri(url)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_kept(line: str, *, loopback: bool) -> bool:
