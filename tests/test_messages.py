@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from hugathome.messages import (
     Media,
     Message,
     NoteStep,
+    Offer,
     Pair,
     PairView,
     ParticipantView,
@@ -39,6 +41,7 @@ from hugathome.messages import (
 from hugathome.negotiation import Mode
 from hugathome.roles import Step
 
+AT = datetime(2026, 11, 22, 9, 31, 7, 120000, tzinfo=UTC)
 SESSION = SessionView(id="hug.x", status="planned", modality="video")
 PAIR = PairView(
     pc="c_1", gen=1, peer="p_2", participant="dr", polite=True, mode=Mode.OPTIMISTIC, offerer="p_2"
@@ -219,6 +222,21 @@ def test_what_is_too_big_is_refused_as_that() -> None:
         with pytest.raises(RemoteProtocolError) as refusal:
             parse_client(text)
         assert refusal.value.code == CloseCode.TOO_BIG
+
+
+def test_what_is_relayed_fits_a_frame_with_all_that_the_hub_adds() -> None:
+    keys = "a=ice-ufrag:abcd\r\na=fingerprint:sha-256 " + ":".join(["AB"] * 32)
+    sdp = f"v=0\r\no=-\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n{keys}\r\n"
+    text = Offer(pc="c", gen=1, neg=1, seq=1, sdp=sdp).to_json()
+    frame = len(text) + 512
+
+    offer = parse_client(text, limits=Limits(frame=frame))
+    with pytest.raises(RemoteProtocolError) as refusal:
+        parse_client(text, limits=Limits(frame=frame - 1))
+
+    assert refusal.value.code == CloseCode.TOO_BIG
+    added = {"sender": "p" * 64, "pos": "9" * 16 + "." + "a" * 12, "ack": 2**53 - 1, "at": AT}
+    assert len(offer.but(**added).to_json()) <= frame
 
 
 def test_what_is_refused_is_not_quoted() -> None:

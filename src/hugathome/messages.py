@@ -30,6 +30,8 @@ from hugathome.sdp import SdpLimits, parse_candidate, parse_description
 VERSION = 1
 
 _TOO_BIG = 4009
+_ENVELOPE = 512
+"""Bytes, and more than the hub adds to what it relays: that must fit a frame, too."""
 _MAX_INTEGER = 2**53 - 1
 
 OpaqueId = Annotated[str, StringConstraints(pattern=rf"^{OPAQUE_ID.pattern}$")]
@@ -587,6 +589,8 @@ class _Tag(Wire):
 def parse_client(text: str, *, limits: Limits = _DEFAULTS) -> ClientMessage:
     """Read what a device sent, or raise `RemoteProtocolError`."""
     message: ClientMessage = _parse(text, _READ_CLIENT, limits)
+    if isinstance(message, Offer | Answer) and len(text.encode()) > limits.frame - _ENVELOPE:
+        raise RemoteProtocolError("a message that leaves no room for its envelope", code=_TOO_BIG)
     if isinstance(message, Command) and message.seq is None:
         raise RemoteProtocolError("a command without its number")
     if isinstance(message, Hello) and (message.grant is None) == (message.resume is None):
