@@ -11,7 +11,8 @@ from hugathome._drive import drive
 from hugathome.blocking import HugAtHome
 from hugathome.codes import Sms
 from hugathome.errors import SessionNotFound, SmsNotSent
-from hugathome.session import Participant, Session
+from hugathome.journal import Journal
+from hugathome.session import Participant, Session, Status
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
 from hugathome.stores.sql import METADATA
@@ -25,6 +26,13 @@ class RefusingSms:
 
     async def send(self, message: Sms) -> None:
         raise SmsNotSent("the provider is away")
+
+
+class BrokenSms:
+    """A gateway that raises what it should not."""
+
+    async def send(self, message: Sms) -> None:
+        raise ZeroDivisionError(str(message.to))
 
 
 class Undecided(Exception):
@@ -45,7 +53,7 @@ def connection(engine: sa.Engine) -> Iterator[sa.Connection]:
         yield connection
 
 
-Embed = Callable[[OutboxSms | RefusingSms], HugAtHome]
+Embed = Callable[[OutboxSms | RefusingSms | BrokenSms], HugAtHome]
 
 
 @pytest.fixture
@@ -53,7 +61,7 @@ def embed(connection: sa.Connection) -> Iterator[Embed]:
     """Return what makes a deployment on the host's connection; it is closed afterwards."""
     with ExitStack() as stack:
 
-        def embed(sms: OutboxSms | RefusingSms) -> HugAtHome:
+        def embed(sms: OutboxSms | RefusingSms | BrokenSms) -> HugAtHome:
             return stack.enter_context(
                 HugAtHome(
                     key=b"a secret of thirty-two bytes, no",
@@ -124,6 +132,46 @@ def test_what_the_host_rolls_back_was_never_planned(
         hug.sessions.get(session.id)
 
 
+def room_of(hug: HugAtHome, session: Session) -> list[object]:
+    """Return what the log of a session's room holds."""
+    journal: Journal = hug._consultations._journal
+    return [entry for _, entry in drive(journal.load(session.id))]
+
+
+def test_what_only_a_savepoint_rolled_back_is_neither_sent_nor_told(
+    embed: Embed, connection: sa.Connection
+) -> None:
+    sms = OutboxSms()
+    hug = embed(sms)
+
+    with connection.begin():
+        session = plan(hug)
+        with suppress(Undecided), connection.begin_nested():
+            hug.invite(session.id, "p-1")
+            hug.sessions.arrive(session.id, "p-1")
+            hug.sessions.admit(session.id, "p-1", by="dr-rossi")
+            raise Undecided
+        with connection.begin_nested():
+            hug.sessions.cancel(session.id, by="dr-rossi")
+
+    assert sms.outbox == []
+    assert [getattr(entry, "status", None) for entry in room_of(hug, session)] == [Status.CANCELLED]
+
+
+def test_the_room_is_told_beside_what_is_sent(embed: Embed, connection: sa.Connection) -> None:
+    sms = OutboxSms()
+    hug = embed(sms)
+
+    with connection.begin():
+        session = plan(hug)
+        hug.invite(session.id, "p-1")
+        hug.sessions.arrive(session.id, "p-1")
+        hug.sessions.admit(session.id, "p-1", by="dr-rossi")
+
+    assert len(sms.outbox) == 1
+    assert [getattr(entry, "status", None) for entry in room_of(hug, session)] == [Status.IN_PROGRESS]
+
+
 def test_nothing_is_sent_of_what_others_cannot_read(
     embed: Embed, connection: sa.Connection, engine: sa.Engine
 ) -> None:
@@ -169,6 +217,22 @@ def test_a_gateway_that_is_away_fails_no_transaction(embed: Embed, connection: s
 
     with connection.begin():
         assert hug.sessions.get(session.id).of("p-1").messages[0].status == "failed"
+
+
+def test_a_gateway_that_breaks_its_promise_fails_no_transaction_either(
+    embed: Embed, connection: sa.Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    hug = embed(BrokenSms())
+
+    with connection.begin():
+        session = plan(hug)
+        hug.invite(session.id, "p-1")
+
+    with connection.begin():
+        assert hug.sessions.get(session.id).of("p-1").messages[0].status == "queued"
+    assert [record.getMessage() for record in caplog.records] == [
+        "what should follow the host's commit failed: ZeroDivisionError"
+    ]
 
 
 def test_what_waits_is_done_once_and_in_order(connection: sa.Connection) -> None:

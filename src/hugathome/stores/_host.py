@@ -7,7 +7,6 @@ known: Django's `connection`, and a `sqlalchemy.Connection`. Only synchronous ho
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from functools import cached_property
 from typing import Any, Protocol, Self, TypeVar
 from urllib.parse import quote
 
@@ -132,8 +131,15 @@ class SharedConnection(_Host):
         super().__init__(self._inside)
         self._connection = connection
         self._waiting: list[Callable[[], Awaitable[None]]] = []
-        sa.event.listen(connection, "commit", self._committing)
-        sa.event.listen(connection, "rollback", self._rolling_back)
+        self._waited_at: dict[str, int] = {}
+        """How much was waiting when each savepoint that is open was made."""
+        for name, told in (
+            ("commit", self._committing),
+            ("rollback", self._rolling_back),
+            ("savepoint", self._saving),
+            ("rollback_savepoint", self._rolling_back_to),
+        ):
+            sa.event.listen(connection, name, told)
 
     @contextmanager
     def _inside(self) -> Iterator[sa.Connection]:
@@ -148,21 +154,32 @@ class SharedConnection(_Host):
     def _committing(self, connection: sa.Connection) -> None:
         """Commit, then do what waited for it: SQLAlchemy tells of a commit only before it happens.
 
-        SQLAlchemy's own commit follows, and covers what the work has written.
+        What each work has written is committed before the next begins, which may want to write to the
+        same database over a connection of its own.
         """
         if not (waiting := self._taken()):
             return
-        connection.dialect.do_commit(connection.connection)
+        commit = partial(connection.dialect.do_commit, connection.connection)
+        commit()
         while waiting:
             for work in waiting:
-                _attempt(work)
+                _attempt(partial(drive, _awaited(work)))
+                _attempt(commit)
             waiting = self._taken()
 
     def _rolling_back(self, _connection: sa.Connection) -> None:
-        self._waiting = []
+        self._taken()
+
+    def _saving(self, _connection: sa.Connection, name: str) -> None:
+        self._waited_at[name] = len(self._waiting)
+
+    def _rolling_back_to(self, _connection: sa.Connection, name: str, _context: object) -> None:
+        """Forget what came since a savepoint: it was never done."""
+        del self._waiting[self._waited_at.get(name, 0) :]
 
     def _taken(self) -> list[Callable[[], Awaitable[None]]]:
         waiting, self._waiting = self._waiting, []
+        self._waited_at.clear()
         return waiting
 
 
@@ -175,11 +192,14 @@ def _begin_on_sqlite(connection: sa.Connection) -> None:
         connection.exec_driver_sql("BEGIN")
 
 
-def _attempt(work: Callable[[], Awaitable[None]]) -> None:
+def _attempt(work: Callable[[], object]) -> None:
+    """Call `work`; whatever it raises, the host has committed and is not told otherwise."""
     try:
-        drive(_awaited(work))
+        work()
     except HugathomeError as refused:
         _LOGGER.error("what should follow the host's commit failed: %s", refused)
+    except Exception as unexpected:  # noqa: BLE001 - somebody else's, whose message may quote anybody
+        _LOGGER.error("what should follow the host's commit failed: %s", type(unexpected).__name__)
 
 
 async def _awaited(work: Callable[[], Awaitable[None]]) -> None:
