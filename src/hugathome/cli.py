@@ -32,7 +32,7 @@ app = typer.Typer(
 
 @app.command()
 def demo(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = 0,
 ) -> None:
     """Run one teleconsultation by itself: SMS, code, waiting room, live sound and picture, outcome."""
     from hugathome.demo import run
@@ -44,7 +44,7 @@ def demo(
 def serve(
     where: Annotated[str, typer.Argument(help="Where the HugAtHome object is: module:attribute.")],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8000,
 ) -> None:
     """Serve the web application of a HugAtHome object, and run what is due."""
     from hugathome.serving import serve_alone
@@ -67,11 +67,15 @@ def _found(where: str) -> "HugAtHome":
     from hugathome.app import HugAtHome
 
     module, _, attribute = where.partition(":")
+    if not module or module.startswith("."):
+        raise ConfigurationError("say what to serve as module:attribute")
     sys.path.insert(0, str(Path.cwd()))
     try:
-        found = getattr(importlib.import_module(module), attribute or "hug")
-    except (ImportError, AttributeError) as missing:
-        raise ConfigurationError(f"nothing to serve at {where}: {missing}") from missing
+        found = getattr(importlib.import_module(module), attribute or "hug", None)
+    except ModuleNotFoundError as missing:
+        if not f"{module}.".startswith(f"{missing.name}."):
+            raise  # what the host's own module lacks is the host's to see
+        raise ConfigurationError(f"there is no module {module}") from None
     if not isinstance(found, HugAtHome):
         raise ConfigurationError(f"{where} is no hugathome.HugAtHome")
     return found

@@ -99,18 +99,17 @@ def open_code_store(url: str) -> ChallengeStore:
 
 def schema(dialect: str) -> str:
     """Return the tables of stores and logs as SQL of a dialect: `sqlite` or `postgresql`."""
+    if dialect not in {"sqlite", "postgresql"}:
+        raise ConfigurationError(f"no store speaks {dialect!r}")
     try:
-        from sqlalchemy import exc, make_url
+        from sqlalchemy import make_url
         from sqlalchemy.schema import CreateIndex, CreateTable
 
         from hugathome.logs.sql import METADATA as LOGS
         from hugathome.stores.sql import METADATA as STORES
     except ImportError:
         raise MissingExtra("sql") from None
-    try:
-        spoken = make_url(f"{dialect}://").get_dialect()()
-    except exc.NoSuchModuleError:
-        raise ConfigurationError(f"no store speaks {dialect!r}") from None
+    spoken = make_url(f"{dialect}://").get_dialect()()
     tables = [*STORES.sorted_tables, *LOGS.sorted_tables]
     parts: list[CreateTable | CreateIndex] = [CreateTable(table) for table in tables]
     parts += [CreateIndex(index) for table in tables for index in sorted(table.indexes, key=str)]

@@ -1,0 +1,126 @@
+"""The command: what it answers, and how it says no."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hugathome import cli
+from hugathome.serving import listening
+from hugathome.stores import schema
+
+Run = Callable[..., tuple[int, str, str]]
+
+DEPLOYMENT = """
+from hugathome import HugAtHome
+from hugathome.sms import OutboxSms
+from hugathome.stores import open_store
+
+hug = HugAtHome(
+    key=b"a key that is only ever used in tests", store=open_store("memory://"), sms=OutboxSms(),
+    site="http://127.0.0.1:8000/visit", timezone="Europe/Zurich", brand="HUG@home",
+)
+nothing = None
+"""
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Return what runs the command in an empty folder, and gives its exit code, output and errors."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def command(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["hugathome", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, out, err
+
+    return command
+
+
+def deployment(folder: Path, name: str) -> str:
+    """Write a host's module of its own name, for modules are imported once."""
+    (folder / f"{name}.py").write_text(DEPLOYMENT)
+    return name
+
+
+def test_help_names_every_command(run: Run) -> None:
+    code, out, _ = run("--help")
+
+    assert code == 0
+    assert [word for word in ("hugathome", "demo", "serve", "schema") if word not in out] == []
+
+
+def test_without_arguments_it_says_what_there_is(run: Run) -> None:
+    code, out, err = run()
+
+    assert code == 2
+    assert "demo" in out + err
+
+
+def test_it_prints_the_tables(run: Run) -> None:
+    assert run("schema") == (0, schema("postgresql") + "\n", "")
+    assert run("schema", "--dialect", "sqlite") == (0, schema("sqlite") + "\n", "")
+
+
+@pytest.mark.parametrize("dialect", ["cobol", "oracle", "x y", ""])
+def test_it_prints_no_tables_of_what_no_store_speaks(run: Run, dialect: str) -> None:
+    assert run("schema", "--dialect", dialect) == (2, "", f"hugathome: no store speaks {dialect!r}\n")
+
+
+@pytest.mark.parametrize(
+    ("where", "why"),
+    [
+        ("clinic_that_is_not_there:hug", "there is no module clinic_that_is_not_there"),
+        ("clinic_that_is_not_there", "there is no module clinic_that_is_not_there"),
+        ("hugathome.nowhere:hug", "there is no module hugathome.nowhere"),
+        (":hug", "say what to serve as module:attribute"),
+        (".clinic:hug", "say what to serve as module:attribute"),
+        ("", "say what to serve as module:attribute"),
+        ("hugathome:hug", "hugathome:hug is no hugathome.HugAtHome"),
+        ("hugathome:HugAtHome", "hugathome:HugAtHome is no hugathome.HugAtHome"),
+    ],
+)
+def test_it_serves_only_what_there_is(run: Run, where: str, why: str) -> None:
+    assert run("serve", where) == (2, "", f"hugathome: {why}\n")
+
+
+def test_it_serves_no_other_attribute(run: Run, tmp_path: Path) -> None:
+    module = deployment(tmp_path, "clinic_with_nothing")
+
+    assert run("serve", f"{module}:nothing") == (
+        2,
+        "",
+        f"hugathome: {module}:nothing is no hugathome.HugAtHome\n",
+    )
+
+
+def test_what_a_host_module_lacks_is_shown_as_it_is(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "clinic_that_lacks.py").write_text("import a_module_of_the_host")
+
+    with pytest.raises(ModuleNotFoundError, match="a_module_of_the_host"):
+        run("serve", "clinic_that_lacks:hug")
+
+
+def test_it_says_that_a_port_is_taken(run: Run, tmp_path: Path) -> None:
+    module = deployment(tmp_path, "clinic_beside_another")
+    with listening() as taken:
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, out, err = run("serve", f"{module}:hug", "--port", str(port))
+
+    assert (code, out) == (2, "")
+    assert err == f"hugathome: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "http"])
+def test_a_port_is_a_port(run: Run, port: str) -> None:
+    code, _, err = run("serve", "clinic:hug", "--port", port)
+
+    assert code == 2
+    assert "--port" in err
