@@ -379,6 +379,50 @@ async def test_a_coming_or_going_that_is_known_changes_nothing(hug: HugAtHome) -
     assert (await hug.sessions.arrive(session.id, "p-1", position="3.c")).of("p-1").position == "3.c"
 
 
+async def test_a_going_that_is_told_late_undoes_no_return(hug: HugAtHome) -> None:
+    session = await planned(hug)
+    await hug.sessions.arrive(session.id, "p-1", position="1.a")
+    await hug.sessions.depart(session.id, "p-1", position="5.b")
+    await hug.sessions.arrive(session.id, "p-1", position="6.c")
+
+    late = await hug.sessions.depart(session.id, "p-1", position="5.b")
+
+    assert [participant.id for participant in late.waiting] == ["p-1"]
+
+
+async def test_a_return_that_overtakes_the_going_stands(hug: HugAtHome) -> None:
+    session = await planned(hug)
+    await hug.sessions.arrive(session.id, "p-1", position="1.a")
+    await hug.sessions.arrive(session.id, "p-1", position="6.c")
+
+    late = await hug.sessions.depart(session.id, "p-1", position="5.b")
+
+    assert [participant.id for participant in late.waiting] == ["p-1"]
+    assert (await hug.sessions.depart(session.id, "p-1", position="7.d")).waiting == ()
+
+
+async def test_a_host_that_knows_no_position_is_believed(hug: HugAtHome) -> None:
+    session = await planned(hug)
+    await hug.sessions.arrive(session.id, "p-1", position="6.c")
+
+    assert (await hug.sessions.depart(session.id, "p-1")).waiting == ()
+    assert len((await hug.sessions.arrive(session.id, "p-1")).waiting) == 1
+
+
+async def test_a_room_whose_log_began_anew_is_believed(hug: HugAtHome) -> None:
+    session = await planned(hug)
+    await hug.sessions.arrive(session.id, "p-1", position="57.a")
+
+    await hug.sessions.arrive(session.id, "p-1", position="2.b")
+
+    assert (await hug.sessions.depart(session.id, "p-1", position="3.c")).of(
+        "p-1"
+    ).presence is Presence.DEPARTED
+    assert (await hug.sessions.arrive(session.id, "p-1", position="4.d")).of(
+        "p-1"
+    ).presence is Presence.ARRIVED
+
+
 async def test_a_coming_or_going_after_the_end_is_nothing(hug: HugAtHome) -> None:
     session = await under_way(hug)
     ended = await hug.sessions.complete(session.id, by="dr-rossi")

@@ -303,11 +303,7 @@ class Consultations:
 
     async def _move(self, session_id: str, whom: str, action: Action, position: str | None) -> Session:
         change = Change(action=action, at=self._clock.now(), participant=whom, position=position)
-
-        def decide(session: Session) -> Session:
-            return session if _is_known(session, change) else session.after(change)
-
-        return await self.change(session_id, decide)
+        return await self.change(session_id, lambda session: _moved(session, change))
 
     async def _save(self, after: Session, *, before: Session | None) -> bool:
         news = after.history[len(before.history) if before else 0 :]
@@ -345,13 +341,29 @@ def _recorded(session: Session, participant: Participant) -> RecordedParticipant
     )
 
 
-def _is_known(session: Session, change: Change) -> bool:
-    """Whether a coming or going says nothing new."""
-    attendance = session.of(change.participant or "")
-    if change.position is not None and attendance.position == change.position:
-        return True
+def _moved(session: Session, change: Change) -> Session:
+    """Return the session after a coming or going, or as it was where that says nothing new.
+
+    Every worker that follows the room tells of a going: one that is told late is older than the return.
+    """
+    whom = change.participant or ""
+    attendance = session.of(whom)
+    is_arrival = change.action is Action.ARRIVE
+    if session.status.is_terminal or change.position == attendance.position is not None:
+        return session
+    if not is_arrival and _is_older(change.position, attendance.position):
+        return session
     is_here = attendance.presence in (Presence.ARRIVED, Presence.ADMITTED)
-    return session.status.is_terminal or is_here == (change.action is Action.ARRIVE)
+    if is_here != is_arrival:
+        return session.after(change)
+    is_news = is_here and change.position is not None
+    return session.noting(whom, position=change.position) if is_news else session
+
+
+def _is_older(position: str | None, other: str | None) -> bool:
+    if position is None or other is None:
+        return False
+    return int(position.partition(".")[0]) < int(other.partition(".")[0])
 
 
 def _refuse_to_page(limit: int, after: int = 0) -> None:
