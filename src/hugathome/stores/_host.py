@@ -7,6 +7,7 @@ known: Django's `connection`, and a `sqlalchemy.Connection`. Only synchronous ho
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property, partial
 from typing import Any, Protocol, Self, TypeVar
 from urllib.parse import quote
 
