@@ -324,7 +324,7 @@ class Facing:
         try:
             match command:
                 case Offer() | Answer():
-                    self.connection = self.connection.described(command, by=by, may_send=True)
+                    self.connection = self.connection.described(command, by=by, may_send=True, at_most=64)
                     other.inbox.append(command)
                 case Negotiate():
                     self.connection = self.connection.asked(by=by)

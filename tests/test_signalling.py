@@ -552,6 +552,17 @@ def test_candidates_are_counted() -> None:
     assert heard(scene.does("dr", sixteen), "dr") == [Error(code="too-many-candidates", ref=5)]
 
 
+def test_candidates_inside_a_description_are_counted_as_well() -> None:
+    scene = visit()
+    candidate = "a=candidate:1 1 udp 1 192.0.2.7 50000 typ host\r\n"
+
+    told = scene.does("dr", Offer(pc=scene.pc, gen=1, neg=1, sdp=description() + 65 * candidate))
+
+    assert told == [Tell("p_dr", Error(code="too-many-candidates", ref=1))]
+    fitting = Offer(pc=scene.pc, gen=1, neg=1, sdp=description() + 64 * candidate)
+    assert kinds(scene.does("dr", fitting), "pat") == [Offer]
+
+
 def test_an_observer_is_held_to_receiving() -> None:
     scene = Scene(recorded(1, admitted=["trainee"]), joined("dr"), joined("trainee"))
     scene.does("dr", Offer(pc=scene.pc, gen=1, neg=1, sdp=description()))
@@ -571,6 +582,30 @@ def test_between_browsers_the_offerer_restarts_ice_in_place() -> None:
     assert told == [
         Tell("p_dr", Restart(pc=scene.pc, gen=1, reason="failed").but(sender="p_pat", at=AT)),
     ]
+
+
+def test_an_ice_restart_that_leads_to_no_answer_is_followed_by_a_new_generation() -> None:
+    """Its offer may never come: a round that one endpoint could not finish is open for ever."""
+    scene = visit()
+    pc = scene.pc
+    restart = Restart(pc=pc, gen=1)
+    scene.does("dr", Offer(pc=pc, gen=1, neg=1, sdp=description()))
+    assert kinds(scene.does("pat", restart) + scene.does("dr", restart), "dr") == [Restart, Restart]
+
+    told = scene.does("dr", restart)
+
+    assert kinds(told, "dr") == kinds(told, "pat") == [Renew]
+
+
+def test_an_answer_lets_ice_be_restarted_in_place_again() -> None:
+    scene = visit()
+    pc = scene.pc
+    restart = Restart(pc=pc, gen=1)
+    scene.does("pat", restart)
+    scene.does("dr", Offer(pc=pc, gen=1, neg=1, sdp=description()))
+    scene.does("pat", Answer(pc=pc, gen=1, neg=1, sdp=description()))
+
+    assert kinds(scene.does("pat", restart), "dr") == [Restart]
 
 
 def test_with_an_endpoint_that_cannot_restart_a_new_generation_begins() -> None:

@@ -55,12 +55,14 @@ class Connection(Record):
     """What each peer's descriptions of this generation name; a candidate of another is not relayed."""
     candidates: Mapping[str, int] = {}
     """How many each peer has sent."""
+    restarted_by: frozenset[str] = frozenset()
+    """Who has asked for an ICE restart since the last round was closed."""
 
     def other(self, peer: str) -> str:
         """Return the peer on the other side."""
         return next(iter(self.peers - {peer}))
 
-    def described(self, body: Offer | Answer, *, by: str, may_send: bool) -> "Connection":
+    def described(self, body: Offer | Answer, *, by: str, may_send: bool, at_most: int) -> "Connection":
         """Take an offer or an answer."""
         try:
             description = parse_description(body.sdp, limits=UNLIMITED)
@@ -68,11 +70,14 @@ class Connection(Record):
             raise Refused("malformed-description") from None
         if description.sends_media and not may_send:
             raise Refused("receive-only")
+        if len(description.candidates) > at_most:
+            raise Refused("too-many-candidates")
         said = self.negotiation.offer if isinstance(body, Offer) else self.negotiation.answer
         known = self.ufrags.get(by, frozenset())
         return self.but(
             negotiation=_accepted(said(by=by, neg=body.neg)),
             ufrags={**self.ufrags, by: known | description.ufrags},
+            restarted_by=self.restarted_by if isinstance(body, Offer) else frozenset(),
         )
 
     def asked(self, *, by: str) -> "Connection":
@@ -88,6 +93,10 @@ class Connection(Record):
         if not named <= self.ufrags.get(by, frozenset()):
             return None
         return self.but(candidates={**self.candidates, by: sent})
+
+    def restarted(self, *, by: str) -> "Connection | None":
+        """Take the wish for an ICE restart; none where the last one led to no answer: its round is stuck."""
+        return None if by in self.restarted_by else self.but(restarted_by=self.restarted_by | {by})
 
     def renewed(self, negotiation: Negotiation) -> "Connection":
         """Return the next generation."""

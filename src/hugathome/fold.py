@@ -269,15 +269,17 @@ def _on_connection(
     match body:
         case Offer() | Answer():
             may_send = Capability.SEND_MEDIA in peer.can
-            after = connection.described(body, by=peer.peer, may_send=may_send)
+            at_most = _limits(room).candidates
+            after = connection.described(body, by=peer.peer, may_send=may_send, at_most=at_most)
         case Candidates():
             after = connection.trickled(body, by=peer.peer, at_most=_limits(room).candidates)
         case Negotiate():
             return _connected(room, connection.asked(by=peer.peer)), []
         case Restart():
-            if not all(room.peers[each].caps.ice_restart for each in connection.peers):
+            is_able = all(room.peers[each].caps.ice_restart for each in connection.peers)
+            after, to = connection.restarted(by=peer.peer), connection.negotiation.impolite
+            if not is_able or after is None:
                 return _connected(room, connection.renewed(begin(*_endpoints(room, connection)))), []
-            after, to = connection, connection.negotiation.impolite
     relayed = body.but(seq=None, ack=None, sender=peer.peer, at=entry.at)
     return (_connected(room, after), [Tell(to, relayed)]) if after else (room, [])
 
