@@ -1,7 +1,6 @@
 """Peers at a real hub in memory: they attend, see and hear each other, come back, leave nothing behind."""
 
 import asyncio
-import os
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -32,8 +31,8 @@ from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
 from hugathome.transports.memory import MemoryTransport, memory_pair
 
-CALLS = int(os.environ.get("HUGATHOME_CALLS", "10"))
-"""Calls after which nothing may be left; `make proof` makes 50."""
+CALLS = 10
+"""Calls after which nothing may be left; `benchmarks/fifty_calls.py` makes more."""
 LOOPBACK = IceSettings(loopback=True)
 SOON = timedelta(seconds=20)
 DOCTOR, PATIENT, NURSE = "dr-rossi", "p-1", "n-1"

@@ -20,6 +20,7 @@ from hugathome.errors import (
     TransportClosed,
 )
 from hugathome.grants import JoinGrant
+from hugathome.line import MediaState
 from hugathome.messages import Close, CloseCode
 from hugathome.signalling import Transport
 
@@ -122,6 +123,20 @@ class Attendance:
         """Return as soon as `is_so`, or when all is over."""
         while not is_so() and not self.is_over:
             await self._changed.wait()
+
+    # --- What an endpoint has done (see `Listener`) ------------------------------------------------
+
+    def offered(self, pc: str, gen: int, sdp: str) -> None:
+        """Take an offer."""
+        self.take(self.client.offered(pc, gen, sdp))
+
+    def answered(self, pc: str, gen: int, sdp: str) -> None:
+        """Take an answer."""
+        self.take(self.client.answered(pc, gen, sdp))
+
+    def fared(self, pc: str, gen: int, state: MediaState) -> None:
+        """Take the state of a connection."""
+        self.take(self.client.fared(pc, gen, state, now=self.now))
 
     # --- The transport ---------------------------------------------------------------------------
 

@@ -16,7 +16,6 @@ from hugathome.clock import Clock, SystemClock
 from hugathome.effects import AddCandidates, Apply, Connect, Describe, Disconnect, Effect, Refused
 from hugathome.errors import HugathomeError, NotPermitted, SessionEnded, SessionError
 from hugathome.grants import JoinGrant
-from hugathome.line import MediaState
 from hugathome.messages import (
     Admit,
     Caps,
@@ -46,8 +45,6 @@ from hugathome.signalling import Transport
 
 _AIORTC = Caps(rollback=False, ice_restart=False, trickle=Trickle.RECEIVE)
 _GOODBYE_WITHIN = 2.0
-_DEFAULTS = IceSettings()
-_CLOCK = SystemClock()
 
 
 class Peer:
@@ -72,9 +69,9 @@ class Peer:
         audio: MediaStreamTrack | bool | None = None,
         video: MediaStreamTrack | bool | None = None,
         media: bool = True,
-        ice: IceSettings = _DEFAULTS,
+        ice: IceSettings = IceSettings(),
         reconnect: Reconnect | None = None,
-        clock: Clock = _CLOCK,
+        clock: Clock = SystemClock(),
         agent: str | None = None,
     ) -> None:
         self._begin = (transport, grant, reconnect)
@@ -87,7 +84,7 @@ class Peer:
         client = Client(caps=_AIORTC, agent=agent, has_media=media)
         self._attendance = Attendance(client, clock=clock, carry_out=self._carry_out)
         self._attending: asyncio.Task[None] | None = None
-        self._connections = Connections(ice=ice, receives=self._stream, listener=self)
+        self._connections = Connections(ice=ice, receives=self._stream, listener=self._attendance)
         self._audio: dict[str, Stream[AudioFrame]] = {}
         self._video: dict[str, Stream[VideoFrame]] = {}
         self._refusals: deque[Refused] = deque(maxlen=16)
@@ -296,20 +293,6 @@ class Peer:
 
     def _stream(self, participant: str, kind: str) -> Stream[Any]:
         return self.audio(participant) if kind == "audio" else self.video(participant)
-
-    # --- What the endpoints have done (see `Listener`) ---------------------------------------------
-
-    def offered(self, pc: str, gen: int, sdp: str) -> None:
-        """Pass an offer on to the core."""
-        self._attendance.take(self.client.offered(pc, gen, sdp))
-
-    def answered(self, pc: str, gen: int, sdp: str) -> None:
-        """Pass an answer on to the core."""
-        self._attendance.take(self.client.answered(pc, gen, sdp))
-
-    def fared(self, pc: str, gen: int, state: MediaState) -> None:
-        """Pass the state of a connection on to the core."""
-        self._attendance.take(self.client.fared(pc, gen, state, now=self._attendance.now))
 
 
 def _explained(refused: Refused) -> SessionError:
