@@ -138,8 +138,9 @@ export class Client {
     this._heardAt = now;
     if (message.type === "welcome") return this._welcomed(message, now);
     this._pos = later(this._pos, message.pos);
+    const effects = this._taken(message, now);
     this._acknowledged(message.ack);
-    return [...this._taken(message, now), ...this._flushed()];
+    return [...effects, ...this._flushed()];
   }
 
   _taken(message, now) {
@@ -238,7 +239,6 @@ export class Client {
 
   _refused(error) {
     const of = this._unacked.find((command) => command.seq === error.ref) || null;
-    this._unacked = this._unacked.filter((command) => command !== of);
     return [{ kind: "refused", code: error.code, of }];
   }
 
