@@ -203,6 +203,15 @@ async def test_waiting_ends_when_its_time_is_over(visit: Visit) -> None:
             await patient.admitted(within=timedelta())
 
 
+async def test_a_peer_that_has_closed_waits_for_nothing(visit: Visit) -> None:
+    async with visit.peer(PATIENT, media=False) as patient:
+        pass
+    await patient.aclose()
+
+    with pytest.raises(TransportClosed):
+        await patient.admitted(within=SOON)
+
+
 # --- Coming back ---------------------------------------------------------------------------------
 
 

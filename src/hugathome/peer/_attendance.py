@@ -76,25 +76,20 @@ class Attendance:
     def why(self) -> Exception:
         """What to raise for whoever waits in vain."""
         end = self.client.end
-        if self.failure is not None or end is None:
-            return self.failure or TransportClosed("the peer has closed")
-        return _explained(end)
+        lost = TransportClosed("the transport has ended, and there is no way back")
+        return self.failure or (_explained(end) if end else lost)
 
     async def run(self, transport: Transport, grant: JoinGrant | str, reconnect: Reconnect | None) -> None:
-        """Attend until the end."""
+        """Attend until the end, or until cancelled."""
         try:
-            while True:
-                await self._converse(transport, grant)
-                if self.is_over:
-                    return
-                if reconnect is None:
-                    lost = TransportClosed("the transport has ended, and there is no way back")
-                    self.failure = _explained(self.client.end) if self.client.end else lost
-                    return
-                transport, grant = await self._returned(reconnect)
+            await self._converse(transport, grant)
+            while reconnect is not None and not self.is_over:
+                await self._converse(*await self._returned(reconnect))
         except Exception as failure:  # noqa: BLE001 - a host's `reconnect` raises what it likes; who waits gets it
             self.failure = failure
         finally:
+            if not self.is_over:
+                self.failure = self.why
             await self._silence()
             self.tell()
 
@@ -181,7 +176,7 @@ class Attendance:
 
     def _keep_time(self) -> None:
         """Set the alarm earlier where need be; one that rings too early does no harm."""
-        due = self.client.due
+        due = None if self.is_over else self.client.due
         if due is not None and (self._alarm_at is None or due < self._alarm_at):
             if self._alarm is not None:
                 self._alarm.cancel()
