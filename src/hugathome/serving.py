@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+import signal
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -52,13 +53,23 @@ async def serving(application: Callable[..., Awaitable[None]], on: socket.socket
 
 
 async def serve_alone(hug: "HugAtHome", *, host: str, port: int) -> None:
-    """Serve until interrupted, and be the scheduler for what is due."""
-    async with hug:
+    """Serve until told to end (SIGINT, SIGTERM), and be the scheduler for what is due."""
+    told_to_end = _told_to_end()
+    bound = listening(host, port)
+    async with hug, serving(_at_its_path(hug), bound):
         pump = asyncio.create_task(_pump(hug))
-        try:
-            await uvicorn.Server(_config(_at_its_path(hug))).serve(sockets=[listening(host, port)])
-        finally:
-            pump.cancel()
+        await told_to_end.wait()
+        pump.cancel()
+        await asyncio.gather(pump, return_exceptions=True)
+
+
+def _told_to_end() -> asyncio.Event:
+    """Return what is set by the signals that end a process; uvicorn's own way leaves no time to close."""
+    told = asyncio.Event()
+    with suppress(NotImplementedError):  # Windows: there, an interrupt cancels the main task
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, told.set)
+    return told
 
 
 def _at_its_path(hug: "HugAtHome") -> Callable[..., Awaitable[None]]:

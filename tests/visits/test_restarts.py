@@ -68,11 +68,11 @@ class Server:
                 assert self._process.returncode is None, "the server did not start"
                 await asyncio.sleep(0.05)
 
-    async def kill(self) -> None:
-        """End it as a power cut does."""
+    async def kill(self, number: signal.Signals = signal.SIGKILL) -> int:
+        """End it, if nothing else is said as a power cut does; return its exit code."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGKILL)
-        await self._process.wait()
+        self._process.send_signal(number)
+        return await self._process.wait()
 
     async def aclose(self) -> None:
         """End it if it runs."""
@@ -250,6 +250,22 @@ async def test_between_two_visits(host: HugAtHome, server: Server, sms: OutboxSm
         await clinician.admit("p-1")
         await meet(patient, clinician)
     assert [len(sms.outbox), server.sent] == [2, 0]
+
+
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+async def test_a_server_that_is_told_to_end_closes_and_its_devices_come_back(
+    host: HugAtHome, server: Server, sms: OutboxSms, told: signal.Signals, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await planned(host)
+
+    async with Robot.from_sms(Outbox(sms).last(), media=False) as patient:
+        await patient.waiting()
+        exit_code = await server.kill(told)
+        await is_in_phase(patient, Phase.AWAY)
+        await server.start()
+        await is_in_phase(patient, Phase.LIVE)
+
+    assert (exit_code, capfd.readouterr().err) == (0, "")
 
 
 async def test_a_host_and_a_server_are_one_deployment(
