@@ -95,30 +95,20 @@ class Deployment:
         self.clock = clock
         self._store = self._adapted(store)
         self._log = self._adapted(log if log is not None else open_log(store.log_url))
-        self._organisations = Organisations(
-            House(
-                letterhead=Letterhead(brand=brand, site=self.site, help_phone=help_phone),
-                sms=self._adapted(sms),
-                code_policy=code_policy,
-                timezone=zone(timezone),
-                language=spoken(language),
-            ),
-            None
-            if organisations is None
-            else {name: self._settled(own) for name, own in organisations.items()},
+        default = House(
+            letterhead=Letterhead(brand=brand, site=self.site, help_phone=help_phone),
+            sms=self._adapted(sms),
+            code_policy=code_policy,
+            timezone=zone(timezone),
+            language=spoken(language),
         )
+        self._organisations = Organisations(default, self._settled(organisations))
         self.notices = self._say_notices()
         keys = KeyRing(key)
-        journal = Journal(log=self._log, keys=keys, randomness=randomness, limits=limits)
-        verifier = Verifier(
-            store=self._adapted(code_store) if code_store is not None else self._store.codes,
-            keys=keys,
-            clock=clock,
-            randomness=randomness,
-        )
+        self._journal = Journal(log=self._log, keys=keys, randomness=randomness, limits=limits)
         self._consultations = Consultations(
             store=self._store.sessions,
-            journal=journal,
+            journal=self._journal,
             keys=keys,
             clock=clock,
             randomness=randomness,
@@ -127,26 +117,11 @@ class Deployment:
         self._doorkeeper = Doorkeeper(
             consultations=self._consultations, keys=keys, issuer=self.site, clock=clock, randomness=randomness
         )
-        self._dispatch = Dispatch(
-            consultations=self._consultations,
-            verifier=verifier,
-            store=self._store.sessions,
-            organisations=self._organisations,
-            clock=clock,
-            randomness=randomness,
-        )
-        self._reception = Reception(
-            consultations=self._consultations,
-            verifier=verifier,
-            dispatch=self._dispatch,
-            store=self._store.sessions,
-            journal=journal,
-            organisations=self._organisations,
-            clock=clock,
-            randomness=randomness,
-        )
+        codes = self._adapted(code_store) if code_store is not None else self._store.codes
+        verifier = Verifier(store=codes, keys=keys, clock=clock, randomness=randomness)
+        self._dispatch, self._reception = self._front_desk(verifier, randomness)
         self._hub = Hub(
-            journal=journal,
+            journal=self._journal,
             consultations=self._consultations,
             doorkeeper=self._doorkeeper,
             clock=clock,
@@ -155,6 +130,28 @@ class Deployment:
             ice_servers=tuple(ice_servers),
             relay_only=relay_only,
         )
+
+    def _front_desk(self, verifier: Verifier, randomness: Randomness) -> tuple[Dispatch, Reception]:
+        """Put together who sends messages and who lets people in."""
+        dispatch = Dispatch(
+            consultations=self._consultations,
+            verifier=verifier,
+            store=self._store.sessions,
+            organisations=self._organisations,
+            clock=self.clock,
+            randomness=randomness,
+        )
+        reception = Reception(
+            consultations=self._consultations,
+            verifier=verifier,
+            dispatch=dispatch,
+            store=self._store.sessions,
+            journal=self._journal,
+            organisations=self._organisations,
+            clock=self.clock,
+            randomness=randomness,
+        )
+        return dispatch, reception
 
     def grant(
         self, session_id: str, participant_id: str, *, claims: Mapping[str, Any] | None = None
@@ -175,8 +172,14 @@ class Deployment:
         """Return the variant of a part that suits this kind of host."""
         return part
 
-    def _settled(self, own: Organisation) -> Organisation:
-        return replace(own, sms=self._adapted(own.sms)) if own.sms is not None else own
+    def _settled(self, named: Mapping[str, Organisation] | None) -> Mapping[str, Organisation] | None:
+        """Take the variants of the organisations' own gateways that suit this kind of host."""
+        if named is None:
+            return None
+        return {
+            name: own if own.sms is None else replace(own, sms=self._adapted(own.sms))
+            for name, own in named.items()
+        }
 
     def _say_notices(self) -> tuple[str, ...]:
         """Say what a host should know of its own settings."""
