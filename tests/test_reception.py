@@ -152,6 +152,44 @@ def wrong(code: str) -> str:
     return f"{(int(code) + 1) % 1_000_000:06}"
 
 
+async def test_a_consent_that_is_withdrawn_closes_the_link_until_it_is_given_again(
+    hug: HugAtHome, sms: Gateway
+) -> None:
+    invitation = await invited(hug)
+    await hug.sessions.withdraw(invitation.session, "p-1", recorded_by="dr-rossi")
+
+    with pytest.raises(ConsentMissing):
+        await hug.send_code(invitation.link_id)
+    with pytest.raises(ConsentMissing):
+        await hug.check_in(invitation.link_id, sms.code)
+    with pytest.raises(ConsentMissing):
+        await hug.call(invitation.session, "p-1", by="dr-rossi")
+    assert len(sms.accepted) == 1
+
+    await hug.sessions.accept(invitation.session, "p-1", recorded_by="dr-rossi")
+    assert (await hug.check_in(invitation.link_id, sms.code)).participant == "p-1"
+
+
+async def test_nothing_goes_out_once_consent_is_withdrawn(
+    hug: HugAtHome, sms: Gateway, clock: FakeClock
+) -> None:
+    session = await planned(hug)
+    sms.fails = Crash()
+    with pytest.raises(Crash):
+        await hug.invite(session.id, "p-1")
+    sms.fails = None
+    await hug.sessions.withdraw(session.id, "p-1", recorded_by="dr-rossi")
+
+    await clock.advance(minutes=2)
+    await hug.run_due()
+    assert sms.accepted == []
+
+    await hug.sessions.accept(session.id, "p-1", recorded_by="dr-rossi")
+    await clock.advance(minutes=5)
+    await hug.run_due()
+    assert len(sms.accepted) == 1
+
+
 # --- Inviting ------------------------------------------------------------------------------------
 
 
@@ -774,6 +812,34 @@ async def test_who_has_no_link_is_not_called_by_sms(hug: HugAtHome, sms: Gateway
     await hug.call(session.id, "p-1", by="dr-rossi")
 
     assert sms.accepted == []
+
+
+@pytest.mark.parametrize(
+    ("minutes", "refusal"), [(-31, NotYetOpen), (91, SessionEnded)], ids=["too early", "too late"]
+)
+async def test_nobody_is_called_to_a_closed_door(
+    hug: HugAtHome, sms: Gateway, clock: FakeClock, minutes: int, refusal: type[HugathomeError]
+) -> None:
+    invitation = await invited(hug, starts_at=NOW + 60 * MINUTE)
+    await clock.advance(minutes=60 + minutes)
+
+    with pytest.raises(refusal):
+        await hug.call(invitation.session, "p-1", by="dr-rossi")
+    assert len(sms.accepted) == 1
+
+    if refusal is SessionEnded:
+        await hug.sessions.extend(invitation.session, closes_at=clock.now() + 60 * MINUTE, by="dr-rossi")
+        await hug.call(invitation.session, "p-1", by="dr-rossi")
+        assert invitation.url in sms.texts[-1]
+
+
+async def test_who_waits_for_a_telephone_call_is_told_that_it_comes(hug: HugAtHome, sms: Gateway) -> None:
+    invitation = await invited(hug, modality="phone", language="en")
+
+    await hug.call(invitation.session, "p-1", by="dr-rossi")
+
+    assert "we are about to phone you" in sms.texts[-1]
+    assert invitation.link_id not in sms.texts[-1]
 
 
 @pytest.mark.parametrize(

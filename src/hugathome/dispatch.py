@@ -135,8 +135,10 @@ class Dispatch:
         session = await self._consultations.get(session_id)
         participant = session.participant(whom)
         attendance = session.of(whom)
-        if session.status.is_terminal or attendance.presence in OUT or message not in attendance.messages:
-            return  # it has ended, they were put out, or another process has taken over
+        if session.status.is_terminal or session.consent is None or attendance.presence in OUT:
+            return  # it has ended, the patient no longer wants it, or they were put out
+        if message not in attendance.messages:
+            return  # another process has taken over
         try:
             texts = await self._texts(session, participant, message)
             await self._send(session, sms_number(participant), texts, key=message.id)
@@ -148,6 +150,8 @@ class Dispatch:
     async def _texts(self, session: Session, participant: Participant, message: Message) -> tuple[str, ...]:
         house, language = self._house(session, participant)
         link = self.link(session, participant.id)
+        if message.kind == "call" and session.modality == Modality.PHONE:
+            return words.phone_invitation_now(house.letterhead, language)
         if message.kind == "call":
             return words.call(house.letterhead, language, link=link)
         if session.modality == Modality.PHONE or not session.is_enterable(self._clock.now()):

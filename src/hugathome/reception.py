@@ -98,7 +98,9 @@ class Reception:
     async def call(self, session_id: str, participant_id: str, *, by: str) -> Session:
         """Tell a participant that the clinician is ready: an open page rings, otherwise an SMS goes out.
 
-        Calling again within a minute sends no second one.
+        Calling again within a minute sends no second one. Where the SMS would lead nowhere it raises what
+        the link would say: `NotYetOpen`, `SessionEnded` (a window that has closed is moved by `extend`),
+        `ConsentMissing`.
         """
         change = Change(action=Action.CALL, at=self._clock.now(), by=by, participant=participant_id)
         text = self._dispatch.message("call")
@@ -111,6 +113,7 @@ class Reception:
             takes = attendance.link_id is not None and takes_sms(after.participant(participant_id))
             if rings or is_told or not takes:
                 return after
+            self._refuse_entry(session)
             return after.noting(participant_id, messages=(*attendance.messages, text))
 
         session = await self._consultations.change(session_id, decide)
@@ -137,8 +140,8 @@ class Reception:
     async def send_code(self, link_id: str) -> None:
         """Send the participant a code: the open one again, or a new one after one that is done with.
 
-        Raises `LinkUnknown`, `NotYetOpen`, `SessionEnded`, `SendTooSoon`, `QuotaReached`,
-        `TooManyAttempts` (staff must invite again), `SmsNotSent`.
+        Raises `LinkUnknown`, `NotYetOpen`, `SessionEnded`, `ConsentMissing` (it was withdrawn),
+        `SendTooSoon`, `QuotaReached`, `TooManyAttempts` (staff must invite again), `SmsNotSent`.
         """
         session, participant = await self._entering(link_id)
         await self._dispatch.send_code(session, participant)
@@ -172,8 +175,7 @@ class Reception:
         now = self._clock.now()
         if session.status.is_terminal or (now >= session.window.closes_at and not session.is_enterable(now)):
             raise SessionEnded("the session has ended, or its window has closed")
-        if session.consent is None:
-            raise ConsentMissing("nobody has recorded that the patient accepts a remote visit")
+        _refuse_without_consent(session)
 
     def _invited(self, session: Session, whom: str, message: Message | None, *, again: bool) -> Session:
         attendance = session.of(whom)
@@ -206,17 +208,26 @@ class Reception:
 
     async def _entering(self, link_id: str) -> tuple[Session, Participant]:
         session, participant = await self.opened(link_id)
+        self._refuse_entry(session)
+        return session, participant
+
+    def _refuse_entry(self, session: Session) -> None:
         now = self._clock.now()
         if not session.status.is_terminal and now < session.window.opens_at:
             raise NotYetOpen(opens_at=session.window.opens_at)
         if not session.is_enterable(now):
             raise SessionEnded("the session has ended, or its window has closed")
-        return session, participant
+        _refuse_without_consent(session)
 
     async def _note(self, session_id: str, whom: str, step: Step) -> None:
         """Note a step if the session still takes one: it never stands in anybody's way."""
         with suppress(SessionError):
             await self._consultations.step(session_id, whom, step)
+
+
+def _refuse_without_consent(session: Session) -> None:
+    if session.consent is None:
+        raise ConsentMissing("nobody has recorded that the patient accepts a remote visit")
 
 
 def _told(attendance: Attendance) -> tuple[Message, ...]:
