@@ -23,6 +23,8 @@ from hugathome import (
     Session,
     Step,
 )
+from hugathome._api import CheckInAsked, GrantAsked, LinkAsked, PassAsked
+from hugathome._model import Record
 from hugathome.asgi import AsgiApp, routes
 from hugathome.logs import open_log
 from hugathome.openapi import document
@@ -467,6 +469,20 @@ async def test_a_request_of_another_origin_is_refused(clinic: Clinic, origin: st
     )
 
     assert response.status_code == status
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        LinkAsked(link="secret"),
+        CheckInAsked(link="secret", code="secret"),
+        PassAsked(grant="secret"),
+        GrantAsked(**{"pass": "secret"}),
+    ],
+    ids=lambda asked: type(asked).__name__,
+)
+def test_what_is_asked_shows_no_secret(asked: Record) -> None:
+    assert "secret" not in repr(asked)
 
 
 async def test_the_api_answers_to_post_only_and_its_answers_are_kept_nowhere(clinic: Clinic) -> None:

@@ -33,26 +33,26 @@ _Token = Annotated[str, StringConstraints(max_length=4096)]
 class LinkAsked(Record):
     """Whoever opened a link; `link` is what follows `/j/`."""
 
-    link: _Short
+    link: _Short = Field(repr=False)
 
 
 class CheckInAsked(Record):
     """Whoever typed a code."""
 
-    link: _Short
-    code: str
+    link: _Short = Field(repr=False)
+    code: str = Field(repr=False)
 
 
 class PassAsked(Record):
     """The first load of a room page."""
 
-    grant: _Token
+    grant: _Token = Field(repr=False)
 
 
 class GrantAsked(Record):
     """A page that is about to connect."""
 
-    pass_: _Token = Field(alias="pass")
+    pass_: _Token = Field(alias="pass", repr=False)
 
 
 # --- What is answered -----------------------------------------------------------------------------
