@@ -19,6 +19,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database" in metafunc.fixturenames:
         kinds = ["sqlite", "postgresql"] if HAS_POSTGRESQL else ["sqlite"]
         metafunc.parametrize("database", kinds, indirect=True)
+    if "alias" in metafunc.fixturenames:
+        metafunc.parametrize("alias", ["default", "server"] if HAS_POSTGRESQL else ["default"])
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +46,15 @@ def postgresql() -> Iterator[str]:
     finally:
         as_postgres("pg_ctl", "--wait", "--mode=immediate", "stop")
         shutil.rmtree(where)
+
+
+@pytest.fixture(scope="session")
+def socket(request: pytest.FixtureRequest) -> str | None:
+    """Return the folder of the server's socket, if there is one."""
+    if not HAS_POSTGRESQL:
+        return None
+    url: str = request.getfixturevalue("postgresql")
+    return url.rpartition("host=")[2]
 
 
 @pytest.fixture

@@ -2,10 +2,12 @@
 
 import logging
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import django
 import pytest
@@ -18,9 +20,14 @@ from hugathome.codes import Sms
 from hugathome.errors import ConfigurationError, SessionNotFound, SmsNotSent, StoreUnavailable
 from hugathome.session import Participant, Session
 from hugathome.sms import OutboxSms
-from hugathome.stores import open_store
+from hugathome.stores import Store, open_store, schema
+from hugathome.stores._database import Work
+from hugathome.stores._host import DjangoDatabase
+from hugathome.stores.sql import SqlSessions
 from hugathome.testing.check_store import check_store
 from hugathome.testing.clock import FakeClock
+
+T = TypeVar("T")
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 
@@ -43,14 +50,20 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def configured(folder: Path) -> None:
-    if not settings.configured:
-        options = {"transaction_mode": "IMMEDIATE", "timeout": 5}
-        name = str(folder / "clinic.db")
-        settings.configure(
-            DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": name, "OPTIONS": options}}
-        )
-        django.setup()
+def configured(folder: Path, socket: str | None) -> None:
+    """Give Django a file, and a server where one can be started."""
+    if settings.configured:
+        return
+    options = {"transaction_mode": "IMMEDIATE", "timeout": 5}
+    file = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "clinic.db"), "OPTIONS": options}
+    server = {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": "template1",
+        "USER": "postgres",
+        "HOST": socket,
+    }
+    settings.configure(DATABASES={"default": file, "server": server} if socket else {"default": file})
+    django.setup()
 
 
 @pytest.fixture(autouse=True)
@@ -121,8 +134,25 @@ KEPT = ("hugathome_session", "hugathome_lookup", "hugathome_event", "hugathome_c
 # --- The promises --------------------------------------------------------------------------------
 
 
-def test_the_store_on_djangos_connection_keeps_every_rule() -> None:
-    drive(check_store(lambda: open_store(connection)))
+class OneRequestPerThread(DjangoDatabase):
+    """Closes what another thread has opened, as Django does at the end of a request."""
+
+    async def run(self, work: Work[T]) -> T:
+        try:
+            return await super().run(work)
+        finally:
+            if threading.current_thread() is not threading.main_thread():
+                self._of_this_thread().close()
+
+
+def test_the_store_on_djangos_connection_keeps_every_rule(alias: str) -> None:
+    host = connections[alias]
+    if host.vendor == "postgresql":
+        with host.cursor() as cursor:
+            cursor.execute(schema("postgresql"))
+    codes = open_store("memory://").codes
+
+    drive(check_store(lambda: Store(sessions=SqlSessions(OneRequestPerThread(host)), codes=codes)))
 
 
 def test_a_view_that_raises_leaves_nothing_and_sends_nothing(hug: HugAtHome, sms: OutboxSms) -> None:

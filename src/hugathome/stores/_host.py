@@ -81,6 +81,8 @@ class _Borrowed:
 
 
 _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
+_OPTIONS = {"postgresql": {"use_native_hstore": False}}
+"""Psycopg looks types up on connections of its own class only."""
 
 
 class DjangoDatabase(_Host):
@@ -107,9 +109,16 @@ class DjangoDatabase(_Host):
         """Kept for what it learns of the server at its first use; it holds no connection of its own."""
         return sa.create_engine(
             f"{_DRIVERS[self._connection.vendor]}://",
-            creator=lambda: _Borrowed(self._connection.connection),
+            creator=lambda: _Borrowed(self._of_this_thread().connection),
             poolclass=sa.NullPool,
+            **_OPTIONS.get(self._connection.vendor, {}),
         )
+
+    def _of_this_thread(self) -> Any:
+        """Return what `connections[alias]` is here: the one that was given may be another thread's."""
+        from django.db import transaction
+
+        return transaction.get_connection(self._connection.alias)
 
     async def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
         """Await `work` when Django commits, at once if no transaction is open.
@@ -118,7 +127,7 @@ class DjangoDatabase(_Host):
         """
         from django.db import transaction
 
-        current = transaction.get_connection(self._connection.alias)
+        current = self._of_this_thread()
         if current.get_autocommit() and not current.in_atomic_block:
             await work()
             return
