@@ -8,14 +8,15 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Valid
 from hugathome.errors import InvalidInput
 
 
-def _in_utc(at: datetime) -> datetime:
+def in_utc(at: datetime) -> datetime:
+    """Return an aware datetime in UTC; raise `InvalidInput` where the calendar ends on the way."""
     try:
         return at.astimezone(UTC)
     except OverflowError:
         raise InvalidInput("Input lies outside the calendar") from None
 
 
-Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Instant = Annotated[AwareDatetime, AfterValidator(in_utc)]
 """An aware datetime, kept in UTC; a naive one is refused."""
 
 
@@ -28,6 +29,7 @@ class Record(BaseModel):
         extra="forbid",
         hide_input_in_errors=True,
         allow_inf_nan=False,
+        str_max_length=2**20,  # with a limit, pydantic also looks whether UTF-8 can carry the text
         ser_json_bytes="base64",
         val_json_bytes="base64",
     )

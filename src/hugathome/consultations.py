@@ -9,6 +9,7 @@ are sealed before a store sees them. Nothing here waits for anything but its sea
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from hugathome._model import in_utc
 from hugathome.archive import Archive
 from hugathome.clock import Clock
 from hugathome.errors import InvalidInput, ReferenceTaken, SessionNotFound, StaleSession
@@ -23,7 +24,7 @@ from hugathome.history import (
 from hugathome.journal import Journal
 from hugathome.keys import KeyRing
 from hugathome.organisations import Organisations
-from hugathome.roles import CAPABILITIES, AnyLanguage, AnyModality, Role, Step
+from hugathome.roles import CAPABILITIES, OPAQUE_ID, ORGANISATION_ID, AnyLanguage, AnyModality, Role, Step
 from hugathome.session import (
     OUT,
     Event,
@@ -37,6 +38,9 @@ from hugathome.verifier import Randomness, opaque
 
 _RACES = 24
 """How often a change that lost a race starts again before `StaleSession`."""
+
+_COUNTABLE = 2**63
+"""What a database can count to."""
 
 _ROOM_SEES = frozenset(
     {
@@ -95,7 +99,7 @@ class Consultations:
         `window` replaces the usual thirty minutes before and sixty after. Raises `InvalidInput`, and
         `ReferenceTaken` where the session of that reference has other content.
         """
-        self._organisations.get(organisation)
+        self._refuse_unless_ours(organisation)
         now = self._clock.now()
         session = Session(
             id=f"{organisation}.{opaque(self._randomness(16))}",
@@ -150,9 +154,7 @@ class Consultations:
 
     async def extend(self, session_id: str, *, closes_at: datetime, by: str) -> Session:
         """Let people in until `closes_at`; links and codes work as long."""
-        if closes_at.tzinfo is None:
-            raise InvalidInput("closes_at= takes an aware datetime")
-        at = self._clock.now()
+        closes_at, at = _aware(closes_at, "closes_at"), self._clock.now()
 
         def decide(session: Session) -> Session:
             opens_at, starts_at = session.window.opens_at, session.window.starts_at
@@ -236,7 +238,9 @@ class Consultations:
 
     async def find(self, *, organisation: str, reference: str) -> Session:
         """Return the session that the host calls `reference`, or raise `SessionNotFound`."""
-        session = await self._archive.of_reference(organisation, reference.strip())
+        self._refuse_unless_ours(organisation)
+        is_text = isinstance(reference, str)
+        session = await self._archive.of_reference(organisation, reference.strip()) if is_text else None
         if session is None:
             raise SessionNotFound("no session has this reference")
         return session
@@ -252,13 +256,16 @@ class Consultations:
 
         At most `limit`, by id; the next page is `after` the last one's id.
         """
-        if since.tzinfo is None or until.tzinfo is None:
-            raise InvalidInput("since= and until= take aware datetimes")
+        self._refuse_unless_ours(organisation)
+        since, until = _aware(since, "since"), _aware(until, "until")
+        if after != "" and not (isinstance(after, str) and OPAQUE_ID.fullmatch(after)):
+            raise InvalidInput("after= takes the id of a session")
         _refuse_to_page(limit)
         return await self._archive.list(organisation, since=since, until=until, after=after, limit=limit)
 
     async def events(self, *, organisation: str, after: int = 0, limit: int = 100) -> Sequence[Event]:
         """Return an organisation's events after a position, in order, at most `limit`."""
+        self._refuse_unless_ours(organisation)
         _refuse_to_page(limit, after)
         return await self._archive.events(organisation, after=after, limit=limit)
 
@@ -304,6 +311,11 @@ class Consultations:
     async def _move(self, session_id: str, whom: str, action: Action, position: str | None) -> Session:
         change = Change(action=action, at=self._clock.now(), participant=whom, position=position)
         return await self.change(session_id, lambda session: _moved(session, change))
+
+    def _refuse_unless_ours(self, organisation: str) -> None:
+        self._organisations.get(organisation)
+        if not isinstance(organisation, str) or not ORGANISATION_ID.fullmatch(organisation):
+            raise InvalidInput("an organisation's name has at most 32 of A-Z a-z 0-9 _ -")
 
     async def _save(self, after: Session, *, before: Session | None) -> bool:
         news = after.history[len(before.history) if before else 0 :]
@@ -367,8 +379,15 @@ def _is_older(position: str | None, other: str | None) -> bool:
 
 
 def _refuse_to_page(limit: int, after: int = 0) -> None:
-    if limit < 1 or after < 0:
+    are_numbers = isinstance(limit, int) and isinstance(after, int)
+    if not are_numbers or not 1 <= limit < _COUNTABLE or not 0 <= after < _COUNTABLE:
         raise InvalidInput("limit= is at least 1, and after= is a position or 0")
+
+
+def _aware(at: datetime, name: str) -> datetime:
+    if not isinstance(at, datetime) or at.utcoffset() is None:
+        raise InvalidInput(f"{name}= takes an aware datetime")
+    return in_utc(at)
 
 
 _PLANNED = ("organisation", "service", "modality", "participants")

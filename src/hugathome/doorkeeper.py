@@ -61,6 +61,9 @@ class Doorkeeper:
         """Sign a grant for somebody whom the caller has authenticated; it does no I/O."""
         if not isinstance(session_id, str) or "." not in session_id:
             raise InvalidInput("this is not the id of a session")
+        claims = claims if claims is not None else {}
+        if not isinstance(claims, Mapping):
+            raise InvalidInput("claims= takes a mapping")
         now = self._clock.now()
         grant = JoinGrant(
             session=session_id,
@@ -70,7 +73,7 @@ class Doorkeeper:
             jti=opaque(self._randomness(16)),
             issued_at=now,
             expires_at=now + GRANT_LIFETIME,
-            claims=dict(claims or {}),
+            claims=dict(claims),
         )
         return sign_grant(grant, keys=self._keys, issuer=self._issuer)
 

@@ -15,6 +15,8 @@ from hugathome.errors import InvalidInput
 from hugathome.roles import AnyLanguage, ParticipantId, Step
 
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+_Id = Annotated[str, StringConstraints(max_length=200)]
+_PositionText = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,16}\.[0-9a-f]{1,12}$")]
 
 
 class Action(StrEnum):
@@ -126,12 +128,12 @@ class Change(Record):
 
     action: Action
     at: Instant
-    by: str | None = None
-    participant: str | None = None
+    by: _Id | None = None
+    participant: _Id | None = None
     reason: ShortText | None = None
     outcome: AnyOutcome | None = None
     step: Step | None = None
     consent: Consent | None = None
     window: Window | None = None
     delivery: DeliveryStatus | None = None
-    position: str | None = None
+    position: _PositionText | None = None

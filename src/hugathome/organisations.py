@@ -46,7 +46,7 @@ class Organisations:
         """Return the settings of an organisation; raise `InvalidInput` for one that is not named."""
         if self._named is None:
             return self._default
-        if organisation not in self._named:
+        if not isinstance(organisation, str) or organisation not in self._named:
             raise InvalidInput("this organisation is not one of the deployment's")
         return self._named[organisation]
 

@@ -15,8 +15,10 @@ from pydantic import AfterValidator, StringConstraints
 OPAQUE_ID = re.compile(r"[0-9A-Za-z._~-]{1,64}")
 """What an identifier may look like (the opaque identifier grammar of Matrix)."""
 
+ORGANISATION_ID = re.compile(r"[0-9A-Za-z_-]{1,32}")
+
 ParticipantId = Annotated[str, StringConstraints(pattern=rf"^{OPAQUE_ID.pattern}$")]
-OrganisationId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_-]{1,32}$")]
+OrganisationId = Annotated[str, StringConstraints(pattern=rf"^{ORGANISATION_ID.pattern}$")]
 
 
 class Role(StrEnum):

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import product
 from types import MappingProxyType
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 from pydantic import Field, model_validator
 
@@ -202,7 +202,7 @@ class Session(Record):
     service: ShortText
     modality: AnyModality
     window: Window
-    participants: tuple[Participant, ...]
+    participants: Annotated[tuple[Participant, ...], Field(max_length=32)]
     reference: ShortText | None = Field(default=None, repr=False)
     """The host's own key."""
     status: Status = Status.PLANNED

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
+from hugathome._model import in_utc
 from hugathome.errors import InvalidInput
 
 _TICK = timedelta(seconds=1)
@@ -20,7 +21,7 @@ class FakeClock:
     def __init__(self, now: datetime = datetime(2026, 1, 1, 12, tzinfo=UTC)) -> None:
         if now.tzinfo is None:
             raise InvalidInput("a clock takes an aware datetime")
-        self._now = now.astimezone(UTC)
+        self._now = in_utc(now)
         self._sleepers: list[tuple[datetime, int, asyncio.Future[None]]] = []
         self._order = count()
         self.pump: Callable[[], Awaitable[datetime | None]] | None = None
