@@ -688,7 +688,7 @@ async def test_what_is_no_longer_kept_is_replaced_by_a_snapshot() -> None:
     patient.transport.cut()
     for seq in range(2, 12):
         await doctor.transport.send(Media(pc=pair.pc, gen=1, state="new", seq=seq).to_json())
-    await doctor.until_acked(11)
+        await doctor.until_acked(seq)
 
     back = await clinic.resume(session, patient)
 
@@ -696,6 +696,27 @@ async def test_what_is_no_longer_kept_is_replaced_by_a_snapshot() -> None:
     assert not welcome.recovered
     assert welcome.snapshot is not None
     assert [each.pc for each in welcome.snapshot.pairs] == [pair.pc]
+    await clinic.aclose()
+
+
+async def test_a_device_that_fell_behind_what_is_kept_is_never_told_a_part_of_it() -> None:
+    clinic = Clinic(limits=Limits(kept=4))
+    session = await clinic.plan()
+    doctor = await clinic.join(session, "dr", capacity=1)
+    patient = await clinic.join(session, "pat")
+    for number in range(12):
+        last = await patient.say(NoteStep(step=Fact.SCREEN_OFF if number % 2 else Fact.SCREEN_ON))
+        await patient.until_acked(last)
+
+    close = (await doctor.hear_all())[-1]
+
+    assert isinstance(close, Close)
+    assert (close.code, close.retry) == (CloseCode.SLOW_CONSUMER, "resume")
+    back = await clinic.resume(session, doctor)
+    welcome = await back.until(Welcome)
+    assert welcome.snapshot is not None
+    steps = {each.participant: each.step for each in welcome.snapshot.participants}
+    assert steps["pat"] == Fact.SCREEN_OFF
     await clinic.aclose()
 
 

@@ -194,7 +194,7 @@ class Link:
                 while self._outbox:
                     await self._send(self._outbox.popleft())
                 for step in self._live.since(self._cursor):
-                    close = await self._deliver(step)
+                    close = self._gap_before(step) or await self._deliver(step)
                     if close is not None:
                         return close
                 if self._live.end is not None:
@@ -202,6 +202,11 @@ class Link:
                 await self._changed.wait()
         except TransportClosed:
             return None
+
+    def _gap_before(self, step: Step) -> Close | None:
+        """Refuse to skip what this device was too slow for: it comes back, and is given the whole room."""
+        is_next = step.position.offset == self._cursor + 1
+        return None if is_next else Close.because(CloseCode.SLOW_CONSUMER)
 
     async def _deliver(self, step: Step) -> Close | None:
         """Send what a step tells this device; return the close that it holds."""
