@@ -295,7 +295,8 @@ class Hub:
         try:
             await live.run()
         finally:
-            if self._rooms[live.session_id][0] is live:
+            present, _ = self._rooms.get(live.session_id, (None, None))
+            if present is live:  # its successor may have come, and gone before it
                 del self._rooms[live.session_id]
 
     async def _say_goodbye(self, transport: Transport, close: Close) -> None:
