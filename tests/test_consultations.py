@@ -23,7 +23,7 @@ from hugathome.errors import (
     StoreUnavailable,
     UnknownParticipant,
 )
-from hugathome.history import Action, Change, window_around
+from hugathome.history import Action, Change, Outcome, window_around
 from hugathome.journal import Journal
 from hugathome.organisations import Organisation
 from hugathome.roles import Step
@@ -274,6 +274,39 @@ async def test_deny_resume_and_cancel_do_so_too(hug: HugAtHome) -> None:
     assert (await hug.sessions.resume(other.id, by="dr-rossi")).status is Status.IN_PROGRESS
 
 
+async def test_a_visit_that_nobody_came_to_is_cancelled_with_that_outcome(hug: HugAtHome) -> None:
+    session = await planned(hug)
+
+    with pytest.raises(NotPermitted):
+        await hug.sessions.complete(session.id, by="p-1", outcome="no-show")
+    with pytest.raises(InvalidTransition):
+        await hug.sessions.complete(session.id, by="dr-rossi")
+    ended = await hug.sessions.complete(session.id, by="dr-rossi", outcome="no-show")
+
+    assert (ended.status, ended.outcome) == (Status.CANCELLED, Outcome.NO_SHOW)
+
+
+async def test_a_visit_that_began_ends_with_any_outcome(hug: HugAtHome) -> None:
+    session = await planned(hug)
+    await hug.sessions.arrive(session.id, "p-1")
+    await hug.sessions.admit(session.id, "p-1", by="dr-rossi")
+
+    ended = await hug.sessions.complete(session.id, by="dr-rossi", outcome="no-show")
+
+    assert (ended.status, ended.outcome) == (Status.COMPLETED, Outcome.NO_SHOW)
+
+
+async def test_a_device_that_repeats_itself_does_not_fill_the_record(hug: HugAtHome) -> None:
+    session = await planned(hug)
+
+    for _ in range(60):
+        await hug.sessions.step(session.id, "p-1", Step.SCREEN_OFF)
+    noted = await hug.sessions.step(session.id, "p-1", Step.MEDIA_CONNECTED)
+
+    steps = [change.step for change in noted.steps("p-1")]
+    assert steps == [*[Step.SCREEN_OFF] * 50, Step.MEDIA_CONNECTED]
+
+
 async def test_consent_keeps_what_was_said(hug: HugAtHome) -> None:
     session = await planned(hug)
 
@@ -508,8 +541,8 @@ async def test_events_go_on_where_the_host_had_left_off(hug: HugAtHome) -> None:
 
 async def test_more_events_than_one_page_come_all_the_same(hug: HugAtHome) -> None:
     session = await planned(hug)
-    for _ in range(120):
-        await hug.sessions.step(session.id, "p-1", Step.SCREEN_OFF)
+    for turn in range(120):
+        await hug.sessions.step(session.id, "p-1", list(Step)[turn % 3])
 
     assert [event.position for event in await told(hug)] == list(range(1, 122))
 

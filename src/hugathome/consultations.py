@@ -18,6 +18,7 @@ from hugathome.history import (
     AnyOutcome,
     Change,
     Consent,
+    Outcome,
     Window,
     window_around,
 )
@@ -32,6 +33,7 @@ from hugathome.session import (
     Presence,
     Session,
     SessionStore,
+    Status,
 )
 from hugathome.signalling import Recorded, RecordedParticipant
 from hugathome.verifier import Randomness, opaque
@@ -41,6 +43,9 @@ _RACES = 24
 
 _COUNTABLE = 2**63
 """What a database can count to."""
+
+_STEPS_NOTED = 50
+"""How often one fact of one participant is noted: a screen that flickers must not fill the record."""
 
 _ROOM_SEES = frozenset(
     {
@@ -207,16 +212,34 @@ class Consultations:
         return await self._do(session_id, Action.RESUME, by=by)
 
     async def complete(self, session_id: str, *, by: str, outcome: AnyOutcome = "completed") -> Session:
-        """End the visit with what came of it; every link, code, pass and grant dies with it."""
-        return await self._do(session_id, Action.COMPLETE, by=by, outcome=outcome)
+        """End the visit with what came of it; every link, code, pass and grant dies with it.
+
+        A visit that nobody came to has not begun: with the outcome `no-show` it is cancelled.
+        """
+        at = self._clock.now()
+
+        def decide(session: Session) -> Session:
+            action = Action.COMPLETE
+            if session.status is Status.PLANNED and outcome == Outcome.NO_SHOW:
+                session.refuse_unless_permitted(by, action)
+                action = Action.CANCEL
+            return session.after(Change(action=action, at=at, by=by, outcome=outcome))
+
+        return await self.change(session_id, decide)
 
     async def discontinue(self, session_id: str, *, by: str, reason: str | None = None) -> Session:
         """End a visit that cannot go on."""
         return await self._do(session_id, Action.DISCONTINUE, by=by, reason=reason)
 
     async def step(self, session_id: str, participant_id: str, step: Step) -> Session:
-        """Note a fact of a participant; it drives nothing."""
-        return await self._do(session_id, Action.STEP, participant_id, step=step)
+        """Note a fact of a participant; it drives nothing, and a device that repeats itself is not noted."""
+        change = Change(action=Action.STEP, at=self._clock.now(), participant=participant_id, step=step)
+
+        def decide(session: Session) -> Session:
+            noted = sum(each.step == step for each in session.steps(participant_id))
+            return session if noted >= _STEPS_NOTED else session.after(change)
+
+        return await self.change(session_id, decide)
 
     async def forget_room(self, session_id: str) -> None:
         """Delete the log of a session's room, once its time is over."""

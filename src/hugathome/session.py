@@ -297,13 +297,17 @@ class Session(Record):
     def _permit(self, change: Change) -> None:
         if change.participant is not None:
             self.participant(change.participant)
-        needed = _NEEDS.get(change.action)
-        if needed is not None and not self.participant(change.by or "").may(needed):
-            raise NotPermitted(action=change.action)
+        self.refuse_unless_permitted(change.by, change.action)
         if change.action is Action.ACCEPT and not self.participant(change.participant or "").may(
             Capability.CONSENT
         ):
             raise NotPermitted(action=change.action)
+
+    def refuse_unless_permitted(self, by: str | None, action: Action) -> None:
+        """Raise `NotPermitted` where `action` takes a capability that the role of `by` does not include."""
+        needed = _NEEDS.get(action)
+        if needed is not None and not self.participant(by or "").may(needed):
+            raise NotPermitted(action=action)
 
     def _next_status(self, change: Change) -> Status:
         starts_by_phone = change.action is Action.CHECK_IN and self.modality == "phone"
