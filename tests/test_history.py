@@ -112,3 +112,9 @@ def test_an_outcome_may_be_given_as_a_word() -> None:
 def test_a_change_that_cannot_be_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
         Change(**{"action": Action.CANCEL, "at": NOW, **fields})
+
+
+def test_a_reason_which_may_name_somebody_is_not_shown() -> None:
+    change = Change(action=Action.CANCEL, at=NOW, by="dr-rossi", reason="M. Dupont is in hospital")
+
+    assert "Dupont" not in repr(change)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from hugathome._model import Instant, Record
 from hugathome.errors import InvalidInput
@@ -130,7 +130,7 @@ class Change(Record):
     at: Instant
     by: _Id | None = None
     participant: _Id | None = None
-    reason: ShortText | None = None
+    reason: ShortText | None = Field(default=None, repr=False)
     outcome: AnyOutcome | None = None
     step: Step | None = None
     consent: Consent | None = None
