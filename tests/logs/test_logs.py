@@ -32,8 +32,8 @@ async def test_the_log_in_memory_keeps_every_rule() -> None:
     await check_log(lambda: open_log("memory://"))
 
 
-async def test_the_log_on_sqlite_keeps_every_rule(tmp_path: Path) -> None:
-    await check_log(lambda: open_log(f"sqlite:///{tmp_path}/log.db"))
+async def test_the_log_in_a_database_keeps_every_rule(database: str) -> None:
+    await check_log(lambda: open_log(database))
 
 
 async def test_two_processes_write_one_order_that_a_third_reads(tmp_path: Path) -> None:
