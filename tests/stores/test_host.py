@@ -262,3 +262,21 @@ def test_the_hosts_connection_stays_open(embed: Embed, connection: sa.Connection
     hug.close()
 
     assert not connection.closed
+
+
+def test_who_is_there_can_be_asked_while_the_host_holds_its_transaction_open(
+    embed: Embed, connection: sa.Connection
+) -> None:
+    with connection.begin():
+        first = embed(OutboxSms())
+        session = plan(first)
+        first.sessions.arrive(session.id, "p-1")
+        first.sessions.admit(session.id, "p-1", by="dr-rossi")  # makes the log's tables, once committed
+
+    sms = OutboxSms()
+    begun = embed(sms)  # a process that has not used the log before
+    with connection.begin():
+        begun.invite(session.id, "p-1")
+        begun.call(session.id, "p-1", by="dr-rossi")
+
+    assert len(sms.outbox) == 2

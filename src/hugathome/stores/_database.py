@@ -5,8 +5,9 @@ function in one transaction: through an asynchronous driver where there is a loo
 is none, or inside the transaction that a host's own connection is in (`_host.py`).
 """
 
+import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any, Protocol, Self, TypeVar
 
@@ -84,8 +85,10 @@ class _Owned:
         @sa.event.listens_for(engine, "connect")
         def _opened(raw: Any, _record: object) -> None:
             cursor = raw.cursor()
+            cursor.execute("PRAGMA busy_timeout=0")
+            with suppress(sqlite3.OperationalError):  # somebody is writing: a later connection will
+                cursor.execute("PRAGMA journal_mode=WAL")
             cursor.execute("PRAGMA busy_timeout=5000")
-            cursor.execute("PRAGMA journal_mode=WAL")
             cursor.execute(f"PRAGMA synchronous={self._synchronous}")
             cursor.close()
 
@@ -102,6 +105,12 @@ class _Owned:
         if not self._is_ready and self._is_sqlite:
             self._metadata.create_all(connection)
         self._is_ready = True
+
+    def _is_readable(self, connection: sa.Connection) -> bool:
+        """Whether there are tables to read; asking takes no write lock, which a host may hold just now."""
+        if not self._is_ready and self._is_sqlite:
+            self._is_ready = self._metadata.tables.keys() <= set(sa.inspect(connection).get_table_names())
+        return self._is_ready or not self._is_sqlite
 
     async def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
         """Await `work` now: each call here has committed before it returns."""
@@ -129,12 +138,12 @@ class AsyncDatabase(_Owned):
 
     async def read(self, work: Work[T]) -> T:
         """Run `work` in a transaction that takes no write lock."""
-        if not self._is_ready:
-            return await self.run(work)
         with translated():
             async with self._engine.connect() as connection:
                 await connection.execution_options(hugathome_reads=True)
-                return await connection.run_sync(work)
+                if await connection.run_sync(self._is_readable):
+                    return await connection.run_sync(work)
+        return await self.run(work)
 
     def for_blocking(self) -> "BlockingDatabase":
         """Return the same database over the blocking driver."""
@@ -167,10 +176,11 @@ class BlockingDatabase(_Owned):
 
     async def read(self, work: Work[T]) -> T:
         """Run `work` in a transaction that takes no write lock."""
-        if not self._is_ready:
-            return await self.run(work)
         with translated(), self._engine.connect() as connection:
-            return work(connection.execution_options(hugathome_reads=True))
+            connection.execution_options(hugathome_reads=True)
+            if self._is_readable(connection):
+                return work(connection)
+        return await self.run(work)
 
     def for_blocking(self) -> Self:
         """Return itself."""
