@@ -104,13 +104,14 @@ class _Owned:
         """SQLite creates its tables; in a server database the hospital's own people do."""
         if not self._is_ready and self._is_sqlite:
             self._metadata.create_all(connection)
-        self._is_ready = True
 
     def _is_readable(self, connection: sa.Connection) -> bool:
         """Whether there are tables to read; asking takes no write lock, which a host may hold just now."""
-        if not self._is_ready and self._is_sqlite:
-            self._is_ready = self._metadata.tables.keys() <= set(sa.inspect(connection).get_table_names())
-        return self._is_ready or not self._is_sqlite
+        if self._is_ready or not self._is_sqlite:
+            return True
+        are_there = self._metadata.tables.keys() <= set(sa.inspect(connection).get_table_names())
+        self._is_ready = self._is_ready or are_there
+        return are_there  # as this connection sees it: another may have created them only now
 
     async def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
         """Await `work` now: each call here has committed before it returns."""
@@ -134,7 +135,9 @@ class AsyncDatabase(_Owned):
         with translated():
             async with self._engine.begin() as connection:
                 await connection.run_sync(self._prepared)
-                return await connection.run_sync(work)
+                result = await connection.run_sync(work)
+            self._is_ready = True  # now that the tables are committed
+            return result
 
     async def read(self, work: Work[T]) -> T:
         """Run `work` in a transaction that takes no write lock."""
@@ -170,9 +173,12 @@ class BlockingDatabase(_Owned):
 
     async def run(self, work: Work[T]) -> T:
         """Run `work` in a transaction of its own."""
-        with translated(), self._engine.begin() as connection:
-            self._prepared(connection)
-            return work(connection)
+        with translated():
+            with self._engine.begin() as connection:
+                self._prepared(connection)
+                result = work(connection)
+            self._is_ready = True  # now that the tables are committed
+            return result
 
     async def read(self, work: Work[T]) -> T:
         """Run `work` in a transaction that takes no write lock."""
