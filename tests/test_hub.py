@@ -26,6 +26,7 @@ from hugathome.messages import (
     Admit,
     Answer,
     AskIceServers,
+    CandidateInit,
     Candidates,
     Caps,
     Close,
@@ -518,6 +519,31 @@ async def test_who_talks_too_much_is_warned_and_then_sent_away(clinic: Clinic) -
     assert isinstance(heard[-1], Close)
     assert heard[-1].code == CloseCode.RATE_LIMITED
     assert heard[-1].after
+
+
+async def test_whoever_reads_slowly_gets_no_credentials_after_the_admission_was_taken_back(
+    clinic: Clinic,
+) -> None:
+    session = await clinic.plan()
+    doctor = await clinic.join(session, "dr")
+    patient = await clinic.join(session, "pat", capacity=1)
+    await doctor.say(Admit(participant="pat"))
+    pair = await patient.until(Pair)
+    await doctor.say(Offer(pc=pair.pc, gen=1, neg=1, sdp=sdp()))
+    candidates = Candidates(pc=pair.pc, gen=1, candidates=(CandidateInit(),))
+    said = [await doctor.say(candidates) for _ in range(3)]  # the patient reads none of it
+    await doctor.until_acked(said[-1])
+    await clinic.consultations.return_to_waiting(session.id, "pat", by="dr")
+    await patient.transport.send(AskIceServers().to_json())
+    await clinic.clock.settle()
+
+    seen = len(patient.heard)
+    refused = await patient.until(Error)
+
+    assert refused.code == "not-admitted"
+    assert not any(isinstance(each, IceServers) for each in patient.heard[seen:])
+    assert (await patient.until(Snapshot)).state == "waiting"
+    patient.transport.cut()
 
 
 # --- Going, and coming back ----------------------------------------------------------------------

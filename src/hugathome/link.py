@@ -114,7 +114,7 @@ class Link:
                 return Close.because(CloseCode.PROTOCOL_ERROR, "a second hello")
             case Ping(t=t):
                 self._say(Pong(t=t))
-            case AskIceServers() if self._is_inside:
+            case AskIceServers() if self._is_inside and self._live.room.is_inside(self._seat.peer.peer):
                 self._say(self._parts.mint(self._seat.peer.peer))
             case AskIceServers():
                 self._say(Error(code="not-admitted", ref=message.seq))
