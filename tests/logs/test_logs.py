@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import aclosing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ async def test_the_log_in_memory_keeps_every_rule() -> None:
 
 
 async def test_the_log_in_a_database_keeps_every_rule(database: str) -> None:
-    await check_log(lambda: open_log(database))
+    await check_log(lambda: open_log(database), patience=timedelta(seconds=30))
 
 
 async def test_two_processes_write_one_order_that_a_third_reads(tmp_path: Path) -> None:

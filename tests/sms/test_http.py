@@ -28,7 +28,7 @@ NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 TEXT = "493817 est votre code.\n@www.example.ch #493817"
 MESSAGE = Sms(to=PhoneNumber.parse("+41791234567"), text=TEXT, idempotency_key="challenge-1:send-2")
 BODY = {"to": "{to}", "text": "{text}"}
-BRIEF = timedelta(milliseconds=300)
+BRIEF = timedelta(seconds=1)
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 Send = Callable[[HttpSms], Awaitable[None]]

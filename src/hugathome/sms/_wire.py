@@ -102,10 +102,11 @@ class AsyncWire:
         """Return what became of `request` once there is a status, or its time is over."""
         import httpx
 
+        options = self._line.options  # made before the clock runs: loading the roots is not the gateway's time
         try:
             async with (
                 asyncio.timeout(self._line.seconds),
-                httpx.AsyncClient(**self._line.options) as client,
+                httpx.AsyncClient(**options) as client,
                 client.stream("POST", request.url, **request.carried) as response,
             ):
                 return Answer.of(response)
