@@ -263,7 +263,8 @@ def test_events_are_read_to_the_present_and_from_where_one_was(hug: blocking.Hug
 def test_many_events_come_in_one_iteration(hug: blocking.HugAtHome) -> None:
     session = planned(hug)
     for minutes in range(1, 121):
-        hug.sessions.extend(session.id, closes_at=session.window.closes_at + timedelta(minutes=minutes), by="x")
+        closes_at = session.window.closes_at + timedelta(minutes=minutes)
+        hug.sessions.extend(session.id, closes_at=closes_at, by="x")
 
     assert [event.position for event in hug.events(organisation="hug")] == list(range(1, 122))
 
