@@ -102,7 +102,7 @@ class AsyncWire:
         """Return what became of `request` once there is a status, or its time is over."""
         import httpx
 
-        options = self._line.options  # made before the clock runs: loading the roots is not the gateway's time
+        options = self._line.options  # before the clock runs: loading the roots is not the gateway's time
         try:
             async with (
                 asyncio.timeout(self._line.seconds),
