@@ -26,17 +26,12 @@ def sms() -> OutboxSms:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/clinic.db"
-
-
-@pytest.fixture
-async def hug(database: str, sms: OutboxSms) -> AsyncGenerator[HugAtHome]:
+async def hug(tmp_path: Path, sms: OutboxSms) -> AsyncGenerator[HugAtHome]:
     """Serve a deployment as a host does, and return it."""
     bound = listening()
     deployment = HugAtHome(
         key=KEY,
-        store=open_store(database),
+        store=open_store(f"sqlite:///{tmp_path}/clinic.db"),
         sms=sms,
         site=f"http://127.0.0.1:{bound.getsockname()[1]}/visit",
         timezone="Europe/Zurich",
