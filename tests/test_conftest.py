@@ -24,6 +24,14 @@ def test_call(call: int) -> None:
         workers.write(os.environ["PYTEST_XDIST_WORKER"] + " ")
 """
 
+EXAMPLES = """
+from hypothesis import given, strategies as st
+@given(st.integers())
+def test_number(number: int) -> None:
+    with open("numbers", "a") as numbers:
+        numbers.write(f"{number} ")
+"""
+
 
 def run_pytest(
     folder: Path, source: str, *options: str, **environment: str
@@ -76,3 +84,17 @@ def test_media_run_one_after_another_on_one_worker(tmp_path: Path) -> None:
     assert "6 passed" in result.stdout
     workers = (tmp_path / "workers").read_text().split()
     assert len(set(workers)) == 1, "pytest and pytest-xdist do not go together: see pyproject.toml"
+
+
+def test_examples_are_the_same_in_every_run_but_the_proofs(tmp_path: Path) -> None:
+    def drawn(*options: str) -> list[str]:
+        result = run_pytest(tmp_path, EXAMPLES, *options)
+        assert "1 passed" in result.stdout
+        numbers = (tmp_path / "numbers").read_text().split()
+        (tmp_path / "numbers").unlink()
+        return numbers
+
+    fixed = drawn()
+
+    assert drawn() == fixed
+    assert len(drawn("--hypothesis-profile=proof")) > len(fixed)
