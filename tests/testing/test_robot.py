@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from av import AudioFrame, VideoFrame
 
-from hugathome import InvalidInput, Participant, PhoneNumber, Session, TransportClosed
+from hugathome import InvalidInput, Participant, PhoneNumber, Session, Sms, TransportClosed
 from hugathome.client import Phase
+from hugathome.sms import OutboxSms
 from hugathome.testing import FakeHugAtHome, HttpSite, Network, Robot, robot
 from hugathome.testing.outbox import ReceivedSms
 
@@ -145,3 +146,34 @@ async def test_a_site_that_nobody_serves_is_a_closed_transport(unused_tcp_port: 
     with pytest.raises(TransportClosed):
         await site.connect()
     await site.aclose()
+
+
+async def test_link_and_code_that_came_in_two_messages_are_read_as_one() -> None:
+    site = "https://teleconsultations.hopitaux-universitaires.example.ch/rendez-vous/en-ligne"
+    async with FakeHugAtHome(now=NOW, site=site) as hug:
+        session = await hug.sessions.plan(
+            organisation="hug",
+            service="cardiology",
+            starts_at=NOW,
+            ends_at=NOW + timedelta(minutes=30),
+            participants=[Participant(id="p-1", role="patient", name="M. Dupont", phone="+41791234567")],
+        )
+        await hug.sessions.accept(session.id, "p-1", recorded_by="reception")
+        await hug.invite(session.id, "p-1")
+
+        assert hug.notices
+        assert len(hug.outbox) == 2
+        async with Robot.from_sms(hug.outbox.last(), media=False) as patient:
+            await patient.waiting()
+
+
+async def test_a_robot_reads_what_a_gateway_kept() -> None:
+    sms = OutboxSms()
+    message = Sms(
+        to=PhoneNumber.parse("+41791234567"),
+        text="123456 is your code\nhttps://visit.example.ch/j/abcdefghijk\n@visit.example.ch #123456",
+        idempotency_key="1",
+    )
+    await sms.send(message)
+
+    assert Robot.from_sms(sms.outbox[-1]).link == "abcdefghijk"

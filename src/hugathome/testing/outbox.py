@@ -1,8 +1,9 @@
 """The telephones of a test: text messages, read as a phone reads them."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hugathome.phone import PhoneNumber
@@ -12,6 +13,8 @@ from hugathome.words import parse_origin_bound
 if TYPE_CHECKING:
     from hugathome.testing.site import Site
 
+_TOGETHER = timedelta(seconds=5)
+"""Messages that are no further apart are read as one."""
 _LINK = re.compile(r"https?://\S+")
 
 
@@ -59,7 +62,16 @@ class Outbox:
         return self._last(lambda message: to is None or str(message.to) == str(to))
 
     def _last(self, matches: Callable[[SentSms], bool]) -> ReceivedSms:
-        for message in reversed(self._sms.outbox):
+        for index in reversed(range(len(self._sms.outbox))):
+            message = self._sms.outbox[index]
             if matches(message):
-                return ReceivedSms(to=message.to, text=message.text, site=self._site, inbox=self)
+                text = self._read(message, self._sms.outbox[:index])
+                return ReceivedSms(to=message.to, text=text, site=self._site, inbox=self)
         raise LookupError("no such message has been sent")
+
+    def _read(self, message: SentSms, earlier: Sequence[SentSms]) -> str:
+        """Return a text below the one before it, where that brought the link and this the code."""
+        before = next((each for each in reversed(earlier) if each.to == message.to), None)
+        if before is None or _LINK.search(message.text) or message.sent_at - before.sent_at > _TOGETHER:
+            return message.text
+        return f"{before.text}\n{message.text}"

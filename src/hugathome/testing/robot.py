@@ -19,11 +19,12 @@ from hugathome.grants import JoinGrant
 from hugathome.history import AnyOutcome
 from hugathome.messages import Close
 from hugathome.signalling import Transport
+from hugathome.sms import SentSms
+from hugathome.testing.outbox import Outbox, ReceivedSms
 from hugathome.testing.site import HttpSite, Site
 
 if TYPE_CHECKING:
     from hugathome.peer import AudioFrame, Peer, VideoFrame
-    from hugathome.testing.outbox import Outbox, ReceivedSms
 
 PATIENCE = timedelta(seconds=30)
 """How long a robot waits, by the clock on the wall, before it raises `TimeoutError`."""
@@ -58,26 +59,28 @@ class Robot:
     @classmethod
     def from_sms(
         cls,
-        sms: "ReceivedSms",
+        sms: ReceivedSms | SentSms,
         *,
         media: bool = True,
-        inbox: "Outbox | None" = None,
+        inbox: Outbox | None = None,
         site: Site | None = None,
     ) -> "Robot":
         """Be whoever got this SMS: `inbox` is where a code arrives that the SMS does not hold."""
-        link = sms.link
+        if isinstance(sms, SentSms):
+            sms = ReceivedSms(to=sms.to, text=sms.text)
+        received, link = sms, sms.link
         if link is None or "/j/" not in link:
             raise InvalidInput("this SMS has no link to a visit")
         base, _, link_id = link.rpartition("/j/")
-        where = site or sms.site or HttpSite(base)
+        where = site or received.site or HttpSite(base)
 
         async def admission() -> str:
-            code = sms.code or await robot.ask_for_code(inbox or sms.inbox)
+            code = received.code or await robot.ask_for_code(inbox or received.inbox)
             return str((await where.ask("check-in", link=link_id, code=code))["pass"])
 
         robot = cls(where, media=media, admission=admission)
         robot.link = link_id
-        robot._to = str(sms.to)
+        robot._to = str(received.to)
         return robot
 
     @classmethod
@@ -96,7 +99,7 @@ class Robot:
         """Open the link and return what the page is told; it sends and uses up nothing."""
         return dict(await self._site.ask("link", link=self.link or ""))
 
-    async def ask_for_code(self, inbox: "Outbox | None") -> str:
+    async def ask_for_code(self, inbox: Outbox | None) -> str:
         """Press "send me the code" and read it from `inbox`."""
         await self._site.ask("send-code", link=self.link or "")
         code = inbox.last(to=self._to).code if inbox is not None else None
