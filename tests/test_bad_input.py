@@ -54,11 +54,8 @@ from hugathome.grants import VisitPass, sign_grant, sign_pass
 from hugathome.keys import KeyRing
 from hugathome.messages import (
     Answer,
-    CandidateInit,
     Candidates,
-    Caps,
     Close,
-    CloseCode,
     Hello,
     Leave,
     Offer,
@@ -71,6 +68,7 @@ from hugathome.openapi import document
 from hugathome.peer import IceSettings, Peer
 from hugathome.testing import FakeHugAtHome, Robot
 from hugathome.transports.memory import memory_pair
+from hugathome.wire import CandidateInit, Caps, CloseCode
 
 ORIGIN = "https://visit.example.ch"
 SITE = f"{ORIGIN}/visit"

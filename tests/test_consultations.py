@@ -27,7 +27,14 @@ from hugathome.history import Action, Change, Outcome, window_around
 from hugathome.journal import Journal
 from hugathome.organisations import Organisation
 from hugathome.roles import Step
-from hugathome.session import Event, Participant, Presence, Session, Status, StoredSession
+from hugathome.session import (
+    Event,
+    Participant,
+    Presence,
+    Session,
+    Status,
+    StoredSession,
+)
 from hugathome.signalling import Recorded
 from hugathome.sms import OutboxSms
 from hugathome.stores import Store, open_store

@@ -26,11 +26,8 @@ from hugathome.messages import (
     Admit,
     Answer,
     AskIceServers,
-    CandidateInit,
     Candidates,
-    Caps,
     Close,
-    CloseCode,
     Command,
     Complete,
     Error,
@@ -38,7 +35,6 @@ from hugathome.messages import (
     Hello,
     IceServers,
     Leave,
-    Limits,
     Media,
     NoteStep,
     Offer,
@@ -47,12 +43,10 @@ from hugathome.messages import (
     Ping,
     Pong,
     Remove,
-    ResumeFrom,
     Ring,
     ServerMessage,
     SessionChanged,
     Snapshot,
-    State,
     Unpair,
     Welcome,
     parse_server,
@@ -67,6 +61,14 @@ from hugathome.sms import OutboxSms
 from hugathome.stores.memory import MemorySessions
 from hugathome.testing.clock import FakeClock
 from hugathome.transports.memory import MemoryTransport, memory_pair
+from hugathome.wire import (
+    CandidateInit,
+    Caps,
+    CloseCode,
+    Limits,
+    ResumeFrom,
+    State,
+)
 from hugathome.words import Letterhead
 
 M = TypeVar("M")

@@ -10,10 +10,10 @@ from hugathome.errors import LocalProtocolError, StoreUnavailable
 from hugathome.journal import Journal
 from hugathome.keys import KeyRing
 from hugathome.logs import MemoryLog
-from hugathome.messages import Caps
 from hugathome.roles import Capability
 from hugathome.signalling import START, Called, Detached, Entry, Joined, Opened, Recorded, RecordedParticipant
 from hugathome.testing.clock import FakeClock
+from hugathome.wire import Caps
 
 ROOM = "hug.room"
 

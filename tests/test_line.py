@@ -20,16 +20,15 @@ from hugathome.line import (
 )
 from hugathome.messages import (
     Answer,
-    CandidateInit,
     Candidates,
     Granted,
     Media,
     Negotiate,
     Offer,
-    PairView,
     Restart,
 )
 from hugathome.negotiation import Endpoint, Mode, begin
+from hugathome.wire import CandidateInit, PairView
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 

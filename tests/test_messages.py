@@ -12,26 +12,16 @@ from hypothesis import strategies as st
 from hugathome.errors import RemoteProtocolError
 from hugathome.messages import (
     Admit,
-    CandidateInit,
     Candidates,
     Close,
-    CloseCode,
     Hello,
-    Limits,
     Media,
     Message,
     NoteStep,
     Offer,
     Pair,
-    PairView,
-    ParticipantView,
     Ping,
-    ResumeFrom,
-    Retry,
-    RoomView,
-    SessionView,
     Snapshot,
-    State,
     Unknown,
     Welcome,
     parse_client,
@@ -40,6 +30,18 @@ from hugathome.messages import (
 )
 from hugathome.negotiation import Mode
 from hugathome.roles import Step
+from hugathome.wire import (
+    CandidateInit,
+    CloseCode,
+    Limits,
+    PairView,
+    ParticipantView,
+    ResumeFrom,
+    Retry,
+    RoomView,
+    SessionView,
+    State,
+)
 
 AT = datetime(2026, 11, 22, 9, 31, 7, 120000, tzinfo=UTC)
 SESSION = SessionView(id="hug.x", status="planned", modality="video")

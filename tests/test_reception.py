@@ -35,7 +35,13 @@ from hugathome.history import Action
 from hugathome.journal import Journal
 from hugathome.reception import Invitation
 from hugathome.roles import Step
-from hugathome.session import ROOM_KEPT, Participant, Presence, Session, Status
+from hugathome.session import (
+    ROOM_KEPT,
+    Participant,
+    Presence,
+    Session,
+    Status,
+)
 from hugathome.signalling import Called
 from hugathome.stores import Store, open_store
 from hugathome.stores.memory import MemoryCodes, MemorySessions

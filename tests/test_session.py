@@ -24,6 +24,7 @@ from hugathome.history import (
     Change,
     Consent,
     DeliveryStatus,
+    Message,
     Outcome,
     window_around,
 )
@@ -34,7 +35,6 @@ from hugathome.session import (
     TRANSITIONS,
     Attendance,
     Event,
-    Message,
     Participant,
     Presence,
     Session,

@@ -11,11 +11,8 @@ from hugathome.errors import LocalProtocolError
 from hugathome.messages import (
     Admit,
     Answer,
-    CandidateInit,
     Candidates,
-    Caps,
     Close,
-    CloseCode,
     Command,
     Error,
     Granted,
@@ -32,7 +29,6 @@ from hugathome.messages import (
     ServerMessage,
     SessionChanged,
     Snapshot,
-    State,
     Unknown,
     Unpair,
 )
@@ -56,6 +52,12 @@ from hugathome.signalling import (
     Tell,
     Vouched,
     parse_entry,
+)
+from hugathome.wire import (
+    CandidateInit,
+    Caps,
+    CloseCode,
+    State,
 )
 
 AT = datetime(2026, 11, 22, 9, 31, tzinfo=UTC)

@@ -1,7 +1,13 @@
 """The window: numbers without gaps, a limit, and what a resume or a rejoin makes of it."""
 
-from hugathome.messages import Admit, CandidateInit, Candidates, Hold, Leave
+from hugathome.messages import (
+    Admit,
+    Candidates,
+    Hold,
+    Leave,
+)
 from hugathome.window import Window
+from hugathome.wire import CandidateInit
 
 
 def said(*commands: Admit | Hold | Leave | Candidates) -> Window:

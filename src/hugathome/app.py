@@ -30,7 +30,6 @@ from hugathome.ice import IceServer
 from hugathome.journal import Journal
 from hugathome.keys import KeyRing
 from hugathome.logs import open_log
-from hugathome.messages import Limits
 from hugathome.organisations import House, Organisation, Organisations, spoken, zone
 from hugathome.reception import Invitation, Reception
 from hugathome.roles import AnyLanguage
@@ -38,6 +37,7 @@ from hugathome.session import Event, Participant, Session
 from hugathome.signalling import SignallingLog, Transport
 from hugathome.stores import Store
 from hugathome.verifier import Randomness, Verifier
+from hugathome.wire import Limits
 from hugathome.words import Letterhead
 
 if TYPE_CHECKING:

@@ -11,7 +11,13 @@ from hugathome._model import Record
 from hugathome.history import Change
 from hugathome.keys import NONCE_BYTES, KeyRing
 from hugathome.roles import OPAQUE_ID
-from hugathome.session import Event, Session, SessionStore, Status, StoredSession
+from hugathome.session import (
+    Event,
+    Session,
+    SessionStore,
+    Status,
+    StoredSession,
+)
 from hugathome.verifier import Randomness
 
 

@@ -48,7 +48,6 @@ from hugathome.line import CONNECT_WITHIN, Line, MediaState, Step
 from hugathome.messages import (
     Answer,
     Candidates,
-    Caps,
     Close,
     Command,
     Error,
@@ -56,30 +55,33 @@ from hugathome.messages import (
     Granted,
     Hello,
     IceServers,
-    IceServerView,
-    Limits,
     Offer,
     Pair,
-    PairView,
     ParticipantChanged,
-    ParticipantView,
     Ping,
     Pong,
     Renew,
-    ResumeFrom,
-    Retry,
     Ring,
-    RoomView,
     ServerMessage,
     SessionChanged,
-    SessionView,
     Snapshot,
-    State,
     Unpair,
     Welcome,
     parse_server,
 )
 from hugathome.window import Window
+from hugathome.wire import (
+    Caps,
+    IceServerView,
+    Limits,
+    PairView,
+    ParticipantView,
+    ResumeFrom,
+    Retry,
+    RoomView,
+    SessionView,
+    State,
+)
 
 GREET_WITHIN = timedelta(seconds=10)
 """How long a hub has to answer a hello."""

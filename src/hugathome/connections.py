@@ -11,10 +11,11 @@ from pydantic import Field
 
 from hugathome._model import Record
 from hugathome.errors import RemoteProtocolError
-from hugathome.messages import Answer, Candidates, Caps, Offer
+from hugathome.messages import Answer, Candidates, Offer
 from hugathome.negotiation import Endpoint, Negotiation, begin
 from hugathome.roles import Capability
 from hugathome.sdp import UNLIMITED, parse_description
+from hugathome.wire import Caps
 
 
 class Peer(Record):

@@ -24,10 +24,10 @@ from hugathome.history import (
 )
 from hugathome.journal import Journal
 from hugathome.keys import KeyRing
+from hugathome.mirror import SEEN, recorded
 from hugathome.organisations import Organisations
-from hugathome.roles import CAPABILITIES, OPAQUE_ID, ORGANISATION_ID, AnyLanguage, AnyModality, Role, Step
+from hugathome.roles import OPAQUE_ID, ORGANISATION_ID, AnyLanguage, AnyModality, Step
 from hugathome.session import (
-    OUT,
     Event,
     Participant,
     Presence,
@@ -35,7 +35,6 @@ from hugathome.session import (
     SessionStore,
     Status,
 )
-from hugathome.signalling import Recorded, RecordedParticipant
 from hugathome.verifier import Randomness, opaque
 
 _RACES = 24
@@ -46,22 +45,6 @@ _COUNTABLE = 2**63
 
 _STEPS_NOTED = 50
 """How often one fact of one participant is noted: a screen that flickers must not fill the record."""
-
-_ROOM_SEES = frozenset(
-    {
-        Action.CHECK_IN,
-        Action.ADMIT,
-        Action.DENY,
-        Action.RETURN_TO_WAITING,
-        Action.REMOVE,
-        Action.STEP,
-        Action.HOLD,
-        Action.RESUME,
-        Action.COMPLETE,
-        Action.DISCONTINUE,
-        Action.CANCEL,
-    }
-)
 
 Decide = Callable[[Session], Session]
 
@@ -343,37 +326,9 @@ class Consultations:
     async def _save(self, after: Session, *, before: Session | None) -> bool:
         news = after.history[len(before.history) if before else 0 :]
         saved = await self._archive.save(after, expected=before.version if before else 0, news=news)
-        if saved and any(change.action in _ROOM_SEES for change in news):
-            await self._archive.after_commit(lambda: self._journal.append(after.id, self.recorded(after)))
+        if saved and any(change.action in SEEN for change in news):
+            await self._archive.after_commit(lambda: self._journal.append(after.id, recorded(after)))
         return saved
-
-    # --- What others see of it -------------------------------------------------------------------
-
-    def recorded(self, session: Session) -> Recorded:
-        """Return what the room must know of the record."""
-        return Recorded(
-            version=session.version,
-            status=session.status,
-            modality=session.modality,
-            outcome=session.outcome,
-            ended=session.status.is_terminal,
-            participants=tuple(_recorded(session, participant) for participant in session.participants),
-        )
-
-
-def _recorded(session: Session, participant: Participant) -> RecordedParticipant:
-    attendance, steps = session.of(participant.id), session.steps(participant.id)
-    return RecordedParticipant(
-        participant=participant.id,
-        role=participant.role,
-        name=participant.name,
-        can=frozenset(CAPABILITIES[Role(participant.role)]),
-        admitted=attendance.is_admitted,
-        removed=attendance.presence in OUT,
-        denied=attendance.presence is Presence.DENIED,
-        device=attendance.device,
-        step=steps[-1].step if steps else None,
-    )
 
 
 def _moved(session: Session, change: Change) -> Session:

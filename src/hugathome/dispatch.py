@@ -15,14 +15,12 @@ from hugathome.clock import Clock
 from hugathome.codes import Challenge, ChallengeState, CodePolicy, Sms
 from hugathome.consultations import Consultations
 from hugathome.errors import CodeError, HugathomeError, SessionError, SmsNotSent
-from hugathome.history import Action, Change, DeliveryStatus
+from hugathome.history import Action, Change, DeliveryStatus, Message, MessageKind
 from hugathome.organisations import House, Organisations
 from hugathome.phone import PhoneNumber
 from hugathome.roles import Language, Modality, Step
 from hugathome.session import (
     OUT,
-    Message,
-    MessageKind,
     Participant,
     Session,
     SessionStore,

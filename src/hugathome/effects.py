@@ -3,7 +3,8 @@
 from datetime import timedelta
 from typing import Literal, NamedTuple
 
-from hugathome.messages import CandidateInit, Command, Error, PairView
+from hugathome.messages import Command, Error
+from hugathome.wire import CandidateInit, PairView
 
 # --- Of the transport ----------------------------------------------------------------------------
 

@@ -11,8 +11,9 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from hugathome._model import Instant, Record
 from hugathome.errors import LocalProtocolError
-from hugathome.messages import Caps, Command, Unknown
+from hugathome.messages import Command, Unknown
 from hugathome.roles import Capability, Step
+from hugathome.wire import Caps
 
 FOLD = 1
 """The version of the rules that these entries are for: two versions never fold one log."""

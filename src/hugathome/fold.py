@@ -40,7 +40,6 @@ from hugathome.messages import (
     Answer,
     Candidates,
     Close,
-    CloseCode,
     Error,
     Leave,
     Media,
@@ -54,6 +53,7 @@ from hugathome.messages import (
 )
 from hugathome.negotiation import Endpoint, begin
 from hugathome.roles import Capability, Modality, Step
+from hugathome.wire import CloseCode
 
 if TYPE_CHECKING:
     from hugathome.signalling import Room

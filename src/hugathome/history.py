@@ -123,6 +123,20 @@ class Consent(Record):
     text_version: ShortText | None = None
 
 
+MessageKind = Literal["invitation", "call"]
+
+
+class Message(Record):
+    """One message to a participant and what became of it; its text is computed when it is sent."""
+
+    id: str
+    kind: MessageKind
+    status: DeliveryStatus = DeliveryStatus.QUEUED
+    attempts: int = 0
+    due_at: Instant
+    """Not before; while somebody is sending it, when another may take over."""
+
+
 class Change(Record):
     """One thing that happened: an entry of the history, and the body of an event."""
 

@@ -36,19 +36,18 @@ from hugathome.live import LiveRoom, Parts, Reading, Step, reads_on
 from hugathome.messages import (
     VERSION,
     Close,
-    CloseCode,
     Goaway,
     Hello,
     IceServers,
-    Limits,
-    ResumeFrom,
     ServerMessage,
     Welcome,
     parse_client,
 )
+from hugathome.mirror import recorded
 from hugathome.roles import CAPABILITIES, Role
 from hugathome.session import Session
 from hugathome.signalling import Attached, Detached, Joined, Peer, Transport
+from hugathome.wire import CloseCode, Limits, ResumeFrom
 
 _CLOSES: tuple[tuple[type[HugathomeError], CloseCode], ...] = (
     (SessionNotFound, CloseCode.NO_SUCH_SESSION),
@@ -241,7 +240,7 @@ class Hub:
 
     async def _reconciled(self, live: LiveRoom, session: Session) -> None:
         """Tell the log what the record says, if something was committed that never came here."""
-        record = self._parts.consultations.recorded(session)
+        record = recorded(session)
         if live.room.is_behind(record):
             await self._parts.journal.append(session.id, record)
 

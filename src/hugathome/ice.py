@@ -15,7 +15,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 
 from hugathome._model import Record
-from hugathome.messages import IceServerView
+from hugathome.wire import IceServerView
 
 _SCHEMES = ("stun:", "stuns:", "turn:", "turns:")
 CREDENTIALS_LIFETIME = timedelta(hours=1)

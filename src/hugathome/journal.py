@@ -11,8 +11,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from hugathome.keys import NONCE_BYTES, KeyRing
-from hugathome.messages import Limits
 from hugathome.signalling import START, Entry, Opened, Position, Room, SignallingLog, parse_entry
+from hugathome.wire import Limits
 
 _LABEL = "log"
 _DEFAULTS = Limits()

@@ -26,18 +26,17 @@ from hugathome._model import Record
 from hugathome.effects import AddCandidates, Apply, Describe
 from hugathome.messages import (
     Answer,
-    CandidateInit,
     Candidates,
     Command,
     Granted,
     Media,
     Negotiate,
     Offer,
-    PairView,
     Restart,
 )
 from hugathome.negotiation import Mode
 from hugathome.sdp import parse_description
+from hugathome.wire import CandidateInit, PairView
 
 CONNECT_WITHIN = timedelta(seconds=15)
 """How long an endpoint has to connect before a new generation is asked for."""

@@ -19,14 +19,12 @@ from hugathome.messages import (
     Admit,
     AskIceServers,
     Close,
-    CloseCode,
     Command,
     Complete,
     Deny,
     Error,
     Hello,
     Hold,
-    Limits,
     Media,
     NoteStep,
     Ping,
@@ -42,6 +40,7 @@ from hugathome.messages import (
 )
 from hugathome.roles import Step as Fact
 from hugathome.signalling import Commanded, Peer, Transport
+from hugathome.wire import CloseCode, Limits
 
 T = TypeVar("T")
 

@@ -17,7 +17,7 @@ from hugathome.clock import Clock
 from hugathome.consultations import Consultations
 from hugathome.errors import HugathomeError, LogForked, LogTrimmed
 from hugathome.journal import Journal
-from hugathome.messages import Close, CloseCode, IceServers, Leave, Limits, RoomView
+from hugathome.messages import Close, IceServers, Leave
 from hugathome.signalling import (
     START,
     Commanded,
@@ -31,6 +31,7 @@ from hugathome.signalling import (
     Tell,
     Vouched,
 )
+from hugathome.wire import CloseCode, Limits, RoomView
 
 _VOUCHED_WITHIN = 10.0
 """Seconds: many times what an entry takes to reach another worker and the answer to come back."""

@@ -15,14 +15,13 @@ from hugathome.clock import Clock
 from hugathome.consultations import Consultations
 from hugathome.dispatch import Dispatch, takes_sms
 from hugathome.errors import CodeRejected, ConsentMissing, LinkUnknown, NotYetOpen, SessionEnded, SessionError
-from hugathome.history import Action, Change, DeliveryStatus
+from hugathome.history import Action, Change, DeliveryStatus, Message
 from hugathome.journal import Journal
 from hugathome.organisations import Organisations
 from hugathome.roles import Step
 from hugathome.session import (
     OUT,
     Attendance,
-    Message,
     Participant,
     Session,
     SessionStore,

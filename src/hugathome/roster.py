@@ -11,20 +11,22 @@ from typing import TYPE_CHECKING
 from hugathome.messages import (
     Granted,
     Pair,
-    PairView,
     ParticipantChanged,
-    ParticipantView,
     Renew,
-    RoomView,
     ServerMessage,
     SessionChanged,
-    SessionView,
     Snapshot,
-    State,
     Unpair,
 )
 from hugathome.negotiation import Mode
 from hugathome.roles import Capability
+from hugathome.wire import (
+    PairView,
+    ParticipantView,
+    RoomView,
+    SessionView,
+    State,
+)
 
 if TYPE_CHECKING:
     from hugathome.entries import RecordedParticipant

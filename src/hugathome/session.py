@@ -19,13 +19,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import product
 from types import MappingProxyType
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Protocol
 
 from pydantic import Field, model_validator
 
 from hugathome._model import Instant, Record
 from hugathome.errors import InvalidTransition, NotPermitted, SessionEnded, UnknownParticipant
-from hugathome.history import Action, AnyOutcome, Change, Consent, DeliveryStatus, ShortText, Window
+from hugathome.history import Action, AnyOutcome, Change, Consent, DeliveryStatus, Message, ShortText, Window
 from hugathome.phone import AnyPhone
 from hugathome.roles import (
     CAPABILITIES,
@@ -87,20 +87,6 @@ class Participant(Record):
     def may(self, capability: Capability) -> bool:
         """Whether the role includes `capability`."""
         return capability in CAPABILITIES[Role(self.role)]
-
-
-MessageKind = Literal["invitation", "call"]
-
-
-class Message(Record):
-    """One message to a participant and what became of it; its text is computed when it is sent."""
-
-    id: str
-    kind: MessageKind
-    status: DeliveryStatus = DeliveryStatus.QUEUED
-    attempts: int = 0
-    due_at: Instant
-    """Not before; while somebody is sending it, when another may take over."""
 
 
 class Attendance(Record):

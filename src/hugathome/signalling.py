@@ -37,8 +37,8 @@ from hugathome.entries import (
     parse_entry,
 )
 from hugathome.fold import Tell, folded
-from hugathome.messages import RoomView
 from hugathome.roles import Modality, Step
+from hugathome.wire import RoomView
 
 __all__ = [
     "FOLD",

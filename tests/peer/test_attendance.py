@@ -11,22 +11,20 @@ from hugathome.effects import Effect
 from hugathome.errors import LocalProtocolError, RemoteProtocolError, TransportClosed
 from hugathome.messages import (
     Close,
-    CloseCode,
     Hello,
     Leave,
-    Limits,
     Message,
     Offer,
     Ping,
     Pong,
     Ring,
-    SessionView,
     Welcome,
     parse_client,
 )
 from hugathome.peer._attendance import Attendance
 from hugathome.testing import FakeClock
 from hugathome.transports.memory import MemoryTransport, memory_pair
+from hugathome.wire import CloseCode, Limits, SessionView
 
 LIMITS = Limits()
 

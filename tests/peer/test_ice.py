@@ -12,11 +12,11 @@ from aiortc import RTCConfiguration, RTCPeerConnection
 from hugathome.effects import AddCandidates, Apply
 from hugathome.ice import IceServer
 from hugathome.line import MediaState
-from hugathome.messages import CandidateInit, IceServerView, PairView
 from hugathome.negotiation import Mode
 from hugathome.peer._generation import Generation
 from hugathome.peer._ice import IceSettings, admissible, configuration, is_admissible
 from hugathome.peer._streams import Stream
+from hugathome.wire import CandidateInit, IceServerView, PairView
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 PAIR = PairView(pc="c_1", gen=1, peer="p_b", participant="dr", polite=True, mode=Mode.TURN, offerer="p_b")

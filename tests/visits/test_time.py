@@ -8,9 +8,9 @@ import pytest
 
 from hugathome import GrantRefused, NotYetOpen, Participant, Session
 from hugathome.history import Action
-from hugathome.messages import State
 from hugathome.session import Presence
 from hugathome.testing import FakeHugAtHome, Network, Robot
+from hugathome.wire import State
 
 START = datetime(2026, 1, 15, 8, tzinfo=UTC)
 """Nine o'clock in Geneva."""

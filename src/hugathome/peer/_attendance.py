@@ -21,8 +21,9 @@ from hugathome.errors import (
 )
 from hugathome.grants import JoinGrant
 from hugathome.line import MediaState
-from hugathome.messages import Close, CloseCode
+from hugathome.messages import Close
 from hugathome.signalling import Transport
+from hugathome.wire import CloseCode
 
 Reconnect = Callable[[], Awaitable[tuple[Transport, JoinGrant | str]]]
 """Gives a new transport and a new grant. `TransportClosed`, `GatewayError` and `OSError` mean: not now; it is

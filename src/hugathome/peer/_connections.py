@@ -7,10 +7,10 @@ from typing import Any
 from aiortc import RTCConfiguration
 
 from hugathome.line import MediaState
-from hugathome.messages import PairView
 from hugathome.peer._generation import Generation, Listener, Work
 from hugathome.peer._ice import IceSettings
 from hugathome.peer._streams import Shared, Stream
+from hugathome.wire import PairView
 
 
 class Connections:

@@ -18,7 +18,6 @@ from hugathome.errors import HugathomeError, NotPermitted, SessionEnded, Session
 from hugathome.grants import JoinGrant
 from hugathome.messages import (
     Admit,
-    Caps,
     Close,
     Command,
     Complete,
@@ -26,14 +25,9 @@ from hugathome.messages import (
     Hold,
     Leave,
     NoteStep,
-    PairView,
-    ParticipantView,
     Remove,
     Resume,
     ReturnToWaiting,
-    SessionView,
-    State,
-    Trickle,
 )
 from hugathome.peer._attendance import Attendance, Reconnect
 from hugathome.peer._connections import Connections
@@ -42,6 +36,14 @@ from hugathome.peer._sources import MovingPicture, Tone
 from hugathome.peer._streams import Shared, Stream
 from hugathome.roles import Capability, Modality, Step
 from hugathome.signalling import Transport
+from hugathome.wire import (
+    Caps,
+    PairView,
+    ParticipantView,
+    SessionView,
+    State,
+    Trickle,
+)
 
 _AIORTC = Caps(rollback=False, ice_restart=False, trickle=Trickle.RECEIVE)
 _GOODBYE_WITHIN = 2.0

@@ -10,9 +10,9 @@ from aiortc.sdp import candidate_from_sdp
 
 from hugathome.effects import AddCandidates, Apply, Describe
 from hugathome.line import MediaState
-from hugathome.messages import CandidateInit, PairView
 from hugathome.peer._ice import IceSettings, admissible, gather, is_admissible
 from hugathome.peer._streams import Shared, Stream, Tap
+from hugathome.wire import CandidateInit, PairView
 
 logger = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from aiortc.rtcicetransport import parse_stun_turn_uri
 from hugathome._model import Record
 from hugathome.errors import RemoteProtocolError
 from hugathome.ice import IceServer, ice_servers_for
-from hugathome.messages import IceServerView
 from hugathome.sdp import is_loopback_or_link_local, parse_candidate
+from hugathome.wire import IceServerView
 
 LOOPBACK = "127.0.0.1"
 

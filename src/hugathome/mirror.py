@@ -1,0 +1,53 @@
+"""What the room sees of the record: the entry that mirrors a session in its log.
+
+Names and capabilities go in; telephone numbers, links and history stay out.
+"""
+
+from hugathome.history import Action
+from hugathome.roles import CAPABILITIES, Role
+from hugathome.session import OUT, Participant, Presence, Session
+from hugathome.signalling import Recorded, RecordedParticipant
+
+SEEN = frozenset(
+    {
+        Action.CHECK_IN,
+        Action.ADMIT,
+        Action.DENY,
+        Action.RETURN_TO_WAITING,
+        Action.REMOVE,
+        Action.STEP,
+        Action.HOLD,
+        Action.RESUME,
+        Action.COMPLETE,
+        Action.DISCONTINUE,
+        Action.CANCEL,
+    }
+)
+"""What the room is told of at once; the rest it learns with the next of these."""
+
+
+def recorded(session: Session) -> Recorded:
+    """Return the entry for a session as it stands."""
+    return Recorded(
+        version=session.version,
+        status=session.status,
+        modality=session.modality,
+        outcome=session.outcome,
+        ended=session.status.is_terminal,
+        participants=tuple(_recorded(session, participant) for participant in session.participants),
+    )
+
+
+def _recorded(session: Session, participant: Participant) -> RecordedParticipant:
+    attendance, steps = session.of(participant.id), session.steps(participant.id)
+    return RecordedParticipant(
+        participant=participant.id,
+        role=participant.role,
+        name=participant.name,
+        can=frozenset(CAPABILITIES[Role(participant.role)]),
+        admitted=attendance.is_admitted,
+        removed=attendance.presence in OUT,
+        denied=attendance.presence is Presence.DENIED,
+        device=attendance.device,
+        step=steps[-1].step if steps else None,
+    )
