@@ -215,7 +215,7 @@ def test_the_blocking_calls_are_those_of_the_other_kind_of_host() -> None:
 
     assert public(app.HugAtHome) - public(blocking.HugAtHome) == {"aclose", "serve", "asgi"}
     assert public(blocking.HugAtHome) - public(app.HugAtHome) == {"close"}
-    inner = {"change", "events", "find_by_link", "forget_room", "recorded"}
+    inner = {"change", "events", "find_by_link", "forget_room"}
     assert public(Consultations) - public(blocking.Sessions) == inner
 
 
