@@ -523,6 +523,23 @@ async def test_who_talks_too_much_is_warned_and_then_sent_away(clinic: Clinic) -
     assert heard[-1].after
 
 
+async def test_who_joins_too_often_is_told_when_to_come_again_and_may_still_resume(clinic: Clinic) -> None:
+    session = await clinic.plan()
+    patient = await clinic.join(session, "pat")
+    for _ in range(19):
+        patient = await clinic.join(session, "pat")
+
+    refused = clinic.dial()
+    grant = clinic.doorkeeper.grant(session.id, "pat")
+    await refused.transport.send(Hello(grant=grant.token, nonce="n1", caps=BROWSER).to_json())
+
+    close = await refused.until(Close)
+    assert (close.code, close.retry, close.after) == (CloseCode.RATE_LIMITED, "resume", 6)
+    await patient.transport.aclose()
+    assert (await (await clinic.resume(session, patient)).until(Welcome)).recovered
+    await clinic.join(session, "dr")
+
+
 async def test_whoever_reads_slowly_gets_no_credentials_after_the_admission_was_taken_back(
     clinic: Clinic,
 ) -> None:

@@ -47,6 +47,7 @@ from hugathome.mirror import recorded
 from hugathome.roles import CAPABILITIES, Role
 from hugathome.session import Session
 from hugathome.signalling import Attached, Detached, Joined, Peer, Transport
+from hugathome.turnstile import Turnstile
 from hugathome.wire import CloseCode, Limits, ResumeFrom
 
 _CLOSES: tuple[tuple[type[HugathomeError], CloseCode], ...] = (
@@ -86,6 +87,7 @@ class Hub:
             limits=limits,
             mint=self._ice,
         )
+        self._turnstile = Turnstile(limits)
         self._rooms: dict[str, tuple[LiveRoom, asyncio.Task[None]]] = {}
         self._is_closing = asyncio.Event()
         self._serving: set[object] = set()
@@ -126,6 +128,10 @@ class Hub:
             if hello.resume is not None:
                 return await self._resumed(transport, hello.resume)
             grant, session = await self._doorkeeper.judge(hello.grant or "")
+            now = self._parts.clock.now()
+            wait = self._turnstile.pass_through((grant.session, grant.participant), now=now)
+            if wait is not None:
+                return Close.because(CloseCode.RATE_LIMITED, after=wait.total_seconds())
             return await self._joined(transport, hello, grant, session)
         except TransportClosed:
             return None

@@ -120,6 +120,10 @@ class Limits(Wire):
     rate: float = 30
     """Messages in a second, in the long run."""
     burst: int = 120
+    joins_at_once: int = 20
+    """Of one participant, on grants; resuming is not counted."""
+    joins_a_minute: int = 10
+    """In the long run."""
     peers: int = 8
     """In one room."""
     mesh: int = 4
