@@ -258,7 +258,7 @@ def revoked(challenge: Challenge) -> Challenge:
 
 
 def _stepped(challenge: Challenge, **changes: object) -> Challenge:
-    return replace(challenge, version=challenge.version + 1, **changes)  # type: ignore[arg-type]
+    return replace(challenge, version=challenge.version + 1, **changes)  # type: ignore[arg-type]  # fields of its own, all
 
 
 # --- Seams ---------------------------------------------------------------------------------------

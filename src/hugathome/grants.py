@@ -9,9 +9,11 @@ may do: capabilities come from the record, when they join.
 PyJWT checks signatures only. Times are judged here, at the `now` that is given.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
@@ -148,18 +150,15 @@ def _common(claims: dict[str, Any], token: str) -> dict[str, Any]:
     }
 
 
-class _refusing:  # noqa: N801 - reads as a statement: with _refusing()
+@contextmanager
+def _refusing() -> Iterator[None]:
     """Turn a claim that is missing or of the wrong form into `GrantRefused`."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> Literal[False]:
-        if isinstance(error, GrantRefused):
-            return False
-        if isinstance(error, HugathomeError | KeyError | TypeError | ValueError | OverflowError | OSError):
-            raise GrantRefused("a claim is missing or malformed") from None
-        return False
+    try:
+        yield
+    except GrantRefused:
+        raise
+    except (HugathomeError, KeyError, TypeError, ValueError, OverflowError, OSError):
+        raise GrantRefused("a claim is missing or malformed") from None
 
 
 @lru_cache(maxsize=16)
