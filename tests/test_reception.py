@@ -475,6 +475,20 @@ async def test_an_open_code_is_sent_again_and_not_too_soon(
     assert await steps(hug, invitation) == [Step.SMS_SENT, Step.CODE_ASKED]
 
 
+async def test_an_invitation_goes_out_with_the_link_alone_while_no_code_may(
+    hug: HugAtHome, sms: Gateway
+) -> None:
+    invitation = await hug.invite((await planned(hug)).id, "p-1", deliver=False)
+    await hug.send_code(invitation.link_id)
+
+    again = await hug.invite(invitation.session, "p-1")
+
+    assert again.delivery == "sent"
+    assert len(sms.accepted) == 2
+    assert again.url in sms.accepted[-1].text
+    assert len(sms.codes) == 1
+
+
 async def test_an_expired_code_is_followed_by_another(hug: HugAtHome, sms: Gateway, clock: FakeClock) -> None:
     invitation = await invited(hug)
     await clock.advance(minutes=10)

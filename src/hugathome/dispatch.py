@@ -14,7 +14,7 @@ from hugathome import words
 from hugathome.clock import Clock
 from hugathome.codes import Challenge, ChallengeState, CodePolicy, Sms
 from hugathome.consultations import Consultations
-from hugathome.errors import CodeError, HugathomeError, SessionError, SmsNotSent
+from hugathome.errors import CodeError, HugathomeError, QuotaReached, SendTooSoon, SessionError, SmsNotSent
 from hugathome.history import Action, Change, DeliveryStatus, Message, MessageKind
 from hugathome.organisations import House, Organisations
 from hugathome.phone import PhoneNumber
@@ -155,7 +155,10 @@ class Dispatch:
         if session.modality == Modality.PHONE or not session.is_enterable(self._clock.now()):
             return self.announcement(session, participant)
         has_failed = any(m.status is DeliveryStatus.FAILED for m in session.of(participant.id).messages)
-        code = await self._reserved(session, participant, is_retry=has_failed or message.attempts > 1)
+        try:
+            code = await self._reserved(session, participant, is_retry=has_failed or message.attempts > 1)
+        except (SendTooSoon, QuotaReached):
+            return self.announcement(session, participant)  # a link without a code is worth more than nothing
         return words.invitation_with_code(house.letterhead, language, link=link, code=code.code)
 
     async def _conclude(self, session_id: str, whom: str, message: Message, status: DeliveryStatus) -> None:
