@@ -85,7 +85,7 @@ FIGURES = (
 CHECKS = (
     Check(
         "whole visits over the real server: kills, restarts, late doctors, Chromium",
-        ("tests/visits", "tests/test_chromium.py"),
+        ("tests/visits", "tests/pages"),
     ),
     Check(
         "every property and state machine, 500 examples each, drawn anew",

@@ -1,201 +1,28 @@
 """The visit in Chromium with a fake camera: page and page, page and Python endpoint, over the real server."""
 
-import asyncio
-import json
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, WebSocket, async_playwright, expect
+from playwright.async_api import Browser, expect
+from tests.pages.browsing import (
+    DESKTOP,
+    NO_DEVICES,
+    device,
+    frames_of,
+    in_state,
+    open_from_sms,
+    open_room,
+    sees_and_hears,
+    use,
+)
+from tests.pages.clinic import PHONE, Clinic
 
-from hugathome import HugAtHome, Participant, Session, Step
+from hugathome import Step
 from hugathome.peer import IceSettings, Peer
-from hugathome.serving import listening, serving
-from hugathome.sms import OutboxSms
-from hugathome.stores import open_store
 from hugathome.testing import Outbox
 from hugathome.transports.websockets import connect
 
 pytestmark = [pytest.mark.media, pytest.mark.browser]
-
-FLAGS = [
-    "--allow-loopback-in-peer-connection",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-sync",
-    "--no-first-run",
-    "--no-sandbox",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-]
-PHONE = "+41791234567"
-DESKTOP = {"width": 1280, "height": 800}
-HANDHELD = {"width": 390, "height": 844}
-KEEP_CONNECTIONS = """
-window.connections = [];
-window.RTCPeerConnection = class extends RTCPeerConnection {
-    constructor(...options) {
-        super(...options);
-        window.connections.push(this);
-    }
-};
-"""
-NO_DEVICES = """
-navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("no", "NotAllowedError"); };
-"""
-RECEIVED = """
-async () => {
-    const received = { frames: 0, energy: 0 };
-    for (const connection of window.connections) {
-        for (const figures of (await connection.getStats()).values()) {
-            if (figures.type !== "inbound-rtp") continue;
-            received.frames += figures.framesDecoded || 0;
-            received.energy += figures.totalAudioEnergy || 0;
-        }
-    }
-    return received;
-}
-"""
-BRIGHTNESS = """
-(participant) => {
-    const video = document.querySelector(`video[data-participant="${participant}"]`);
-    const canvas = Object.assign(document.createElement("canvas"), { width: 16, height: 12 });
-    const context = canvas.getContext("2d");
-    context.drawImage(video, 0, 0, 16, 12);
-    return Math.max(...context.getImageData(0, 0, 16, 12).data.filter((_, index) => index % 4 !== 3));
-}
-"""
-
-
-class Clinic:
-    """A deployment behind a real server on loopback, which can be stopped and started again."""
-
-    def __init__(self, folder: Path) -> None:
-        self._store = f"sqlite:///{folder}/clinic.db"
-        self._stack = AsyncExitStack()
-        self._port = 0
-        self.sms = OutboxSms()
-
-    @property
-    def base(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
-
-    async def start(self) -> None:
-        """Serve; the second time at the same address, as a server does that was started again."""
-        bound = listening(port=self._port)
-        self._port = bound.getsockname()[1]
-        self.hug = HugAtHome(
-            key=b"a key that is only ever used in tests",
-            store=open_store(self._store),
-            sms=self.sms,
-            site=f"{self.base}/visit",
-            timezone="Europe/Zurich",
-            brand="HUG@home",
-            help_phone="+41 22 372 33 11",
-            language="en",
-        )
-        await self._stack.enter_async_context(self.hug)
-        await self._stack.enter_async_context(serving(self.hug.asgi(otherwise=nothing_else), bound))
-
-    async def stop(self) -> None:
-        await self._stack.aclose()
-
-    async def plan(self) -> Session:
-        now = datetime.now(UTC)
-        session = await self.hug.sessions.plan(
-            organisation="hug",
-            service="cardiology",
-            modality="video",
-            starts_at=now,
-            ends_at=now + timedelta(minutes=30),
-            participants=[
-                Participant(id="dr-rossi", role="practitioner", name="Dr A. Rossi", language="de"),
-                Participant(id="p-1", role="patient", name="M. Dupont", language="fr", phone=PHONE),
-                Participant(id="nurse", role="nurse", name="N. Favre", language="it"),
-            ],
-        )
-        await self.hug.sessions.accept(session.id, "p-1", recorded_by="dr-rossi")
-        await self.hug.invite(session.id, "p-1")
-        return session
-
-    def room_url(self, session: Session, participant: str) -> str:
-        return self.hug.room_url(self.hug.grant(session.id, participant))
-
-
-async def nothing_else(_scope: object, _receive: object, _send: object) -> None:
-    raise AssertionError("nothing but the visit is asked for")
-
-
-@pytest.fixture
-async def clinic(tmp_path: Path) -> AsyncIterator[Clinic]:
-    clinic = Clinic(tmp_path)
-    await clinic.start()
-    yield clinic
-    await clinic.stop()
-
-
-@pytest.fixture
-async def chromium() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield browser
-        await browser.close()
-
-
-async def device(chromium: Browser, *scripts: str, viewport: dict[str, int] = HANDHELD) -> BrowserContext:
-    context = await chromium.new_context(permissions=["camera", "microphone"], viewport=viewport)  # type: ignore[arg-type]
-    for script in (KEEP_CONNECTIONS, *scripts):
-        await context.add_init_script(script)
-    return context
-
-
-async def open_from_sms(context: BrowserContext, clinic: Clinic) -> Page:
-    """Open the link and type the code of the last SMS; return the page before its devices."""
-    message = Outbox(clinic.sms).last(to=PHONE)
-    page = await context.new_page()
-    await page.goto(str(message.link))
-    await page.fill("[name=code]", str(message.code))
-    await page.click("[data-action=check-in]")
-    await in_state(page, "devices")
-    return page
-
-
-async def open_room(context: BrowserContext, clinic: Clinic, session: Session, participant: str) -> Page:
-    page = await context.new_page()
-    await page.goto(clinic.room_url(session, participant))
-    await in_state(page, "devices")
-    return page
-
-
-async def in_state(page: Page, state: str) -> None:
-    await expect(page.locator("body")).to_have_attribute("data-state", state, timeout=15_000)
-
-
-async def use(page: Page, action: str) -> None:
-    await page.locator(f"[data-action={action}]:visible").first.click()
-
-
-async def received(page: Page) -> dict[str, float]:
-    figures: dict[str, float] = await page.evaluate(RECEIVED)
-    return figures
-
-
-async def sees_and_hears(page: Page, participant: str) -> None:
-    """Return once picture and sound of `participant` have come and go on coming."""
-    await expect(page.locator(f'video[data-participant="{participant}"]')).to_be_visible(timeout=15_000)
-    first = await received(page)
-    async with asyncio.timeout(20):
-        while True:
-            now = await received(page)
-            if now["frames"] >= first["frames"] + 10 and now["energy"] > first["energy"]:
-                break
-            await asyncio.sleep(0.1)
-    assert await page.evaluate(BRIGHTNESS, participant) > 0, "a black picture"
 
 
 async def test_two_pages_hold_the_whole_visit(clinic: Clinic, chromium: Browser) -> None:
@@ -384,16 +211,3 @@ async def test_a_link_or_a_grant_that_is_not_valid_says_whom_to_call(
     await in_state(page, "error")
     await expect(page.locator("[data-error-text]")).to_contain_text("no longer valid")
     assert "nonsense" not in page.url
-
-
-def frames_of(page: Page) -> list[str]:
-    """Return the list into which everything goes that the page hears over its WebSocket."""
-    heard: list[str] = []
-
-    def listen(socket: WebSocket) -> None:
-        socket.on(
-            "framereceived", lambda text: heard.append(json.dumps(text) if isinstance(text, bytes) else text)
-        )
-
-    page.on("websocket", listen)
-    return heard

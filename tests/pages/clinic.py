@@ -1,0 +1,71 @@
+"""A clinic behind a real server on loopback, for tests that look at its pages."""
+
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from hugathome import HugAtHome, Participant, Session
+from hugathome.serving import listening, serving
+from hugathome.sms import OutboxSms
+from hugathome.stores import open_store
+
+PHONE = "+41791234567"
+
+
+class Clinic:
+    """A deployment behind a real server on loopback, which can be stopped and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._store = f"sqlite:///{folder}/clinic.db"
+        self._stack = AsyncExitStack()
+        self._port = 0
+        self.sms = OutboxSms()
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    async def start(self) -> None:
+        """Serve; the second time at the same address, as a server does that was started again."""
+        bound = listening(port=self._port)
+        self._port = bound.getsockname()[1]
+        self.hug = HugAtHome(
+            key=b"a key that is only ever used in tests",
+            store=open_store(self._store),
+            sms=self.sms,
+            site=f"{self.base}/visit",
+            timezone="Europe/Zurich",
+            brand="HUG@home",
+            help_phone="+41 22 372 33 11",
+            language="en",
+        )
+        await self._stack.enter_async_context(self.hug)
+        await self._stack.enter_async_context(serving(self.hug.asgi(otherwise=nothing_else), bound))
+
+    async def stop(self) -> None:
+        await self._stack.aclose()
+
+    async def plan(self) -> Session:
+        now = datetime.now(UTC)
+        session = await self.hug.sessions.plan(
+            organisation="hug",
+            service="cardiology",
+            modality="video",
+            starts_at=now,
+            ends_at=now + timedelta(minutes=30),
+            participants=[
+                Participant(id="dr-rossi", role="practitioner", name="Dr A. Rossi", language="de"),
+                Participant(id="p-1", role="patient", name="M. Dupont", language="fr", phone=PHONE),
+                Participant(id="nurse", role="nurse", name="N. Favre", language="it"),
+            ],
+        )
+        await self.hug.sessions.accept(session.id, "p-1", recorded_by="dr-rossi")
+        await self.hug.invite(session.id, "p-1")
+        return session
+
+    def room_url(self, session: Session, participant: str) -> str:
+        return self.hug.room_url(self.hug.grant(session.id, participant))
+
+
+async def nothing_else(_scope: object, _receive: object, _send: object) -> None:
+    raise AssertionError("nothing but the visit is asked for")
