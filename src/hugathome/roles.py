@@ -63,6 +63,8 @@ class Capability(StrEnum):
     """Accept the remote visit, for oneself or for the patient."""
     SEND_MEDIA = "send-media"
     """Send sound and picture; everybody admitted receives them."""
+    SHARE_SCREEN = "share-screen"
+    """Send what is on one's screen in place of the camera's picture."""
 
 
 class Step(StrEnum):
@@ -80,6 +82,7 @@ class Step(StrEnum):
     MEDIA_CONNECTED = "media-connected"
     MEDIA_FAILED = "media-failed"
     CALL_ME_BACK = "call-me-back"
+    CALL_ANSWERED = "call-answered"
 
 
 RoleName = Literal["practitioner", "patient", "related-person", "nurse", "interpreter", "observer"]
@@ -93,7 +96,13 @@ AnyLanguage = Annotated[Language | LanguageTag, AfterValidator(Language)]
 CAPABILITIES: Mapping[Role, frozenset[Capability]] = MappingProxyType(
     {
         Role.PRACTITIONER: frozenset(
-            {Capability.ENTER, Capability.ADMIT, Capability.END, Capability.SEND_MEDIA}
+            {
+                Capability.ENTER,
+                Capability.ADMIT,
+                Capability.END,
+                Capability.SEND_MEDIA,
+                Capability.SHARE_SCREEN,
+            }
         ),
         Role.PATIENT: frozenset({Capability.CONSENT, Capability.SEND_MEDIA}),
         Role.RELATED_PERSON: frozenset({Capability.CONSENT, Capability.SEND_MEDIA}),
