@@ -6,7 +6,9 @@ import signal
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hugathome.errors import ConfigurationError, HugathomeError, MissingExtra
@@ -22,6 +24,15 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger("hugathome")
 _LOOKS_EVERY = timedelta(seconds=30)
 """How often what is due is looked for, at the most seldom."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """Where a server's certificate and its private key lie, as PEM."""
+
+    chain: Path
+    """The certificate, followed by those that vouch for it."""
+    key: Path
 
 
 def listening(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
@@ -40,9 +51,11 @@ def listening(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
 
 
 @asynccontextmanager
-async def serving(application: Callable[..., Awaitable[None]], on: socket.socket) -> AsyncGenerator[None]:
-    """Serve `application` on a bound socket while the block runs."""
-    server = _Server(_config(application))
+async def serving(
+    application: Callable[..., Awaitable[None]], on: socket.socket, *, tls: Certificate | None = None
+) -> AsyncGenerator[None]:
+    """Serve `application` on a bound socket while the block runs; over HTTPS with `tls`."""
+    server = _Server(_config(application, tls))
     on.listen()  # whoever connects before the server has started waits for it
     running = asyncio.create_task(server.serve(sockets=[on]))
     try:
@@ -89,9 +102,13 @@ async def _pump(hug: "HugAtHome") -> None:
         await asyncio.sleep(max(rest.total_seconds(), 1))
 
 
-def _config(application: Callable[..., Awaitable[None]]) -> uvicorn.Config:
+def _config(application: Callable[..., Awaitable[None]], tls: Certificate | None) -> uvicorn.Config:
     # Sizes are our own business; compression triples a connection's memory and helps nobody here.
     options: dict[str, Any] = {"ws_max_size": 128 * 1024, "ws_per_message_deflate": False}
+    if tls is not None:
+        options |= {"ssl_certfile": tls.chain, "ssl_keyfile": tls.key}
+    if tls is not None:
+        options |= {"ssl_certfile": tls.chain, "ssl_keyfile": tls.key}
     return uvicorn.Config(
         application,
         log_level="warning",
