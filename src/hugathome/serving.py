@@ -107,8 +107,6 @@ def _config(application: Callable[..., Awaitable[None]], tls: Certificate | None
     options: dict[str, Any] = {"ws_max_size": 128 * 1024, "ws_per_message_deflate": False}
     if tls is not None:
         options |= {"ssl_certfile": tls.chain, "ssl_keyfile": tls.key}
-    if tls is not None:
-        options |= {"ssl_certfile": tls.chain, "ssl_keyfile": tls.key}
     return uvicorn.Config(
         application,
         log_level="warning",
