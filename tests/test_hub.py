@@ -56,7 +56,7 @@ from hugathome.organisations import House, Organisations
 from hugathome.roles import Language
 from hugathome.roles import Step as Fact
 from hugathome.session import Participant, Session
-from hugathome.signalling import Called, Entry, Opened, SignallingLog
+from hugathome.signalling import FOLD, Called, Entry, Opened, SignallingLog
 from hugathome.sms import OutboxSms
 from hugathome.stores.memory import MemorySessions
 from hugathome.testing.clock import FakeClock
@@ -984,7 +984,7 @@ async def test_a_command_that_the_log_refused_is_not_acknowledged_and_can_be_sen
 
 async def test_a_room_of_another_fold_is_not_touched(clinic: Clinic) -> None:
     session = await clinic.plan()
-    await clinic.journal.append(session.id, Opened(fold=2, session=session.id, organisation="hug"))
+    await clinic.journal.append(session.id, Opened(fold=FOLD + 1, session=session.id, organisation="hug"))
 
     hello = Hello(grant=clinic.doorkeeper.grant(session.id, "dr").token, nonce="n")
     close = await closed_after(clinic, hello.to_json())

@@ -26,15 +26,18 @@ from hugathome.messages import (
     Renew,
     Restart,
     Ring,
+    Sending,
     ServerMessage,
     SessionChanged,
     Snapshot,
+    Text,
     Unknown,
     Unpair,
 )
 from hugathome.negotiation import Mode
 from hugathome.roles import CAPABILITIES, Role, Step
 from hugathome.signalling import (
+    FOLD,
     START,
     Attached,
     Called,
@@ -411,6 +414,106 @@ def test_steps_are_shown_to_those_who_admit_only() -> None:
         assert heard(news, "nurse") == heard(news, "pat") == []
 
 
+# --- Beside sound and picture --------------------------------------------------------------------
+
+
+def test_a_text_reaches_everybody_inside_its_sender_included_and_nobody_else() -> None:
+    scene = visit()
+    scene.add(joined("nurse"))
+
+    told = scene.does("pat", Text(text="  I cannot hear you  "))
+
+    assert [to for to, message in told if isinstance(message, Text)] == ["p_dr", "p_pat"]
+    (text,) = heard(told, "dr")
+    assert isinstance(text, Text)
+    assert (text.participant, text.text, text.at) == ("pat", "I cannot hear you", AT)
+    assert scene.room.view("p_nurse").texts == ()
+
+
+def test_whoever_comes_back_reads_what_they_were_inside_for_and_a_newcomer_nothing() -> None:
+    scene = visit()
+    scene.does("dr", Text(text="take the other hand"))
+
+    scene.add(joined("pat", "p_pat2", device=0), recorded(2, admitted=["pat", "nurse"]), joined("nurse"))
+
+    assert [each.text for each in scene.room.view("p_pat2").texts] == ["take the other hand"]
+    assert scene.room.view("p_nurse").texts == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "code"),
+    [
+        ("nurse", Text(text="let me in"), "not-admitted"),
+        ("dr", Text(text="x" * 1001), "too-long"),
+        ("pat", Sending(sound=True, picture="screen"), "not-permitted"),
+    ],
+)
+def test_what_may_not_be_said_is_answered_with_an_error_and_reaches_nobody(
+    name: str, body: Command, code: str
+) -> None:
+    scene = visit()
+    scene.add(joined("nurse"))
+
+    told = scene.does(name, body)
+
+    assert told == [Tell(f"p_{name}", Error(code=code, ref=1))]
+
+
+def test_texts_that_a_host_has_switched_off_are_refused() -> None:
+    scene = visit()
+    scene.room = scene.room.but(limits=Opened(session="hug.s", organisation="hug", text=0))
+
+    (told,) = scene.does("dr", Text(text="hello"))
+
+    assert told.message == Error(code="not-permitted", ref=1)
+
+
+def test_only_so_much_is_kept_for_whoever_comes_back() -> None:
+    scene = visit()
+
+    for number in range(150):
+        scene.does("dr", Text(text=f"{number} " + "x" * (900 if number > 140 else 1)))
+
+    texts = [each.text for each in scene.room.view("p_pat").texts]
+    assert len(texts) <= 100
+    assert sum(map(len, texts)) <= 16_000
+    assert texts[-1].startswith("149 ")
+
+
+def test_what_a_device_sends_is_seen_by_the_others_and_not_by_who_waits() -> None:
+    scene = visit()
+    scene.add(joined("nurse"))
+
+    told = scene.does("dr", Sending(sound=True, picture="screen"))
+
+    (seen,) = heard(told, "pat")
+    assert isinstance(seen, ParticipantChanged)
+    assert seen.sends is not None
+    assert (seen.sends.sound, seen.sends.picture) == (True, "screen")
+    assert not heard(told, "nurse")
+
+
+def test_a_visit_that_turns_to_the_telephone_parts_everybody_and_back_brings_them_together() -> None:
+    scene = visit()
+
+    to_phone = scene.add(recorded(2, admitted=["pat"], modality="phone"))
+    back = scene.add(recorded(3, admitted=["pat"], modality="video"))
+
+    assert kinds(to_phone, "pat") == kinds(to_phone, "dr") == [Unpair, SessionChanged]
+    assert kinds(back, "pat") == kinds(back, "dr") == [SessionChanged, Pair]
+
+
+def test_the_last_step_says_when_it_was_and_only_to_those_who_admit() -> None:
+    scene = visit()
+
+    told = scene.does("pat", NoteStep(step=Step.SCREEN_OFF))
+
+    (seen,) = heard(told, "dr")
+    assert isinstance(seen, ParticipantChanged)
+    assert (seen.step, seen.step_at) == (Step.SCREEN_OFF, AT)
+    assert not heard(told, "pat")
+
+
 # --- Who is connected with whom ------------------------------------------------------------------
 
 
@@ -676,7 +779,7 @@ def test_what_a_peer_may_not_decide_changes_nothing() -> None:
 
 def test_another_version_of_the_rules_is_not_followed() -> None:
     with pytest.raises(LocalProtocolError):
-        Scene(Opened(fold=2, session="hug.s", organisation="hug"))
+        Scene(Opened(fold=FOLD + 1, session="hug.s", organisation="hug"))
     with pytest.raises(LocalProtocolError):
         Scene(Opened(session="hug.another", organisation="hug"))
 
@@ -694,6 +797,8 @@ BODIES = st.one_of(
     st.builds(Negotiate, pc=st.just("here"), gen=SMALL),
     st.builds(Restart, pc=st.just("here"), gen=SMALL),
     st.builds(NoteStep, step=st.sampled_from(Step)),
+    st.builds(Sending, sound=st.booleans(), picture=st.sampled_from(["camera", "screen", "none"])),
+    st.builds(Text, text=st.sampled_from(["yes", "x" * 1500])),
     st.builds(Leave),
 )
 ENTRIES = st.one_of(

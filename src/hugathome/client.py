@@ -65,6 +65,7 @@ from hugathome.messages import (
     ServerMessage,
     SessionChanged,
     Snapshot,
+    Text,
     Unpair,
     Welcome,
     parse_server,
@@ -81,12 +82,15 @@ from hugathome.wire import (
     RoomView,
     SessionView,
     State,
+    TextView,
 )
 
 GREET_WITHIN = timedelta(seconds=10)
 """How long a hub has to answer a hello."""
 SPREAD = (timedelta(seconds=0.5), timedelta(seconds=15))
 """The first and the greatest spread of a return (full jitter)."""
+TEXTS_KEPT = 100
+"""Texts that a client remembers: as many as a hub gives it back."""
 LASTING = timedelta(seconds=15)
 """A connection that has lived this long starts the back-off anew."""
 
@@ -140,6 +144,8 @@ class Client(Record):
     relay_only: bool = False
     rings: int = 0
     """How often the clinician has called."""
+    texts: tuple[TextView, ...] = ()
+    """What was written to everybody inside, oldest first."""
 
     # --- From the shell --------------------------------------------------------------------------
 
@@ -274,6 +280,9 @@ def _noted(client: Client, message: ServerMessage) -> Client:
             return client.but(ice_servers=message.ice_servers, relay_only=message.relay_only)
         case Ring():
             return client.but(rings=client.rings + 1)
+        case Text(participant=str(sender), text=text, at=datetime() as at):
+            written = TextView(participant=sender, text=text, at=at)
+            return client.but(texts=(*client.texts, written)[-TEXTS_KEPT:])
         case _:
             return client
 
@@ -281,7 +290,7 @@ def _noted(client: Client, message: ServerMessage) -> Client:
 def _seen(client: Client, view: RoomView, *, now: datetime) -> Next:
     """Take the whole room: what it does not name is no more."""
     roster = {each.participant: each for each in view.participants}
-    after = client.but(state=view.state, session=view.session, roster=roster)
+    after = client.but(state=view.state, session=view.session, roster=roster, texts=view.texts)
     effects: list[Effect] = []
     named = {pair.pc for pair in view.pairs}
     for pc in [pc for pc in client.lines if pc not in named]:

@@ -15,7 +15,7 @@ from hugathome.messages import Answer, Candidates, Offer
 from hugathome.negotiation import Endpoint, Negotiation, begin
 from hugathome.roles import Capability
 from hugathome.sdp import UNLIMITED, parse_description
-from hugathome.wire import Caps
+from hugathome.wire import Caps, Sends
 
 
 class Peer(Record):
@@ -31,6 +31,7 @@ class Peer(Record):
     tokens: frozenset[str] = Field(repr=False)
     """Hashes of the resume tokens that are good: the newest, and the one that led to it."""
     link: str
+    sends: Sends | None = None
     conn: int = 1
     is_attached: bool = True
     is_doubted: bool = False

@@ -15,7 +15,7 @@ from hugathome.messages import Command, Unknown
 from hugathome.roles import Capability, Step
 from hugathome.wire import Caps
 
-FOLD = 1
+FOLD = 2
 """The version of the rules that these entries are for: two versions never fold one log."""
 
 
@@ -46,6 +46,7 @@ class Opened(Record):
     peers: int = 8
     mesh: int = 4
     candidates: int = 64
+    text: int = 1000
 
 
 class RecordedParticipant(Record):
@@ -61,6 +62,7 @@ class RecordedParticipant(Record):
     """Removed by being turned away at the door."""
     device: int = 0
     step: Step | None = None
+    step_at: Instant | None = None
 
     @property
     def is_let_in(self) -> bool:

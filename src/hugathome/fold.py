@@ -48,11 +48,14 @@ from hugathome.messages import (
     Offer,
     Restart,
     Ring,
+    Sending,
     ServerMessage,
     SessionChanged,
+    Text,
 )
 from hugathome.negotiation import Endpoint, begin
 from hugathome.roles import Capability, Modality, Step
+from hugathome.talk import Noted, Said, now_sending, with_step, with_text
 from hugathome.wire import CloseCode
 
 if TYPE_CHECKING:
@@ -125,7 +128,7 @@ def _recorded(before: "Room", entry: Recorded) -> Judgement:
         outcome=entry.outcome,
         ended=entry.ended,
         people={person.participant: person for person in entry.participants},
-        steps={**before.steps, **{each.participant: each.step for each in entry.participants if each.step}},
+        steps={**before.steps, **_steps(entry)},
     )
     for peer in before.peers.values():
         code = _refusal(room, peer.participant, peer.device)
@@ -135,6 +138,14 @@ def _recorded(before: "Room", entry: Recorded) -> Judgement:
             told.append(Tell(peer.link, Close.because(code)))
             room = _without(room, peer, code)
     return room, told
+
+
+def _steps(entry: Recorded) -> dict[str, Noted]:
+    return {
+        each.participant: Noted(step=each.step, at=each.step_at)
+        for each in entry.participants
+        if each.step and each.step_at
+    }
 
 
 def _refusal(room: "Room", participant: str, device: int) -> CloseCode | None:
@@ -236,21 +247,42 @@ def _commanded(before: "Room", entry: Commanded) -> Judgement:
             Tell(peer.link, Close.because(CloseCode.STATE_LOST))
         ]
     room = before.but(seen={**before.seen, peer.peer: entry.seq})
+    try:
+        return _done(room, peer, entry)
+    except Refused as refused:
+        return room, [Tell(peer.peer, Error(code=refused.code, ref=entry.seq))]
+
+
+def _done(room: "Room", peer: Peer, entry: Commanded) -> Judgement:
     match entry.body:
         case Offer() | Answer() | Candidates() | Negotiate() | Restart() as body:
-            try:
-                return _on_connection(room, peer, body, entry)
-            except Refused as refused:
-                return room, [Tell(peer.peer, Error(code=refused.code, ref=entry.seq))]
+            return _on_connection(room, peer, body, entry)
         case NoteStep(step=step):
-            return room.but(steps={**room.steps, peer.participant: step}), []
+            return room.but(steps=with_step(room.steps, peer.participant, step, at=entry.at)), []
         case Media(state=state) if state in _FACTS:
-            return room.but(steps={**room.steps, peer.participant: _FACTS[state]}), []
+            return room.but(steps=with_step(room.steps, peer.participant, _FACTS[state], at=entry.at)), []
+        case Sending() as sending:
+            return _with(room, now_sending(peer, sending)), []
+        case Text(text=text):
+            return _texted(room, peer, text, entry)
         case Leave():
             room = _without(room, peer, CloseCode.STATE_LOST)
             return room, [Tell(peer.link, Close.because(CloseCode.NORMAL))]
         case _:  # what is the record's was done there before it came here
             return room, []
+
+
+def _texted(room: "Room", peer: Peer, text: str, entry: Commanded) -> Judgement:
+    """Hand a text to everybody inside, its sender included: all see the same ones in the same order."""
+    if len(text) > _limits(room).text:
+        raise Refused("too-long" if _limits(room).text else "not-permitted")
+    if not room.is_inside(peer.peer):
+        raise Refused("not-admitted")
+    inside = [each for each in room.peers.values() if room.is_inside(each.peer)]
+    readers = frozenset(each.participant for each in inside)
+    said = Said(participant=peer.participant, text=text, at=entry.at, readers=readers)
+    told = Text(text=text, participant=peer.participant, at=entry.at)
+    return room.but(texts=with_text(room.texts, said)), [Tell(each.peer, told) for each in inside]
 
 
 _FACTS = {"connected": Step.MEDIA_CONNECTED, "failed": Step.MEDIA_FAILED}

@@ -29,7 +29,7 @@ from hugathome.errors import (
     TransportClosed,
 )
 from hugathome.grants import JoinGrant
-from hugathome.ice import IceServer, ice_servers_for
+from hugathome.ice import CREDENTIALS_LIFETIME, IceServer, expire, ice_servers_for
 from hugathome.journal import Journal
 from hugathome.link import Link, Seat, first_of
 from hugathome.live import LiveRoom, Parts, Reading, Step, reads_on
@@ -284,6 +284,7 @@ class Hub:
             limits=limits,
             ice_servers=ice.ice_servers if ice else None,
             relay_only=self._relay_only,
+            ice_lifetime=ice.ice_lifetime if ice else None,
             snapshot=reading.snapshot,
         )
 
@@ -318,7 +319,8 @@ class Hub:
 
     def _ice(self, peer: str) -> IceServers:
         minted = ice_servers_for(self._ice_servers, peer=peer, now=self._parts.clock.now())
-        return IceServers(ice_servers=minted, relay_only=self._relay_only)
+        lifetime = CREDENTIALS_LIFETIME.total_seconds() if expire(self._ice_servers) else None
+        return IceServers(ice_servers=minted, relay_only=self._relay_only, ice_lifetime=lifetime)
 
     def _opaque(self, size: int = 12) -> str:
         return base64.urlsafe_b64encode(self._parts.randomness(size)).decode()

@@ -40,6 +40,11 @@ class IceServer(Record):
         return self
 
 
+def expire(servers: Iterable[IceServer]) -> bool:
+    """Whether some of the credentials are minted, and therefore need to be asked for again."""
+    return any(server.secret is not None for server in servers)
+
+
 def ice_servers_for(
     servers: Iterable[IceServer], *, peer: str, now: datetime, lifetime: timedelta = CREDENTIALS_LIFETIME
 ) -> tuple[IceServerView, ...]:

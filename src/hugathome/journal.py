@@ -50,6 +50,7 @@ class Journal:
                 peers=self._limits.peers,
                 mesh=self._limits.mesh,
                 candidates=self._limits.candidates,
+                text=self._limits.text,
             ),
         )
 

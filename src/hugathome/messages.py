@@ -21,7 +21,7 @@ from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, Validati
 
 from hugathome._model import Instant
 from hugathome.errors import RemoteProtocolError
-from hugathome.roles import ParticipantId, Step
+from hugathome.roles import Modality, ParticipantId, Step
 from hugathome.sdp import parse_candidate, parse_description
 from hugathome.wire import (
     CandidateInit,
@@ -40,6 +40,7 @@ from hugathome.wire import (
     Retry,
     RoomView,
     Secret,
+    Sends,
     SessionView,
     Wire,
     retry_after,
@@ -98,6 +99,16 @@ class Restart(_OnPair):
 
     type: Literal["restart"] = "restart"
     reason: Reason | None = None
+
+
+class Text(Message):
+    """A text message to everybody inside; from the hub with who wrote it, who gets it back, too."""
+
+    type: Literal["text"] = "text"
+    text: Annotated[str, StringConstraints(min_length=1, max_length=4000, strip_whitespace=True)] = Field(
+        repr=False
+    )
+    participant: ParticipantId | None = None
 
 
 class Ping(Message):
@@ -178,6 +189,14 @@ class Resume(Message):
     type: Literal["resume"] = "resume"
 
 
+class ChangeModality(Message):
+    """Go on by video, by sound alone, or by telephone."""
+
+    type: Literal["modality"] = "modality"
+    modality: Modality
+    reason: Reason | None = None
+
+
 class Complete(Message):
     """End the session for all, with its outcome."""
 
@@ -204,6 +223,12 @@ class Media(_OnPair):
     type: Literal["media"] = "media"
     state: Literal["new", "connecting", "connected", "disconnected", "failed", "closed"]
     selected_pair: Annotated[str, StringConstraints(max_length=64)] | None = None
+
+
+class Sending(Message, Sends):
+    """What this device sends now."""
+
+    type: Literal["sending"] = "sending"
 
 
 class NoteStep(Message):
@@ -246,6 +271,8 @@ class Welcome(Message):
     limits: Limits
     ice_servers: tuple[IceServerView, ...] | None = None
     relay_only: bool = False
+    ice_lifetime: float | None = None
+    """Seconds after which the credentials of `ice_servers` have expired; none where they never do."""
     snapshot: RoomView | None = None
 
 
@@ -335,6 +362,7 @@ class IceServers(Message):
     type: Literal["ice-servers"] = "ice-servers"
     ice_servers: tuple[IceServerView, ...]
     relay_only: bool = False
+    ice_lifetime: float | None = None
 
 
 class Ring(Message):
@@ -349,6 +377,7 @@ Command = (
     Admit
     | Answer
     | Candidates
+    | ChangeModality
     | Complete
     | Deny
     | Hold
@@ -361,6 +390,8 @@ Command = (
     | Restart
     | Resume
     | ReturnToWaiting
+    | Sending
+    | Text
 )
 """What a device numbers; everything here goes through the log."""
 
@@ -384,6 +415,7 @@ ServerMessage = (
     | Ring
     | SessionChanged
     | Snapshot
+    | Text
     | Unknown
     | Unpair
     | Welcome
@@ -475,11 +507,11 @@ def _reader(*kinds: type[Message]) -> _Reader:
     return TypeAdapter(form, config=ConfigDict(defer_build=True)).validate_json
 
 
-_BOTH_WAYS = (Ack, Answer, Candidates, Offer, Ping, Pong, Restart)
+_BOTH_WAYS = (Ack, Answer, Candidates, Offer, Ping, Pong, Restart, Text)
 _READ_CLIENT = _reader(
     *_BOTH_WAYS,
-    *(Admit, AskIceServers, Complete, Deny, Hello, Hold, Leave, Media, Negotiate, NoteStep),
-    *(Remove, Resume, ReturnToWaiting),
+    *(Admit, AskIceServers, ChangeModality, Complete, Deny, Hello, Hold, Leave, Media, Negotiate),
+    *(NoteStep, Remove, Resume, ReturnToWaiting, Sending),
 )
 _READ_SERVER = _reader(
     *_BOTH_WAYS,

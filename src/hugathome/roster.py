@@ -20,6 +20,7 @@ from hugathome.messages import (
 )
 from hugathome.negotiation import Mode
 from hugathome.roles import Capability
+from hugathome.talk import read_by
 from hugathome.wire import (
     PairView,
     ParticipantView,
@@ -40,6 +41,7 @@ def view(room: "Room", peer: "Peer") -> RoomView:
         session=session_view(room),
         participants=tuple(_roster(room, peer).values()),
         pairs=tuple(_pair_view(room, each, peer) for each in room.connections_of(peer.peer)),
+        texts=read_by(peer.participant, room.texts) if room.is_inside(peer.peer) else (),
     )
 
 
@@ -123,12 +125,12 @@ def _roster(room: "Room", peer: "Peer") -> dict[str, ParticipantView]:
         seen = _participant_view(room, person, peer)
         is_met = room.is_inside(peer.peer) and person.is_let_in and seen.state is not State.EXPECTED
         if sees_all or is_met or person.participant == peer.participant:
-            roster[person.participant] = seen if sees_all else seen.but(step=None)
+            roster[person.participant] = seen if sees_all else seen.but(step=None, step_at=None)
     return roster
 
 
 def _participant_view(room: "Room", person: "RecordedParticipant", receiver: "Peer") -> ParticipantView:
-    peer = room.peer_of(person.participant)
+    peer, noted = room.peer_of(person.participant), room.steps.get(person.participant)
     return ParticipantView(
         participant=person.participant,
         role=person.role,
@@ -138,7 +140,9 @@ def _participant_view(room: "Room", person: "RecordedParticipant", receiver: "Pe
         else _state(room, person, peer),
         admitted=person.is_let_in,
         peer=peer.peer if peer else None,
-        step=room.steps.get(person.participant),
+        sends=peer.sends if peer else None,
+        step=noted.step if noted else None,
+        step_at=noted.at if noted else None,
     )
 
 

@@ -37,7 +37,8 @@ from hugathome.entries import (
     parse_entry,
 )
 from hugathome.fold import Tell, folded
-from hugathome.roles import Modality, Step
+from hugathome.roles import Modality
+from hugathome.talk import Noted, Said
 from hugathome.wire import RoomView
 
 __all__ = [
@@ -89,7 +90,8 @@ class Room(Record):
     """Why former peers may not come back."""
     left: frozenset[str] = frozenset()
     """Participants who were here and have gone."""
-    steps: Mapping[str, Step] = {}
+    steps: Mapping[str, Noted] = {}
+    texts: tuple[Said, ...] = ()
     connections: Mapping[str, Connection] = {}
 
     def is_behind(self, record: Recorded) -> bool:

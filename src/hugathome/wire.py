@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from hugathome._model import Record
+from hugathome._model import Instant, Record
 from hugathome.negotiation import Mode
 from hugathome.roles import OPAQUE_ID, ParticipantId, Step
 from hugathome.sdp import SdpLimits
@@ -128,6 +128,8 @@ class Limits(Wire):
     """In one room."""
     mesh: int = 4
     """Peers that are connected with one another."""
+    text: int = 1000
+    """Characters in one text message; 0 switches them off."""
     behind: int = 512
     """Log entries by which a connection may lag."""
     kept: int = 4096
@@ -168,6 +170,21 @@ class SessionView(Wire):
     """Whether somebody who admits is there: all that a waiting device learns of others."""
 
 
+class Sends(Wire):
+    """What a device says that it sends, so that silence and darkness are not taken for faults."""
+
+    sound: bool
+    picture: Literal["camera", "screen", "none"]
+
+
+class TextView(Wire):
+    """One text message, as everybody reads it who was inside when it was sent."""
+
+    participant: ParticipantId
+    text: str = Field(repr=False)
+    at: Instant
+
+
 class ParticipantView(Wire):
     """One participant as one receiver may see them."""
 
@@ -177,8 +194,11 @@ class ParticipantView(Wire):
     state: State
     admitted: bool = False
     peer: str | None = None
+    sends: Sends | None = None
+    """None until their device has said it."""
     step: Step | None = None
     """The last fact noted of them, for those who admit."""
+    step_at: Instant | None = None
 
 
 class PairView(Wire):
@@ -206,6 +226,8 @@ class RoomView(Wire):
     session: SessionView
     participants: tuple[ParticipantView, ...] = ()
     pairs: tuple[PairView, ...] = ()
+    texts: tuple[TextView, ...] = ()
+    """Those of the last texts that the receiver was inside for."""
 
 
 class IceServerView(Wire):

@@ -18,6 +18,7 @@ from hugathome.errors import HugathomeError, NotPermitted, SessionEnded, Session
 from hugathome.grants import JoinGrant
 from hugathome.messages import (
     Admit,
+    ChangeModality,
     Close,
     Command,
     Complete,
@@ -28,13 +29,14 @@ from hugathome.messages import (
     Remove,
     Resume,
     ReturnToWaiting,
+    Text,
 )
 from hugathome.peer._attendance import Attendance, Reconnect
 from hugathome.peer._connections import Connections
 from hugathome.peer._ice import IceSettings, configuration
 from hugathome.peer._sources import MovingPicture, Tone
 from hugathome.peer._streams import Shared, Stream
-from hugathome.roles import Capability, Modality, Step
+from hugathome.roles import AnyModality, Capability, Modality, Step
 from hugathome.signalling import Transport
 from hugathome.wire import (
     Caps,
@@ -42,6 +44,7 @@ from hugathome.wire import (
     ParticipantView,
     SessionView,
     State,
+    TextView,
     Trickle,
 )
 
@@ -126,6 +129,11 @@ class Peer:
     def participants(self) -> Mapping[str, ParticipantView]:
         """Everybody whom this device may see, itself included."""
         return self.client.roster
+
+    @property
+    def texts(self) -> tuple[TextView, ...]:
+        """What was written to everybody inside, oldest first."""
+        return self.client.texts
 
     @property
     def is_admitted(self) -> bool:
@@ -215,6 +223,14 @@ class Peer:
     async def resume(self) -> None:
         """Go on with a session that was on hold."""
         await self._say(Resume())
+
+    async def text(self, text: str) -> None:
+        """Write to everybody inside; it comes back in `texts`, too."""
+        await self._say(Text(text=text))
+
+    async def change_modality(self, modality: AnyModality, *, reason: str | None = None) -> None:
+        """Go on by video, by sound alone, or by telephone."""
+        await self._say(ChangeModality(modality=Modality(modality), reason=reason))
 
     async def note(self, step: Step) -> None:
         """Note a fact, such as that the devices were allowed."""

@@ -1,0 +1,66 @@
+"""What people inside say beside sound and picture: text messages, and what each device sends.
+
+A text is kept with those who were inside when it was sent, and with nobody else: whoever is let in later
+does not read what was written before.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from pydantic import Field
+
+from hugathome._model import Instant, Record
+from hugathome.connections import Peer, Refused
+from hugathome.messages import Sending
+from hugathome.roles import Capability, Step
+from hugathome.wire import Sends, TextView
+
+KEPT = 100
+"""Texts that a device is given when it comes back, at the most."""
+KEPT_CHARACTERS = 16_000
+"""In all of them: what a device is given must not grow without bound."""
+
+
+class Noted(Record):
+    """A fact of a participant, and when it became one."""
+
+    step: Step
+    at: Instant
+
+
+class Said(Record):
+    """One text, and who was inside to read it."""
+
+    participant: str
+    text: str = Field(repr=False)
+    at: Instant
+    readers: frozenset[str]
+
+
+def with_text(said: Sequence[Said], text: Said) -> tuple[Said, ...]:
+    """Return the texts with one more, and without the oldest that are too many."""
+    kept = (*said, text)[-KEPT:]
+    while sum(len(each.text) for each in kept) > KEPT_CHARACTERS:
+        kept = kept[1:]
+    return kept
+
+
+def read_by(participant: str, said: Sequence[Said]) -> tuple[TextView, ...]:
+    """Return what a participant may read."""
+    return tuple(
+        TextView(participant=each.participant, text=each.text, at=each.at)
+        for each in said
+        if participant in each.readers
+    )
+
+
+def now_sending(peer: Peer, sending: Sending) -> Peer:
+    """Return a peer that sends what it says; raise `Refused` for a screen that it may not share."""
+    if sending.picture == "screen" and Capability.SHARE_SCREEN not in peer.can:
+        raise Refused("not-permitted")
+    return peer.but(sends=Sends(sound=sending.sound, picture=sending.picture))
+
+
+def with_step(noted: Mapping[str, Noted], participant: str, step: Step, *, at: datetime) -> dict[str, Noted]:
+    """Return the facts with one that is newer."""
+    return {**noted, participant: Noted(step=step, at=at)}
