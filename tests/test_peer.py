@@ -154,6 +154,26 @@ async def test_the_clinicians_call_rings(visit: Visit) -> None:
         await patient.rang(within=SOON)
 
 
+async def test_a_text_is_read_by_everybody_inside_and_refused_to_who_waits(visit: Visit) -> None:
+    async with (
+        visit.peer(DOCTOR, media=False) as doctor,
+        visit.peer(PATIENT, media=False) as patient,
+        visit.peer(NURSE, media=False) as nurse,
+    ):
+        await doctor.arrived(PATIENT, within=SOON)
+        await doctor.admit(PATIENT)
+        await patient.admitted(within=SOON)
+
+        await patient.text("I cannot hear you")
+        with pytest.raises(SessionError, match="not-admitted"):
+            await nurse.text("let me in")
+        await doctor.until(lambda peer: bool(peer.texts), within=SOON)
+
+        assert [(each.participant, each.text) for each in doctor.texts] == [(PATIENT, "I cannot hear you")]
+        assert patient.texts == doctor.texts
+        assert nurse.texts == ()
+
+
 async def test_completing_ends_the_session_for_all(visit: Visit) -> None:
     async with visit.peer(DOCTOR, media=False) as doctor, visit.peer(PATIENT, media=False) as patient:
         await doctor.arrived(PATIENT, within=SOON)
