@@ -3,9 +3,10 @@
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from hugathome import HugAtHome, Participant, Session
-from hugathome.serving import listening, serving
+from hugathome.serving import Certificate, listening, serving
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
 
@@ -15,7 +16,13 @@ PHONE = "+41791234567"
 class Clinic:
     """A deployment behind a real server on loopback, which can be stopped and started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, *, host: str = "127.0.0.1", tls: Certificate | None = None, **options: Any
+    ) -> None:
+        """`options` are those of `HugAtHome`, beside the ones that every clinic has."""
+        self._host = host
+        self._tls = tls
+        self._options = options
         self._store = f"sqlite:///{folder}/clinic.db"
         self._stack = AsyncExitStack()
         self._port = 0
@@ -23,11 +30,11 @@ class Clinic:
 
     @property
     def base(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"{'https' if self._tls else 'http'}://{self._host}:{self._port}"
 
     async def start(self) -> None:
         """Serve; the second time at the same address, as a server does that was started again."""
-        bound = listening(port=self._port)
+        bound = listening(self._host, self._port)
         self._port = bound.getsockname()[1]
         self.hug = HugAtHome(
             key=b"a key that is only ever used in tests",
@@ -38,9 +45,11 @@ class Clinic:
             brand="HUG@home",
             help_phone="+41 22 372 33 11",
             language="en",
+            **self._options,
         )
         await self._stack.enter_async_context(self.hug)
-        await self._stack.enter_async_context(serving(self.hug.asgi(otherwise=nothing_else), bound))
+        served = serving(self.hug.asgi(otherwise=nothing_else), bound, tls=self._tls)
+        await self._stack.enter_async_context(served)
 
     async def stop(self) -> None:
         await self._stack.aclose()
