@@ -1,15 +1,13 @@
 """A server that is killed and started again: nothing is lost, nobody needs a new SMS, media go on."""
 
 import asyncio
-import os
 import signal
-import sys
-from asyncio.subprocess import Process
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.visits.server import KEY, Server, prepared
 
 from hugathome import HugAtHome, Participant, Session, SessionEnded, Status
 from hugathome.client import Client, Phase
@@ -20,79 +18,7 @@ from hugathome.stores import open_store
 from hugathome.testing import MemorySite, Outbox, ReceivedSms, Robot, meet
 from hugathome.testing.robot import PATIENCE
 
-KEY = b"a key that is only ever used in tests"
-SOURCE = Path(__file__).parents[2] / "src"
-COMMAND = "from hugathome.cli import main; main()"
-MODULE = """
-import json
-from hugathome import HugAtHome
-from hugathome.stores import open_store
-
-
-class FileSms:
-    async def send(self, message):
-        with open("sms.jsonl", "a") as outbox:
-            outbox.write(json.dumps({{"to": str(message.to), "text": message.text}}) + "\\n")
-
-
-hug = HugAtHome(
-    key={key!r}, store=open_store({database!r}), sms=FileSms(),
-    site={site!r}, timezone="Europe/Zurich", brand="HUG@home",
-)
-"""
-
 pytestmark = pytest.mark.media
-
-
-class Server:
-    """`hugathome serve`, in a process of its own."""
-
-    def __init__(self, folder: Path, *, port: int) -> None:
-        self._folder = folder
-        self._port = port
-        self._process: Process | None = None
-
-    async def start(self) -> None:
-        """Start it, and return once it answers."""
-        options = ["serve", "clinic:hug", "--port", str(self._port)]
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-c",
-            COMMAND,
-            *options,
-            cwd=self._folder,
-            env={**os.environ, "PYTHONPATH": str(SOURCE)},
-        )
-        async with asyncio.timeout(PATIENCE.total_seconds()):
-            while not await self._answers():
-                assert self._process.returncode is None, "the server did not start"
-                await asyncio.sleep(0.05)
-
-    async def kill(self, number: signal.Signals = signal.SIGKILL) -> int:
-        """End it, if nothing else is said as a power cut does; return its exit code."""
-        assert self._process is not None
-        self._process.send_signal(number)
-        return await self._process.wait()
-
-    async def aclose(self) -> None:
-        """End it if it runs."""
-        if self._process is not None and self._process.returncode is None:
-            await self.kill()
-
-    @property
-    def sent(self) -> int:
-        """Return how many messages the process has sent."""
-        file = self._folder / "sms.jsonl"
-        return len(file.read_text().splitlines()) if file.exists() else 0
-
-    async def _answers(self) -> bool:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        except OSError:
-            return False
-        writer.close()
-        await writer.wait_closed()
-        return True
 
 
 @pytest.fixture
@@ -119,9 +45,7 @@ async def host(tmp_path: Path, port: int, sms: OutboxSms) -> AsyncGenerator[HugA
 @pytest.fixture
 async def server(tmp_path: Path, port: int, host: HugAtHome) -> AsyncGenerator[Server]:
     """Start the process that serves; whoever asks for it may kill and start it."""
-    module = MODULE.format(key=KEY, database=f"sqlite:///{tmp_path}/clinic.db", site=host.site)
-    (tmp_path / "clinic.py").write_text(module)
-    running = Server(tmp_path, port=port)
+    running = prepared(tmp_path, port=port, site=host.site)
     await running.start()
     yield running
     await running.aclose()

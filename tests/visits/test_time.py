@@ -8,8 +8,8 @@ import pytest
 
 from hugathome import GrantRefused, NotYetOpen, Participant, Session
 from hugathome.history import Action
-from hugathome.session import Presence
 from hugathome.testing import FakeHugAtHome, Network, Robot
+from hugathome.transitions import Presence
 from hugathome.wire import State
 
 START = datetime(2026, 1, 15, 8, tzinfo=UTC)
