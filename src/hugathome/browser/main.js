@@ -1,236 +1,34 @@
 /**
- * From the door to the end: code, devices, waiting room, visit. It joins the page, the host's API, the devices
- * and the visit, and is the only module that knows in which order people meet them.
+ * Our own page: finds out how one came, and gives the document to a guide.
+ *
+ * A framing page of a known origin is told what happens: `{ source: "hugathome", name, detail }`.
  */
-import { ask } from "./api.js";
-import { Devices } from "./devices.js";
-import { Kept } from "./kept.js";
+import { Guide } from "./guide.js";
 import { Page } from "./page.js";
-import { Visit } from "./visit.js";
 
-/** Close codes that say more than "it did not work". */
-const ENDINGS = { 4001: "superseded", 4005: "session-ended", 4006: "removed", 4007: "removed" };
-const NORMAL = 1000;
+const body = document.body;
 
-class Guide {
-  constructor(page) {
-    this._page = page;
-    this._devices = new Devices();
-    this._kept = null;
-    this._face = null;
-    this._visit = null;
-    page.listen({
-      "send-code": () => this._try(() => this._sendCode()),
-      "check-in": () => this._try(() => this._checkIn()),
-      join: () => this._join(),
-      admit: (control) => this._say({ type: "admit", participant: control.closest("[data-person]").dataset.person }),
-      mute: () => this._toggle("audio"),
-      camera: () => this._toggle("video"),
-      hear: () => page.hear(),
-      leave: () => this._leave(),
-      end: () => page.confirmEnd(true),
-      "keep-on": () => page.confirmEnd(false),
-      "confirm-end": () => this._end(),
-      answer: () => page.answered(),
-      forget: () => this._forget(),
-      again: () => location.reload(),
-    });
-    addEventListener("online", () => this._visit && this._visit.hint());
-    addEventListener("hashchange", () => location.hash.startsWith("#grant=") && location.reload());
-    document.addEventListener("visibilitychange", () => this._note(document.hidden ? "screen-off" : "screen-on"));
-  }
+/** Read the address: a patient's names a link, the room's a grant or a visit that this browser knows. */
+function way() {
+  if (body.dataset.page === "patient") return { link: decodeURIComponent(location.pathname.split("/").pop()) };
+  const [, how, what] = /^#(grant|visit)=(.+)$/.exec(location.hash) || [null, "visit", ""];
+  if (how === "grant") history.replaceState(null, "", location.pathname + location.search); // it stays in no history
+  return { [how]: what };
+}
 
-  // --- The way in ----------------------------------------------------------------------------------
-
-  async begin() {
-    try {
-      await (this._page.kind === "room" ? this._comeWithGrant() : this._comeByLink());
-    } catch (problem) {
-      this._fail(problem);
-    }
-  }
-
-  async _comeByLink() {
-    this._link = decodeURIComponent(location.pathname.split("/").pop());
-    this._kept = new Kept(`link/${this._link}`);
-    this._face = await ask("link", { link: this._link });
-    this._page.introduce(this._face);
-    if (this._face.status === "ended") return this._page.ended("ended");
-    if (this._kept.value.pass && this._face.status === "open") return this._check();
-    return this._page.code(this._face);
-  }
-
-  async _comeWithGrant() {
-    const [, how, what] = /^#(grant|visit)=(.+)$/.exec(location.hash) || [null, null, ""];
-    if (how !== "grant") return this._comeBack(what);
-    history.replaceState(null, "", location.pathname + location.search); // a grant stays in no history
-    const place = await ask("pass", { grant: what });
-    const visit = `${place.session}/${place.participant}`;
-    history.replaceState(null, "", `#visit=${visit}`);
-    this._kept = new Kept(`room/${visit}`);
-    this._kept.keep({ pass: place.pass });
-    return this._arrive(place);
-  }
-
-  /** A page that was loaded again finds its pass by the visit that its address names. */
-  async _comeBack(visit) {
-    this._kept = new Kept(`room/${visit}`);
-    return this._arrive(await ask("grant", { pass: this._kept.value.pass || "" }));
-  }
-
-  _arrive(place) {
-    this._face = place.visit;
-    this._page.introduce(this._face);
-    return this._check();
-  }
-
-  async _sendCode() {
-    await ask("send-code", { link: this._link });
-    this._page.codeIsComing();
-  }
-
-  async _checkIn() {
-    const place = await ask("check-in", { link: this._link, code: this._page.typed });
-    this._kept.keep({ pass: place.pass });
-    await this._check();
-  }
-
-  /** Ask for the devices; whoever was inside before a reload goes straight on. */
-  async _check() {
-    this._page.show("devices");
-    this._page.devices(null);
-    const opening = this._open();
-    if (this._kept.value.isInside) return this._join();
-    return opening;
-  }
-
-  async _open() {
-    const found = await this._devices.open(this._kinds);
-    this._page.devices(found);
-    this._page.mirror(this._devices.stream);
-    return found;
-  }
-
-  get _kinds() {
-    return this._face.modality === "video" ? ["audio", "video"] : ["audio"];
-  }
-
-  // --- The visit -----------------------------------------------------------------------------------
-
-  async _join() {
-    const found = await this._open();
-    this._kept.keep({ isInside: true });
-    if (this._visit) this._visit.stop();
-    this._visit = new Visit({
-      kinds: this._kinds,
-      tracks: this._devices.tracks,
-      freshGrant: async () => (await ask("grant", { pass: this._kept.value.pass })).grant,
-      changed: () => this._show(),
-      rang: () => this._page.ring(),
-      refused: (problem) => this._fail(problem),
-      disallowed: (code) => this._page.notice(code),
-    });
-    this._say({ type: "step", step: found === "none" ? "devices-refused" : "devices-allowed" });
-    this._page.waiting({ hostIsPresent: false });
-    this._visit.start();
-  }
-
-  /** Show where the visit stands; called after everything that happens in it. */
-  _show() {
-    const page = this._page;
-    const { client, streams } = this._visit;
-    if (client.phase === "closed") return this._close(client.end);
-    page.link(client.phase === "live" || client.state === null ? "live" : "reconnecting");
-    if (client.state === "waiting") return page.waiting({ hostIsPresent: client.session.hostPresent });
-    if (client.state !== "admitted") return undefined;
-    page.show("visit");
-    page.tiles(streams, client.roster);
-    page.people(client.roster, { canAdmit: client.can.includes("admit"), me: client.participant });
-    return this._showControls();
-  }
-
-  _showControls() {
-    const isOn = (kind) => (this._devices.has(kind) ? this._devices.isOn(kind) : null);
-    const canEnd = this._visit.client.can.includes("end");
-    this._page.controls({ sound: isOn("audio"), picture: isOn("video"), canEnd });
-  }
-
-  _toggle(kind) {
-    this._devices.toggle(kind);
-    this._showControls();
-  }
-
-  _say(command) {
-    this._page.notice(null);
-    this._visit.say(command);
-  }
-
-  _note(step) {
-    if (this._visit && this._visit.client.phase === "live") this._visit.say({ type: "step", step });
-  }
-
-  // --- The end -------------------------------------------------------------------------------------
-
-  _leave() {
-    this._say({ type: "leave" });
-    this._kept.keep({ isInside: false });
-    if (this._visit.client.phase !== "live") this._close({ code: NORMAL });
-  }
-
-  _end() {
-    this._page.confirmEnd(false);
-    this._say({ type: "complete", outcome: this._page.outcome });
-  }
-
-  _forget() {
-    this._kept.forget();
-    location.reload();
-  }
-
-  /** The hub has closed for good, or this person has left. */
-  _close({ code }) {
-    this._visit.stop();
-    this._quiet();
-    if (code === NORMAL) return this._page.ended("left");
-    return this._over(ENDINGS[code] || "unknown");
-  }
-
-  _fail(problem) {
-    this._quiet();
-    this._over(problem.kind || "unknown", problem);
-  }
-
-  _over(kind, { isFinal = false } = {}) {
-    if (kind === "session-ended") {
-      if (this._kept) this._kept.forget();
-      return this._page.ended("ended");
-    }
-    if (kind === "grant-refused" && this._link && this._face) return this._askAgain();
-    return this._page.error(kind, { canTryAgain: !isFinal });
-  }
-
-  /** The pass is dead, the link is not: a new code opens a new one. */
-  _askAgain() {
-    this._kept.forget();
-    this._page.code(this._face);
-    this._page.notice("grant-refused");
-  }
-
-  _quiet() {
-    this._devices.close();
-    this._page.mirror(null);
-  }
-
-  /** Do what a control asks; a refusal is said where the person is. */
-  async _try(work) {
-    this._page.notice(null);
-    try {
-      await work();
-    } catch (problem) {
-      if (problem.kind === "session-ended") this._fail(problem);
-      else this._page.notice(problem.kind || "unknown");
-    }
+function announce(name, detail) {
+  if (window.parent === window) return;
+  for (const origin of (body.dataset.frames || "").split(" ").filter(Boolean)) {
+    window.parent.postMessage({ source: "hugathome", name, detail }, origin);
   }
 }
 
-new Guide(new Page(document)).begin();
+const page = new Page(body, {
+  introduced({ title, language }) {
+    document.title = title;
+    document.documentElement.lang = language;
+  },
+});
+const placed = (visit) => history.replaceState(null, "", `#visit=${visit}`);
+addEventListener("hashchange", () => location.hash.startsWith("#grant=") && location.reload());
+new Guide(page, way(), { announce, placed }).begin();

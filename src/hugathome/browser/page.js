@@ -2,25 +2,30 @@
  * The page as people see it: its states, words, pictures and lists. It shows what it is told and says which
  * control was used; it asks nobody and decides nothing.
  *
- * Hooks for tests: `data-state` on the body, `data-action` on every control, `data-participant` on the video
+ * Hooks for tests: `data-state` on the root, `data-action` on every control, `data-participant` on the video
  * of each other participant, `data-link` for how the connection stands.
  */
+import { views } from "./markup.js";
 import { wordsOf } from "./words.js";
 
 export class Page {
-  constructor(document) {
-    this._document = document;
-    this._body = document.body;
-    this.speak(document.documentElement.lang);
-  }
-
-  /** "patient" (came by a link) or "room" (came with a grant). */
-  get kind() {
-    return this._body.dataset.page;
+  /**
+   * Live in `root`: the body of our own page, or a container in somebody else's. The views go into its
+   * `[data-views]` if it has one. `introduced({ title, language })` is called once it is known whose page
+   * this is.
+   */
+  constructor(root, { introduced = () => undefined } = {}) {
+    this._root = root;
+    this._introduced = introduced;
+    this._announce = () => undefined;
+    (root.querySelector("[data-views]") || root).append(views());
+    this.speak(root.closest("[lang]") ? root.closest("[lang]").lang : "");
+    root.dataset.state = "loading";
+    root.dataset.link = "live";
   }
 
   get state() {
-    return this._body.dataset.state;
+    return this._root.dataset.state;
   }
 
   get typed() {
@@ -31,9 +36,10 @@ export class Page {
     return this._one("[data-outcome]").value;
   }
 
-  /** Call `controls[action](element)` whenever a control is used. */
-  listen(controls) {
-    this._document.addEventListener("click", (event) => {
+  /** Call `controls[action](element)` whenever a control is used, and `announce` when a state is shown. */
+  listen(controls, announce) {
+    this._announce = announce;
+    this._root.addEventListener("click", (event) => {
       const control = event.target.closest("[data-action]");
       if (control && control.type !== "submit" && controls[control.dataset.action]) {
         controls[control.dataset.action](control);
@@ -49,19 +55,20 @@ export class Page {
   /** Show one state, and put a screen reader at its head. */
   show(state) {
     if (this.state === state) return;
-    this._body.dataset.state = state;
+    this._root.dataset.state = state;
     for (const view of this._all("[data-view]")) view.hidden = view.dataset.view !== state;
     this.notice(null);
     this._toggle("[data-ringing]", false);
-    const heading = this._body.querySelector(`[data-view="${state}"] h1`);
+    const heading = this._root.querySelector(`[data-view="${state}"] h1`);
     if (heading) heading.focus();
+    this._announce("state", { state });
   }
 
   // --- Words ---------------------------------------------------------------------------------------
 
   speak(language) {
     this.words = wordsOf(language);
-    this._document.documentElement.lang = language;
+    this._root.lang = language;
     for (const element of this._all("[data-word]")) element.textContent = this.words[element.dataset.word];
     const outcomes = this._one("[data-outcome]");
     outcomes.textContent = "";
@@ -73,12 +80,12 @@ export class Page {
   /** Say whose page this is, in the person's language. */
   introduce({ language, brand, helpPhone, privacyUrl, entry }) {
     this.speak(language);
-    this._document.title = `${this.words.title} – ${brand}`;
-    this._one("[data-brand]").textContent = brand;
+    this._introduced({ title: `${this.words.title} – ${brand}`, language });
+    this._text("[data-brand]", brand);
     this._text("[data-help-phone]", helpPhone);
     this._link("[data-help]", helpPhone && `tel:${helpPhone.replace(/ /g, "")}`);
     this._link("[data-privacy]", privacyUrl);
-    this._link("[data-back]", entry || this._body.dataset.entry);
+    this._link("[data-back]", entry || this._root.dataset.entry);
   }
 
   /** Say something about a refusal above whatever is shown; null takes it away. */
@@ -156,11 +163,11 @@ export class Page {
   _tile(tiles, participant, stream) {
     let video = [...tiles.querySelectorAll("video")].find((each) => each.dataset.participant === participant);
     if (!video) {
-      video = Object.assign(this._document.createElement("video"), { autoplay: true, playsInline: true });
+      video = Object.assign(document.createElement("video"), { autoplay: true, playsInline: true });
       video.dataset.participant = participant;
-      const tile = this._document.createElement("div");
+      const tile = document.createElement("div");
       tile.className = "tile";
-      tile.append(video, this._document.createElement("span"));
+      tile.append(video, document.createElement("span"));
       tiles.append(tile);
     }
     if (video.srcObject !== stream) this._play(video, stream);
@@ -193,10 +200,10 @@ export class Page {
   }
 
   _person({ participant }) {
-    const item = this._document.createElement("li");
+    const item = document.createElement("li");
     item.dataset.person = participant;
     item.innerHTML = '<span class="who"><b></b><span class="how"></span></span>';
-    const admit = Object.assign(this._document.createElement("button"), { type: "button", className: "primary" });
+    const admit = Object.assign(document.createElement("button"), { type: "button", className: "primary" });
     admit.dataset.action = "admit";
     admit.textContent = this.words.admit;
     item.append(admit);
@@ -242,7 +249,9 @@ export class Page {
 
   /** Say how the connection to the host stands: "live" or "reconnecting". */
   link(how) {
-    this._body.dataset.link = how;
+    if (this._root.dataset.link === how) return;
+    this._root.dataset.link = how;
+    this._announce("link", { link: how });
     this._toggle("[data-reconnecting]", how === "reconnecting");
   }
 
@@ -253,7 +262,7 @@ export class Page {
     const hasLeft = how === "left";
     this._text("[data-ended-title]", hasLeft ? this.words.leftTitle : this.words.endedTitle);
     this._text("[data-ended-text]", hasLeft ? this.words.leftText : this.words.endedText);
-    this._body.querySelector('[data-view="ended"] [data-action="join"]').hidden = !hasLeft;
+    this._root.querySelector('[data-view="ended"] [data-action="join"]').hidden = !hasLeft;
     this._control("forget").hidden = !hasLeft;
     this.link("live");
     this.show("ended");
@@ -270,11 +279,11 @@ export class Page {
   // --- Elements ------------------------------------------------------------------------------------
 
   _one(selector) {
-    return this._body.querySelector(selector);
+    return this._root.querySelector(selector);
   }
 
   _all(selector) {
-    return this._body.querySelectorAll(selector);
+    return this._root.querySelectorAll(selector);
   }
 
   _control(action) {
@@ -286,9 +295,10 @@ export class Page {
   }
 
   _text(selector, text) {
-    const element = this._one(selector);
-    element.textContent = text || "";
-    element.hidden = !text;
+    for (const element of this._all(selector)) {
+      element.textContent = text || "";
+      element.hidden = !text;
+    }
   }
 
   _link(selector, href) {
