@@ -1,4 +1,4 @@
-"""What a browser is given: the page with its headers, and the files of the client in `browser/`.
+"""The page that a browser is given, with its headers.
 
 There is one page, for whoever comes by a link and for whoever comes with a grant. It carries nobody's
 name and no secret; it works under any prefix because every address in it is relative. Without script it
@@ -7,13 +7,12 @@ says whom to call.
 
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from hashlib import sha256
 from importlib.resources import files
 from string import Template
 from types import MappingProxyType
 from typing import Final, Literal
 
+from hugathome._files import Files, compressed, takes_gzip
 from hugathome.organisations import House
 from hugathome.roles import Language
 
@@ -29,16 +28,10 @@ API_HEADERS: Final = MappingProxyType(
 )
 """For every answer that is no page and no file."""
 
-_MEDIA_TYPES: Final = {
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
+_OURS = ("autoplay", "camera", "display-capture", "fullscreen", "microphone", "screen-wake-lock")
+_NOBODYS = ("geolocation", "payment", "usb")
 _PERMISSIONS: Final = ", ".join(
-    [
-        *(f"{feature}=(self)" for feature in ("autoplay", "camera", "display-capture", "microphone")),
-        *(f"{feature}=()" for feature in ("geolocation", "payment", "usb")),
-    ]
+    [*(f"{feature}=(self)" for feature in _OURS), *(f"{feature}=()" for feature in _NOBODYS)]
 )
 _WITHOUT_SCRIPT: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -54,53 +47,60 @@ _WITHOUT_SCRIPT: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class File:
-    """One file of the client; `headers` let a browser keep it as long as it asks whether it still holds."""
-
-    body: bytes
-    etag: str
-    headers: Mapping[str, str]
-
-
 class Pages:
-    """The page and the files, read once.
+    """The page, read once; `client` is what it runs on.
 
     `socket` is the origin of the signalling WebSocket, which Safari before 15.4 does not count as the
     page's own; `frames` are the origins that may embed the room.
     """
 
-    def __init__(self, *, socket: str, frames: Sequence[str], entry: str | None) -> None:
-        client = files("hugathome") / "browser"
-        self._template = Template((client / "page.html").read_text(encoding="utf-8"))
+    def __init__(self, client: Files, *, socket: str, frames: Sequence[str], entry: str | None) -> None:
+        page = files("hugathome") / "browser" / "page.html"
+        self._template = Template(page.read_text(encoding="utf-8"))
+        self._client = client
         self._entry = entry if entry is not None and "{reference}" not in entry else ""
-        self.files: Mapping[str, File] = {
-            file.name: _file(file.read_bytes(), _MEDIA_TYPES[suffix])
-            for file in client.iterdir()
-            if (suffix := "." + file.name.rpartition(".")[2]) in _MEDIA_TYPES
-        }
-        self.headers: Mapping[Kind, Mapping[str, str]] = {
+        self._frames = " ".join(frames)
+        self._headers: Mapping[Kind, Mapping[str, str]] = {
             "patient": _page_headers(socket, "'none'"),
-            "room": _page_headers(socket, " ".join(frames) or "'none'"),
+            "room": _page_headers(socket, self._frames or "'none'"),
         }
 
-    def render(self, kind: Kind, *, house: House | None, language: Language | None) -> bytes:
-        """Return the page; without a `house` it knows neither brand nor telephone until it has asked."""
+    def answer(
+        self, kind: Kind, *, house: House | None, language: Language | None = None, accepted: str
+    ) -> tuple[bytes, Mapping[str, str]]:
+        """Return the page and its headers, in the encoding that suits a browser's Accept-Encoding.
+
+        Without a `house` it knows neither brand nor telephone until it has asked.
+        """
+        page, headers = self._render(kind, house=house, language=language), self._headers[kind]
+        if takes_gzip(accepted):  # it holds no secret, which compression could give away
+            return compressed(page), {**headers, "Content-Encoding": "gzip"}
+        return page, headers
+
+    def _render(self, kind: Kind, *, house: House | None, language: Language | None) -> bytes:
         spoken = language or (house.language if house else Language.ENGLISH)
         help_phone = (house.letterhead.help_phone if house else None) or ""
+        is_room = kind == "room"
+        client = f"{'' if is_room else '../'}browser/{self._client.release}/"
         filled = {
             "brand": house.letterhead.brand if house else "",
-            "entry": self._entry if kind == "room" else "",
+            "client": client,
+            "entry": self._entry if is_room else "",
+            "frames": self._frames if is_room else "",
             "help_phone": help_phone,
             "help_address": f"tel:{help_phone.replace(' ', '')}",
             "help_hidden": "" if help_phone else "hidden",
             "kind": kind,
             "language": spoken,
-            "root": "../" if kind == "patient" else "",
             "without_script": _WITHOUT_SCRIPT[spoken],
         }
-        page = self._template.substitute({name: html.escape(value) for name, value in filled.items()})
-        return page.encode()
+        escaped = {name: html.escape(value) for name, value in filled.items()}
+        return self._template.substitute(escaped, preloads=self._preloads(client)).encode()
+
+    def _preloads(self, client: str) -> str:
+        """Return links to every module that the first one leads to, so that none waits for another."""
+        needed = self._client.needed_by("main.js")
+        return "\n".join(f'<link rel="modulepreload" href="{client}{name}">' for name in needed)
 
 
 def _page_headers(socket: str, ancestors: str) -> Mapping[str, str]:
@@ -113,16 +113,6 @@ def _page_headers(socket: str, ancestors: str) -> Mapping[str, str]:
         "Content-Security-Policy": policy,
         "Content-Type": "text/html; charset=utf-8",
         "Permissions-Policy": _PERMISSIONS,
+        "Vary": "Accept-Encoding",
         "X-Robots-Tag": "noindex, nofollow",
     }
-
-
-def _file(body: bytes, media_type: str) -> File:
-    etag = f'"{sha256(body).hexdigest()[:20]}"'
-    headers = {
-        "Cache-Control": "no-cache",
-        "Content-Type": media_type,
-        "ETag": etag,
-        "X-Content-Type-Options": "nosniff",
-    }
-    return File(body=body, etag=etag, headers=headers)

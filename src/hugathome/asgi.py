@@ -5,19 +5,18 @@
 
 It starts nothing and needs no lifespan; where a server offers one, its end closes `hug`. A request is
 held against origin, type and size before anybody looks at it; refusals are problem documents (RFC 9457).
-Looking changes and sends nothing: whatever does is a POST.
+Looking changes and sends nothing: whatever does is a POST. Pages of the origins in `frames=` may ask and
+read what the site's own may, for the room that they embed; nobody else's.
 """
 
-import logging
-import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from hugathome._api import Answer, Api, CheckInAsked, GrantAsked, LinkAsked, PassAsked, problem
-from hugathome._model import Record
+from hugathome._api import Api, CheckInAsked, GrantAsked, LinkAsked, PassAsked
+from hugathome._files import Files
+from hugathome._origins import Origins
 from hugathome._pages import API_HEADERS, Kind, Pages
 from hugathome.errors import (
     ConfigurationError,
@@ -35,9 +34,11 @@ from hugathome.transports.asgi import Receive, Scope, Send, accept, refuse
 try:
     from starlette.applications import Starlette
     from starlette.exceptions import HTTPException
-    from starlette.requests import ClientDisconnect, Request
+    from starlette.requests import Request
     from starlette.responses import JSONResponse, Response
     from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+    from hugathome._endpoints import answering, command, http_problem, log_unexpected, preflight, shared
 except ImportError:
     raise MissingExtra("server") from None
 
@@ -47,14 +48,7 @@ if TYPE_CHECKING:
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 """Any ASGI application; the frameworks' own types for one differ, and all of them fit this."""
 
-BODY_LIMIT = 8 * 1024
-"""Bytes in one request."""
-
 _ORIGIN_REFUSED = 4015
-_LOGGER = logging.getLogger("hugathome")
-
-Asked = TypeVar("Asked", bound=Record)
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def build(hug: "HugAtHome", *, otherwise: AsgiApp | None = None) -> AsgiApp:
@@ -73,24 +67,26 @@ def build(hug: "HugAtHome", *, otherwise: AsgiApp | None = None) -> AsgiApp:
 
 def routes(hug: "HugAtHome") -> list[BaseRoute]:
     """Return every route; `openapi.json` describes them."""
-    origins = frozenset({_origin(hug.site), *hug.frames})
-    api, pages = Api(hug), _PageRoutes(hug)
+    origins = Origins(site=hug.site, frames=hug.frames)
+    api, pages = Api(hug), _PageRoutes(hug, origins)
     described = document(site=hug.site)
 
     async def openapi(_: Request) -> Response:
         return JSONResponse(described, headers=API_HEADERS)
 
     return [
-        Route("/j/{link}", _answering(pages.patient)),
-        Route("/room", _answering(pages.room)),
-        Route("/browser/{name}", _answering(pages.file)),
+        Route("/j/{link}", answering(pages.patient)),
+        Route("/room", answering(pages.room)),
+        Route("/browser/{name}", shared(answering(pages.newest), origins)),
+        Route("/browser/{release}/{name}", shared(answering(pages.file), origins)),
         Route("/openapi.json", openapi),
-        Route("/api/link", _command(api.link, LinkAsked, origins), methods=["POST"]),
-        Route("/api/send-code", _command(api.send_code, LinkAsked, origins, status=202), methods=["POST"]),
-        Route("/api/check-in", _command(api.check_in, CheckInAsked, origins), methods=["POST"]),
-        Route("/api/pass", _command(api.visit_pass, PassAsked, origins), methods=["POST"]),
-        Route("/api/grant", _command(api.regrant, GrantAsked, origins), methods=["POST"]),
+        Route("/api/link", command(api.link, LinkAsked, origins), methods=["POST"]),
+        Route("/api/send-code", command(api.send_code, LinkAsked, origins, status=202), methods=["POST"]),
+        Route("/api/check-in", command(api.check_in, CheckInAsked, origins), methods=["POST"]),
+        Route("/api/pass", command(api.visit_pass, PassAsked, origins), methods=["POST"]),
+        Route("/api/grant", command(api.regrant, GrantAsked, origins), methods=["POST"]),
         WebSocketRoute("/signal", _Signalling(hug, origins)),
+        *([Route("/api/{name}", preflight(origins), methods=["OPTIONS"])] if hug.frames else []),
     ]
 
 
@@ -101,7 +97,7 @@ def _application(hug: "HugAtHome") -> Starlette:
         await hug.aclose()
 
     application = Starlette(
-        routes=routes(hug), lifespan=lifespan, exception_handlers={HTTPException: _http_problem}
+        routes=routes(hug), lifespan=lifespan, exception_handlers={HTTPException: http_problem}
     )
     application.router.redirect_slashes = False  # a redirect would name the inner address of a proxied host
     return application
@@ -125,38 +121,56 @@ def _beside(ours: AsgiApp, otherwise: AsgiApp, *, prefix: str) -> AsgiApp:
 class _PageRoutes:
     """What a browser loads."""
 
-    def __init__(self, hug: "HugAtHome") -> None:
+    def __init__(self, hug: "HugAtHome", origins: Origins) -> None:
         self._hug = hug
-        socket = _origin(hug.site).replace("http", "ws", 1)
-        self._pages = Pages(socket=socket, frames=hug.frames, entry=hug.entry)
+        self._files = Files()
+        socket = origins.own.replace("http", "ws", 1)
+        self._pages = Pages(self._files, socket=socket, frames=hug.frames, entry=hug.entry)
 
     async def patient(self, request: Request) -> Response:
         """Return the page of an invitation; where that cannot be looked up, one that says whom to call."""
         try:
             session, participant = await self._hug.opened(request.path_params["link"])
         except HugathomeError as refused:
-            return self._page("patient", self._common_house(), status=refused.status)
+            return self._page(request, "patient", self._common_house(), status=refused.status)
         house = self._hug.house(session.organisation)
-        return self._page("patient", house, language=Language(participant.language or house.language))
+        language = Language(participant.language or house.language)
+        return self._page(request, "patient", house, language=language)
 
-    async def room(self, _: Request) -> Response:
+    async def room(self, request: Request) -> Response:
         """Return the page for whoever holds a grant; the grant is in the fragment, which no server sees."""
-        return self._page("room", self._common_house())
+        return self._page(request, "room", self._common_house())
+
+    async def newest(self, request: Request) -> Response:
+        """Lead from the address that never changes to the release that is served now."""
+        name = request.path_params["name"]
+        if self._files.get(name, accepted="") is None:
+            raise HTTPException(404)
+        headers = {"Cache-Control": "no-cache", "Location": f"{self._files.release}/{name}"}
+        return Response(status_code=307, headers=headers)
 
     async def file(self, request: Request) -> Response:
-        """Return one file of the client."""
-        file = self._pages.files.get(request.path_params["name"])
-        if file is None:
+        """Return one file of this release; of another there is none, lest old and new be mixed."""
+        accepted = request.headers.get("accept-encoding", "")
+        file = self._files.get(request.path_params["name"], accepted=accepted)
+        if file is None or request.path_params["release"] != self._files.release:
             raise HTTPException(404)
         if file.etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=file.headers)
         return Response(file.body, headers=file.headers)
 
     def _page(
-        self, kind: Kind, house: House | None, *, language: Language | None = None, status: int = 200
+        self,
+        request: Request,
+        kind: Kind,
+        house: House | None,
+        *,
+        language: Language | None = None,
+        status: int = 200,
     ) -> Response:
-        page = self._pages.render(kind, house=house, language=language)
-        return Response(page, status_code=status, headers=self._pages.headers[kind])
+        accepted = request.headers.get("accept-encoding", "")
+        page, headers = self._pages.answer(kind, house=house, language=language, accepted=accepted)
+        return Response(page, status_code=status, headers=headers)
 
     def _common_house(self) -> House | None:
         """Return the settings of every visit, where organisations do not each have their own."""
@@ -168,14 +182,14 @@ class _PageRoutes:
 class _Signalling:
     """The WebSocket. An instance and no function: Starlette's own wrapper would hide what ASGI says."""
 
-    def __init__(self, hug: "HugAtHome", origins: frozenset[str]) -> None:
+    def __init__(self, hug: "HugAtHome", origins: Origins) -> None:
         self._hug = hug
         self._origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         origin = dict(scope["headers"]).get(b"origin")
         try:
-            if origin is not None and origin.decode("latin-1") not in self._origins:
+            if not self._origins.may_ask(None if origin is None else origin.decode("latin-1")):
                 await refuse(scope, receive, send, code=_ORIGIN_REFUSED)
                 return
             transport = await accept(scope, receive, send)
@@ -184,86 +198,6 @@ class _Signalling:
         try:
             await self._hug.serve(transport)
         except Exception as error:  # noqa: BLE001 - the end of one connection
-            _log(error)
+            log_unexpected(error)
         finally:
             await transport.aclose()
-
-
-# --- Reading and answering -----------------------------------------------------------------------
-
-
-def _command(
-    do: Callable[[Asked], Awaitable[Answer]], form: type[Asked], origins: frozenset[str], *, status: int = 200
-) -> Endpoint:
-    """Return the endpoint that reads `form` from a request of an allowed origin and answers with JSON."""
-
-    async def command(request: Request) -> Response:
-        origin = request.headers.get("origin")
-        if origin is not None and origin not in origins:
-            raise HTTPException(403)
-        answer = await do(form.from_json(await _body(request)))
-        return JSONResponse(answer, status_code=status, headers=API_HEADERS)
-
-    return _answering(command)
-
-
-async def _body(request: Request) -> bytes:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":  # the only kind that a form on another site cannot send
-        raise HTTPException(415)
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_LIMIT:
-            raise HTTPException(413)
-    return bytes(body)
-
-
-def _answering(endpoint: Endpoint) -> Endpoint:
-    """Return `endpoint` with every error turned into a problem, and what nobody expected into a log line."""
-
-    async def answer(request: Request) -> Response:
-        try:
-            return await endpoint(request)
-        except HTTPException:
-            raise
-        except ClientDisconnect:
-            raise HTTPException(400) from None
-        except HugathomeError as error:
-            if error.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-                _log(error)
-            return _problem(problem(error))
-        except Exception as error:  # noqa: BLE001 - the server would print its message
-            _log(error)
-            return _problem(problem(HugathomeError()))
-
-    return answer
-
-
-async def _http_problem(_: Request, error: Exception) -> Response:
-    status = HTTPStatus(error.status_code if isinstance(error, HTTPException) else 500)
-    return _problem({"type": "about:blank", "title": status.phrase, "status": status})
-
-
-def _problem(body: dict[str, Any]) -> Response:
-    headers = dict(API_HEADERS)
-    if "retryAfter" in body:
-        headers["Retry-After"] = str(body["retryAfter"])
-    return JSONResponse(
-        body, status_code=body["status"], headers=headers, media_type="application/problem+json"
-    )
-
-
-def _log(error: Exception) -> None:
-    """Log what kind of error came from where, and not its message, which may quote somebody."""
-    places = [f"{each.filename}:{each.lineno}" for each in traceback.extract_tb(error.__traceback__)[-3:]]
-    _LOGGER.error("unexpected %s at %s", type(error).__name__, " < ".join(reversed(places)))
-
-
-def _origin(url: str) -> str:
-    """Return the origin of a URL as browsers write it: lower case, without its scheme's own port."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    host = f"[{host}]" if ":" in host else host
-    usual = {"http": 80, "https": 443}.get(parts.scheme)
-    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in {None, usual} else "")

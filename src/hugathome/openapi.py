@@ -1,5 +1,6 @@
 """The description of the API (OpenAPI 3.1), as `openapi.json` serves it; a test holds it to the routes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 _STRING = {"type": "string"}
@@ -34,10 +35,11 @@ def document(*, site: str) -> dict[str, Any]:
         },
         "servers": [{"url": site}],
         "paths": {
-            "/j/{link}": _looks("The page of an invitation", "text/html", 404, path="link"),
+            "/j/{link}": _looks("The page of an invitation", "text/html", 404, path=("link",)),
             "/room": _looks("The page for whoever holds a grant, which travels in the fragment", "text/html"),
-            "/browser/{name}": _looks(
-                "A file of the pages", "application/octet-stream", 304, 404, path="name"
+            "/browser/{name}": _leads("Leads to a file of the pages as it is now", "name"),
+            "/browser/{release}/{name}": _looks(
+                "A file of the pages", "application/octet-stream", 304, 404, path=("release", "name")
             ),
             "/openapi.json": _looks("This description", "application/json"),
             "/signal": _SIGNAL,
@@ -96,6 +98,7 @@ _SCHEMAS = {
 
 _REASONS = {
     304: "The file has not changed",
+    307: "It has another address",
     400: "The request cannot be read, or what was typed is no code",
     403: "Refused: the code, the grant or pass, or the origin",
     404: "Nothing is here",
@@ -123,18 +126,18 @@ def _asks(summary: str, asked: str, status: int, answered: str, *refusals: int) 
     }
 
 
-def _looks(summary: str, media_type: str, *others: int, path: str | None = None) -> dict[str, Any]:
-    named = {"name": path, "in": "path", "required": True, "schema": _STRING}
-    return {
-        "get": {
-            "summary": summary,
-            "parameters": [named] if path else [],
-            "responses": {
-                "200": {"description": summary, "content": {media_type: {}}},
-                **{str(each): {"description": _REASONS[each]} for each in others},
-            },
-        }
-    }
+def _looks(summary: str, media_type: str, *others: int, path: Sequence[str] = ()) -> dict[str, Any]:
+    found = {"200": {"description": summary, "content": {media_type: {}}}}
+    return _gets(summary, found | {str(each): {"description": _REASONS[each]} for each in others}, path)
+
+
+def _leads(summary: str, *path: str) -> dict[str, Any]:
+    return _gets(summary, {str(each): {"description": _REASONS[each]} for each in (307, 404)}, path)
+
+
+def _gets(summary: str, responses: dict[str, Any], path: Sequence[str]) -> dict[str, Any]:
+    named = [{"name": name, "in": "path", "required": True, "schema": _STRING} for name in path]
+    return {"get": {"summary": summary, "parameters": named, "responses": responses}}
 
 
 _SIGNAL = {

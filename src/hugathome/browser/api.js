@@ -1,6 +1,7 @@
-/** What a page asks of its host: POST and JSON, on the page's own origin, under whatever prefix it lives. */
+/** What a page asks of its host: POST and JSON, where these modules come from, under whatever prefix that is. */
 
-const ROOT = new URL("../", import.meta.url);
+/** The modules live in `browser/<release>/`. */
+const ROOT = new URL("../../", import.meta.url);
 
 /** Why something was refused; `kind` is the last word of the problem's type, or "offline". */
 export class Problem extends Error {

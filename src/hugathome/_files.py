@@ -1,0 +1,96 @@
+"""The files of the client in `browser/`: read once, compressed once, and named after the release they are of.
+
+The release is a fingerprint of all of them and stands in their address. So a browser may keep a file for
+ever, and never puts a new one beside an old one: of another release there is nothing. It knows no request.
+"""
+
+import gzip
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Final
+
+_MEDIA_TYPES: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".ts": "text/plain; charset=utf-8",
+}
+_IMPORTED: Final = re.compile(r'^(?:import|export|\})[^"\n]*"\./([^"]+)";$', re.MULTILINE)
+"""A module that another needs, in the one way in which ours say it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """One file in one encoding, with the headers that it is served with."""
+
+    body: bytes
+    etag: str
+    headers: Mapping[str, str]
+
+
+class Files:
+    """Every file of the client, as it is and compressed."""
+
+    def __init__(self) -> None:
+        found = sorted((files("hugathome") / "browser").iterdir(), key=lambda file: file.name)
+        bodies = {file.name: file.read_bytes() for file in found if _suffix(file.name) in _MEDIA_TYPES}
+        self._plain = {name: _file(name, body) for name, body in bodies.items()}
+        self._gzipped = {name: _file(name, compressed(body), "gzip") for name, body in bodies.items()}
+        self.release = _digest(*(part for name, body in bodies.items() for part in (name.encode(), body)))
+
+    def get(self, name: str, *, accepted: str) -> File | None:
+        """Return a file in the encoding that suits a browser; `accepted` is its Accept-Encoding."""
+        return (self._gzipped if takes_gzip(accepted) else self._plain).get(name)
+
+    def needed_by(self, entry: str) -> Sequence[str]:
+        """Return the modules that `entry` imports, and those that they do: each once, the nearest first."""
+        needed = {entry: None}
+        waiting = [entry]
+        for name in waiting:
+            new = [each for each in self._imports(name) if each not in needed]
+            needed.update(dict.fromkeys(new))
+            waiting.extend(new)
+        return [name for name in needed if name != entry]
+
+    def _imports(self, name: str) -> Iterator[str]:
+        yield from _IMPORTED.findall(self._plain[name].body.decode())
+
+
+def takes_gzip(accepted: str) -> bool:
+    """Say whether a browser takes gzip, by its Accept-Encoding (RFC 9110, section 12.5.3)."""
+    for part in accepted.lower().split(","):
+        coding, _, weight = part.replace(" ", "").partition(";q=")
+        if coding == "gzip":
+            return not weight or weight.strip("0.") != ""
+    return False
+
+
+def compressed(body: bytes) -> bytes:
+    """Return `body` under gzip; the same every time."""
+    return gzip.compress(body, mtime=0)
+
+
+def _file(name: str, body: bytes, encoding: str | None = None) -> File:
+    etag = f'"{_digest(body)}"'
+    headers = {
+        "Cache-Control": "public, max-age=31536000, immutable",
+        "Content-Type": _MEDIA_TYPES[_suffix(name)],
+        "ETag": etag,
+        "Vary": "Accept-Encoding",
+        "X-Content-Type-Options": "nosniff",
+        **({"Content-Encoding": encoding} if encoding else {}),
+    }
+    return File(body=body, etag=etag, headers=MappingProxyType(headers))
+
+
+def _suffix(name: str) -> str:
+    return "." + name.rpartition(".")[2]
+
+
+def _digest(*parts: bytes) -> str:
+    """Return a fingerprint of the parts, each of which counts for itself."""
+    return sha256(b"".join(sha256(part).digest() for part in parts)).hexdigest()[:16]
