@@ -141,6 +141,7 @@ class Visit:
         self.calls("Consultations.remove", sessions.remove, session.id, "p-1", **by)
         self.calls("Consultations.hold", sessions.hold, session.id, **by)
         self.calls("Consultations.resume", sessions.resume, session.id, **by)
+        self.calls("Consultations.change_modality", sessions.change_modality, session.id, "phone", **by)
         later = NOW + timedelta(hours=5)
         self.calls("Consultations.extend", sessions.extend, session.id, closes_at=later, **by)
         self.calls("Consultations.complete", sessions.complete, session.id, outcome="no-show", **by)

@@ -27,19 +27,13 @@ from hugathome.history import Action, Change, Outcome, window_around
 from hugathome.journal import Journal
 from hugathome.organisations import Organisation
 from hugathome.roles import Step
-from hugathome.session import (
-    Event,
-    Participant,
-    Presence,
-    Session,
-    Status,
-    StoredSession,
-)
+from hugathome.session import Event, Participant, Session, StoredSession
 from hugathome.signalling import Recorded
 from hugathome.sms import OutboxSms
 from hugathome.stores import Store, open_store
 from hugathome.stores.memory import MemoryCodes, MemorySessions
 from hugathome.testing.clock import FakeClock
+from hugathome.transitions import Presence, Status
 
 KEY = b"a secret of thirty-two bytes, no"
 OLD = b"an older secret of thirty-two by"
@@ -132,6 +126,15 @@ async def test_the_same_reference_again_returns_the_same_session(hug: HugAtHome)
     assert again == extended
     assert again.consent == accepted.consent
     assert [event.change.action for event in await told(hug)] == [Action.PLAN, Action.ACCEPT, Action.EXTEND]
+
+
+async def test_the_same_plan_is_the_same_however_the_visit_is_held_by_now(hug: HugAtHome) -> None:
+    first = await planned(hug, reference="appointment/4711")
+    by_phone = await hug.sessions.change_modality(first.id, "phone", by="dr-rossi")
+
+    assert await planned(hug, reference="appointment/4711") == by_phone
+    with pytest.raises(ReferenceTaken):
+        await planned(hug, reference="appointment/4711", modality="phone")
 
 
 @pytest.mark.parametrize(
@@ -244,6 +247,11 @@ VERBS: list[tuple[str, Verb, Action]] = [
     ),
     ("remove", lambda hug, s: hug.sessions.remove(s, "p-1", by="dr-rossi"), Action.REMOVE),
     ("hold", lambda hug, s: hug.sessions.hold(s, by="dr-rossi"), Action.HOLD),
+    (
+        "change-modality",
+        lambda hug, s: hug.sessions.change_modality(s, "phone", by="dr-rossi"),
+        Action.CHANGE_MODALITY,
+    ),
     ("complete", lambda hug, s: hug.sessions.complete(s, by="dr-rossi", outcome="report"), Action.COMPLETE),
     ("discontinue", lambda hug, s: hug.sessions.discontinue(s, by="dr-rossi"), Action.DISCONTINUE),
     ("step", lambda hug, s: hug.sessions.step(s, "p-1", Step.DEVICES_ALLOWED), Action.STEP),
@@ -312,6 +320,36 @@ async def test_a_device_that_repeats_itself_does_not_fill_the_record(hug: HugAtH
 
     steps = [change.step for change in noted.steps("p-1")]
     assert steps == [*[Step.SCREEN_OFF] * 50, Step.MEDIA_CONNECTED]
+
+
+async def test_a_visit_goes_on_by_telephone_and_back_and_says_who_when_and_why(hug: HugAtHome) -> None:
+    session = await under_way(hug)
+
+    by_phone = await hug.sessions.change_modality(session.id, "phone", by="dr-rossi", reason="no picture")
+    back = await hug.sessions.change_modality(session.id, "video", by="dr-rossi")
+
+    assert (by_phone.modality, back.modality) == ("phone", "video")
+    assert [p.id for p in back.present] == ["p-1"]
+    out, again = [event.change for event in await told(hug, after=3)]
+    assert (out.modality, out.by, out.at, out.reason) == ("phone", "dr-rossi", NOW, "no picture")
+    assert (again.modality, again.by, again.reason) == ("video", "dr-rossi", None)
+
+
+async def test_the_same_modality_again_is_no_change(hug: HugAtHome) -> None:
+    session = await under_way(hug)
+
+    assert await hug.sessions.change_modality(session.id, "video", by="dr-rossi") == session
+    with pytest.raises(NotPermitted):
+        await hug.sessions.change_modality(session.id, "video", by="p-1")
+
+
+@pytest.mark.parametrize("modality", ["phone", "video"])
+async def test_what_has_ended_goes_on_by_no_other_means(hug: HugAtHome, modality: Any) -> None:
+    session = await under_way(hug)
+    await hug.sessions.complete(session.id, by="dr-rossi")
+
+    with pytest.raises(SessionEnded):
+        await hug.sessions.change_modality(session.id, modality, by="dr-rossi")
 
 
 async def test_consent_keeps_what_was_said(hug: HugAtHome) -> None:
@@ -389,6 +427,13 @@ async def test_parallel_extensions_and_ends_keep_their_order(hug: HugAtHome) -> 
         (lambda hug, s: hug.sessions.accept(s, "p-1", recorded_by="x", language="es"), InvalidInput),
         (lambda hug, s: hug.sessions.complete(s, by="dr-rossi", outcome="cured"), InvalidInput),
         (lambda hug, s: hug.sessions.step(s, "p-1", "danced"), InvalidInput),
+        (lambda hug, s: hug.sessions.change_modality(s, "phone", by="p-1"), NotPermitted),
+        (lambda hug, s: hug.sessions.change_modality(s, "phone", by="nurse"), NotPermitted),
+        (lambda hug, s: hug.sessions.change_modality(s, "phone", by="p-2"), UnknownParticipant),
+        (lambda hug, s: hug.sessions.change_modality(s, "phone", by=None), UnknownParticipant),
+        (lambda hug, s: hug.sessions.change_modality(s, "smoke", by="dr-rossi"), InvalidInput),
+        (lambda hug, s: hug.sessions.change_modality(s, None, by="dr-rossi"), InvalidInput),
+        (lambda hug, s: hug.sessions.change_modality(s, "phone", by="dr-rossi", reason=""), InvalidInput),
         (lambda hug, s: hug.sessions.cancel(s, by="x"), InvalidTransition),
         (lambda hug, s: hug.sessions.remove(s, "p-1", by="dr-rossi", reason="r" * 201), InvalidInput),
     ],
@@ -654,6 +699,31 @@ async def test_the_room_is_told_what_the_record_shows_and_not_before(hug: HugAtH
     }
     assert (last.version, last.ended, last.outcome) == (ended.version, True, "report")
     assert {each.participant for each in last.participants if each.removed} == {"nurse"}
+
+
+async def test_the_room_is_told_how_the_visit_goes_on_and_when_a_step_was_noted(hug: HugAtHome) -> None:
+    session = await under_way(hug)
+    await hug.sessions.step(session.id, "p-1", Step.DEVICES_ALLOWED)
+
+    await hug.sessions.change_modality(session.id, "phone", by="dr-rossi")
+
+    last = (await recorded(hug, session))[-1]
+    assert last.modality == "phone"
+    assert {each.participant: (each.step, each.step_at) for each in last.participants} == {
+        "dr-rossi": (None, None),
+        "p-1": (Step.DEVICES_ALLOWED, NOW),
+        "nurse": (None, None),
+    }
+
+
+async def test_the_room_is_told_what_became_of_a_message(hug: HugAtHome) -> None:
+    session = await planned(hug)
+    await hug.sessions.accept(session.id, "p-1", recorded_by="dr-rossi")
+
+    await hug.invite(session.id, "p-1")
+
+    (told_room,) = await recorded(hug, session)
+    assert {each.step for each in told_room.participants} == {None, Step.SMS_SENT}
 
 
 async def test_the_room_is_told_nothing_of_a_refusal(hug: HugAtHome) -> None:

@@ -84,6 +84,8 @@ CONSENT = Consent(
             step=Step.SMS_FAILED,
         ),
         Change(action=Action.ARRIVE, at=NOW, participant="p-1", position="7.00ff00ff00ff"),
+        Change(action=Action.IDENTIFY, at=NOW, by="dr-rossi", participant="p-1", how="known to us"),
+        Change(action=Action.CHANGE_MODALITY, at=NOW, by="dr-rossi", modality="phone"),
         Change(action=Action.COMPLETE, at=NOW, by="dr-rossi", outcome="no-show"),
         Change(action=Action.CANCEL, at=NOW, by="the secretary", reason="moved to Friday"),
     ],
@@ -103,6 +105,10 @@ def test_an_outcome_may_be_given_as_a_word() -> None:
         {"at": NAIVE},
         {"action": "explode"},
         {"outcome": "cured"},
+        {"action": Action.CHANGE_MODALITY},
+        {"action": Action.CHANGE_MODALITY, "modality": "telepathy"},
+        {"how": ""},
+        {"how": "h" * 201},
         {"reason": ""},
         {"reason": "r" * 201},
         {"code": "1"},
@@ -114,7 +120,13 @@ def test_a_change_that_cannot_be_is_refused(fields: dict[str, Any]) -> None:
         Change(**{"action": Action.CANCEL, "at": NOW, **fields})
 
 
-def test_a_reason_which_may_name_somebody_is_not_shown() -> None:
-    change = Change(action=Action.CANCEL, at=NOW, by="dr-rossi", reason="M. Dupont is in hospital")
-
+@pytest.mark.parametrize(
+    "change",
+    [
+        Change(action=Action.CANCEL, at=NOW, reason="M. Dupont is in hospital"),
+        Change(action=Action.IDENTIFY, at=NOW, participant="p-1", how="Dupont, as his passport says"),
+    ],
+    ids=lambda change: change.action,
+)
+def test_words_which_may_name_somebody_are_not_shown(change: Change) -> None:
     assert "Dupont" not in repr(change)

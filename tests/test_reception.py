@@ -35,17 +35,12 @@ from hugathome.history import Action
 from hugathome.journal import Journal
 from hugathome.reception import Invitation
 from hugathome.roles import Step
-from hugathome.session import (
-    ROOM_KEPT,
-    Participant,
-    Presence,
-    Session,
-    Status,
-)
+from hugathome.session import ROOM_KEPT, Participant, Session
 from hugathome.signalling import Called
 from hugathome.stores import Store, open_store
 from hugathome.stores.memory import MemoryCodes, MemorySessions
 from hugathome.testing.clock import FakeClock
+from hugathome.transitions import Presence, Status
 from hugathome.words import parse_origin_bound
 
 KEY = b"a secret of thirty-two bytes, no"

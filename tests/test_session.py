@@ -30,16 +30,8 @@ from hugathome.history import (
 )
 from hugathome.phone import PhoneNumber
 from hugathome.roles import Language, Modality, Role, Step
-from hugathome.session import (
-    PRESENCES,
-    TRANSITIONS,
-    Attendance,
-    Event,
-    Participant,
-    Presence,
-    Session,
-    Status,
-)
+from hugathome.session import Attendance, Event, Participant, Session
+from hugathome.transitions import PRESENCES, TRANSITIONS, Presence, Status
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -83,6 +75,8 @@ def at(presence: Presence, *, status: Status = Status.IN_PROGRESS, modality: Any
 def change(
     action: Action, *, by: str | None = "dr-rossi", participant: str | None = "p-1", **facts: Any
 ) -> Change:
+    if action is Action.CHANGE_MODALITY:
+        facts.setdefault("modality", "audio")
     return Change(action=action, at=NOW, by=by, participant=participant, **facts)
 
 
@@ -110,6 +104,7 @@ withdraw            planned      in-progress   on-hold      ended      ended    
 invite              planned      in-progress   on-hold      ended      ended         ended
 deliver             planned      in-progress   on-hold      ended      ended         ended
 check-in            planned      in-progress   on-hold      ended      ended         ended
+identify            planned      in-progress   on-hold      ended      ended         ended
 arrive              planned      in-progress   on-hold      ended      ended         ended
 call                planned      in-progress   on-hold      ended      ended         ended
 admit               in-progress  in-progress   on-hold      ended      ended         ended
@@ -121,6 +116,7 @@ step                planned      in-progress   on-hold      ended      ended    
 hold                –            on-hold       –            ended      ended         ended
 resume              –            –             in-progress  ended      ended         ended
 extend              planned      in-progress   on-hold      ended      ended         ended
+change-modality     planned      in-progress   on-hold      ended      ended         ended
 complete            –            completed     completed    ended      ended         ended
 discontinue         –            discontinued  discontinued ended      ended         ended
 cancel              cancelled    –             –            ended      ended         ended
@@ -134,6 +130,7 @@ withdraw            expected   arrived    admitted   departed   removed    denie
 invite              expected   arrived    admitted   departed   expected   expected
 deliver             expected   arrived    admitted   departed   removed    denied
 check-in            arrived    arrived    admitted   arrived    –          –
+identify            expected   arrived    admitted   departed   removed    denied
 arrive              arrived    arrived    admitted   arrived    –          –
 call                expected   arrived    admitted   departed   removed    denied
 admit               –          admitted   admitted   –          –          –
@@ -145,6 +142,7 @@ step                expected   arrived    admitted   departed   removed    denie
 hold                expected   arrived    admitted   departed   removed    denied
 resume              –          –          –          –          –          –
 extend              expected   arrived    admitted   departed   removed    denied
+change-modality     expected   arrived    admitted   departed   removed    denied
 complete            expected   arrived    admitted   departed   removed    denied
 discontinue         expected   arrived    admitted   departed   removed    denied
 cancel              –          –          –          –          –          –
@@ -255,25 +253,65 @@ def test_a_video_visit_starts_with_the_first_admission() -> None:
     assert after(planned(), Action.CHECK_IN, Action.ADMIT).status is Status.IN_PROGRESS
 
 
+IDENTIFIED = pytest.mark.parametrize("identified", [Action.CHECK_IN, Action.IDENTIFY])
+
+
+@IDENTIFIED
 @pytest.mark.parametrize("status", [Status.PLANNED, Status.IN_PROGRESS])
-def test_a_phone_visit_starts_with_the_check_in(status: Status) -> None:
+def test_a_phone_visit_starts_once_somebody_is_identified(status: Status, identified: Action) -> None:
     session = at(Presence.EXPECTED, status=status, modality="phone")
 
-    assert after(session, Action.CHECK_IN).status is Status.IN_PROGRESS
+    assert after(session, identified).status is Status.IN_PROGRESS
     assert after(session, Action.ARRIVE).status is status
 
 
-def test_checking_in_does_not_resume_a_phone_visit_that_is_on_hold() -> None:
+@IDENTIFIED
+def test_identifying_somebody_does_not_resume_a_phone_visit_that_is_on_hold(identified: Action) -> None:
     session = at(Presence.EXPECTED, status=Status.ON_HOLD, modality="phone")
 
-    assert after(session, Action.CHECK_IN).status is Status.ON_HOLD
+    assert after(session, identified).status is Status.ON_HOLD
 
 
-def test_only_a_check_in_counts_for_a_phone_visit_not_one_that_is_refused() -> None:
-    session = at(Presence.REMOVED, status=Status.PLANNED, modality="phone")
+@IDENTIFIED
+@pytest.mark.parametrize("out", [Presence.REMOVED, Presence.DENIED])
+def test_whoever_was_put_out_starts_no_phone_visit(out: Presence, identified: Action) -> None:
+    session = at(out, status=Status.PLANNED, modality="phone")
 
-    with pytest.raises(InvalidTransition):
-        after(session, Action.CHECK_IN)
+    with pytest.raises(InvalidTransition) as refused:
+        after(session, identified)
+
+    assert (refused.value.state, refused.value.action) == (out, identified)
+
+
+@pytest.mark.parametrize("modality", Modality)
+def test_identifying_somebody_makes_no_other_device_and_arrives_by_telephone_only(modality: Modality) -> None:
+    before = after(planned(modality=modality), Action.CHECK_IN, Action.DEPART)
+
+    session = after(before, Action.IDENTIFY)
+
+    arrived = modality is Modality.PHONE
+    assert session.of("p-1").presence is (Presence.ARRIVED if arrived else Presence.DEPARTED)
+    assert session.of("p-1").device == before.of("p-1").device
+
+
+@pytest.mark.parametrize("modality", [Modality.VIDEO, Modality.AUDIO])
+def test_identifying_somebody_starts_no_visit_that_has_a_waiting_room(modality: Modality) -> None:
+    assert after(planned(modality=modality), Action.IDENTIFY).status is Status.PLANNED
+
+
+def test_a_visit_changes_its_modality_and_its_history_says_why() -> None:
+    session = planned().after(
+        change(Action.CHANGE_MODALITY, participant=None, modality="phone", reason="no picture")
+    )
+
+    assert (session.modality, session.is_by_phone) == (Modality.PHONE, True)
+    told = session.history[-1]
+    assert (told.action, told.by, told.modality, told.reason) == (
+        Action.CHANGE_MODALITY,
+        "dr-rossi",
+        Modality.PHONE,
+        "no picture",
+    )
 
 
 def test_a_position_is_kept_until_there_is_a_later_one() -> None:
@@ -291,9 +329,11 @@ STAFF_ONLY = [
     Action.DENY,
     Action.RETURN_TO_WAITING,
     Action.REMOVE,
+    Action.IDENTIFY,
     Action.CALL,
     Action.HOLD,
     Action.RESUME,
+    Action.CHANGE_MODALITY,
     Action.COMPLETE,
     Action.DISCONTINUE,
 ]
@@ -375,6 +415,41 @@ def test_who_has_arrived_waits_until_admitted() -> None:
     assert (ids(session.waiting), ids(session.present)) == (["p-1"], [])
 
 
+def test_nobody_waits_in_a_phone_visit_and_its_turning_back_lets_nobody_in() -> None:
+    session = after(planned(), Action.CHECK_IN)
+    session = after(session, Action.ARRIVE, participant="nurse")
+    session = after(session, Action.ADMIT)
+
+    by_phone = after(session, Action.CHANGE_MODALITY, modality="phone")
+    assert (ids(by_phone.waiting), ids(by_phone.present)) == ([], ["p-1", "nurse"])
+    assert not by_phone.is_let_in("nurse")
+
+    again = after(by_phone, Action.CHANGE_MODALITY, modality="video")
+    assert (ids(again.waiting), ids(again.present)) == (["nurse"], ["p-1"])
+
+
+@pytest.mark.parametrize("gone", [Action.DEPART, Action.REMOVE, Action.COMPLETE])
+def test_who_has_gone_from_a_phone_visit_is_not_present(gone: Action) -> None:
+    session = after(planned(modality="phone"), Action.IDENTIFY)
+    assert ids(session.present) == ["p-1"]
+
+    assert after(session, gone).present == ()
+
+
+def test_an_identity_is_the_last_check_of_it() -> None:
+    session = after(planned(), Action.ARRIVE, Action.STEP)
+    assert session.identity("p-1") is None
+
+    session = after(session, Action.CHECK_IN, how="code")
+    session = after(session, Action.IDENTIFY, how="passport, over the picture")
+    session = after(session, Action.IDENTIFY, participant="nurse", how="known to us")
+    session = after(session, Action.ADMIT)
+
+    checked = session.identity("p-1")
+    assert checked is not None
+    assert (checked.how, checked.by, checked.at) == ("passport, over the picture", "dr-rossi", NOW)
+
+
 @pytest.mark.parametrize("participant", EVERYBODY, ids=lambda p: p.role)
 def test_a_practitioner_waits_for_nobody_and_everybody_else_does(participant: Participant) -> None:
     session = after(planned(), Action.ARRIVE, participant=participant.id)
@@ -437,7 +512,7 @@ def test_steps_are_facts_with_a_time_that_drive_nothing() -> None:
     assert (session.attendance, session.status) == (before.attendance, before.status)
 
 
-@pytest.mark.parametrize("ask", ["participant", "of", "steps", "is_let_in"])
+@pytest.mark.parametrize("ask", ["participant", "of", "steps", "identity", "is_let_in"])
 def test_asking_about_somebody_unknown_is_refused(ask: str) -> None:
     with pytest.raises(UnknownParticipant):
         getattr(planned(), ask)("p-2")
@@ -629,6 +704,7 @@ def lived() -> Session:
     )
     session = session.after(change(Action.DELIVER, delivery=DeliveryStatus.SENT, step=Step.SMS_SENT))
     session = after(session, Action.CHECK_IN, Action.ADMIT, position="3.ab")
+    session = after(session, Action.CHANGE_MODALITY, Action.IDENTIFY, how="Dupont said so")
     session = session.after(change(Action.EXTEND, window=WINDOW))
     session = session.after(change(Action.REMOVE, participant="nurse", reason="came to the wrong room"))
     return session.after(change(Action.COMPLETE, participant=None, outcome="prescription"))
@@ -711,11 +787,16 @@ class SessionLife(RuleBasedStateMachine):
     def plan(self, modality: Modality) -> None:
         self.session = planned(modality=modality)
 
-    @rule(action=st.sampled_from(Action), whom=st.sampled_from(EVERYBODY), by=st.sampled_from(EVERYBODY))
-    def happen(self, action: Action, whom: Participant, by: Participant) -> None:
+    @rule(
+        action=st.sampled_from(Action),
+        whom=st.sampled_from(EVERYBODY),
+        by=st.sampled_from(EVERYBODY),
+        modality=st.sampled_from(Modality),
+    )
+    def happen(self, action: Action, whom: Participant, by: Participant, modality: Modality) -> None:
         before = self.session
         try:
-            self.session = before.after(change(action, by=by.id, participant=whom.id))
+            self.session = before.after(change(action, by=by.id, participant=whom.id, modality=modality))
         except SessionError:
             assert (
                 STATUSES[before.status, action] != before.status
@@ -734,9 +815,11 @@ class SessionLife(RuleBasedStateMachine):
         assert not (self.session.status.is_terminal and (waiting or present))
 
     @invariant()
-    def nobody_is_in_without_an_admission(self) -> None:
+    def nobody_is_let_in_without_an_admission(self) -> None:
         admitted = {entry.participant for entry in self.session.history if entry.action is Action.ADMIT}
-        assert set(ids(self.session.present)) - {"dr-rossi"} <= admitted
+        let_in = {p.id for p in EVERYBODY if self.session.is_let_in(p.id)}
+        assert let_in - {"dr-rossi"} <= admitted
+        assert self.session.is_by_phone or set(ids(self.session.present)) <= let_in
 
     @invariant()
     def it_can_be_written_down(self) -> None:

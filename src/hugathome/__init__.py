@@ -52,15 +52,9 @@ from hugathome.organisations import Organisation
 from hugathome.phone import NumberType, PhoneNumber
 from hugathome.reception import Invitation
 from hugathome.roles import Capability, Language, Modality, Role, Step
-from hugathome.session import (
-    Event,
-    Participant,
-    Presence,
-    Session,
-    SessionStore,
-    Status,
-)
+from hugathome.session import Event, Participant, Session, SessionStore
 from hugathome.signalling import SignallingLog, Transport
+from hugathome.transitions import Presence, Status
 
 __all__ = [
     "Action",

@@ -11,13 +11,8 @@ from hugathome._model import Record
 from hugathome.history import Change
 from hugathome.keys import NONCE_BYTES, KeyRing
 from hugathome.roles import OPAQUE_ID
-from hugathome.session import (
-    Event,
-    Session,
-    SessionStore,
-    Status,
-    StoredSession,
-)
+from hugathome.session import Event, Session, SessionStore, StoredSession
+from hugathome.transitions import Status
 from hugathome.verifier import Randomness
 
 

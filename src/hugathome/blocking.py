@@ -63,6 +63,7 @@ class Sessions:
     remove = _driven(_consultations, Consultations.remove)
     hold = _driven(_consultations, Consultations.hold)
     resume = _driven(_consultations, Consultations.resume)
+    change_modality = _driven(_consultations, Consultations.change_modality)
     complete = _driven(_consultations, Consultations.complete)
     discontinue = _driven(_consultations, Consultations.discontinue)
     step = _driven(_consultations, Consultations.step)

@@ -27,14 +27,8 @@ from hugathome.keys import KeyRing
 from hugathome.mirror import SEEN, recorded
 from hugathome.organisations import Organisations
 from hugathome.roles import OPAQUE_ID, ORGANISATION_ID, AnyLanguage, AnyModality, Step
-from hugathome.session import (
-    Event,
-    Participant,
-    Presence,
-    Session,
-    SessionStore,
-    Status,
-)
+from hugathome.session import Event, Participant, Session, SessionStore
+from hugathome.transitions import Presence, Status
 from hugathome.verifier import Randomness, opaque
 
 _RACES = 24
@@ -99,7 +93,8 @@ class Consultations:
             reference=reference,
             version=1,
         )
-        session = session.but(history=(Change(action=Action.PLAN, at=now, window=session.window),))
+        plan = Change(action=Action.PLAN, at=now, window=session.window, modality=session.modality)
+        session = session.but(history=(plan,))
         for _ in range(_RACES):
             known = await self._archive.of_reference(organisation, session.reference)
             if known is not None:
@@ -194,6 +189,20 @@ class Consultations:
         """Go on with a visit that was put on hold."""
         return await self._do(session_id, Action.RESUME, by=by)
 
+    async def change_modality(
+        self, session_id: str, modality: AnyModality, *, by: str, reason: str | None = None
+    ) -> Session:
+        """Go on by video, by sound alone or by telephone; whoever was admitted stays so."""
+        change = Change(
+            action=Action.CHANGE_MODALITY, at=self._clock.now(), by=by, modality=modality, reason=reason
+        )
+
+        def decide(session: Session) -> Session:
+            changed = session.after(change)
+            return session if session.modality == changed.modality else changed
+
+        return await self.change(session_id, decide)
+
     async def complete(self, session_id: str, *, by: str, outcome: AnyOutcome = "completed") -> Session:
         """End the visit with what came of it; every link, code, pass and grant dies with it.
 
@@ -214,9 +223,13 @@ class Consultations:
         """End a visit that cannot go on."""
         return await self._do(session_id, Action.DISCONTINUE, by=by, reason=reason)
 
-    async def step(self, session_id: str, participant_id: str, step: Step) -> Session:
+    async def step(
+        self, session_id: str, participant_id: str, step: Step, *, by: str | None = None
+    ) -> Session:
         """Note a fact of a participant; it drives nothing, and a device that repeats itself is not noted."""
-        change = Change(action=Action.STEP, at=self._clock.now(), participant=participant_id, step=step)
+        change = Change(
+            action=Action.STEP, at=self._clock.now(), by=by, participant=participant_id, step=step
+        )
 
         def decide(session: Session) -> Session:
             noted = sum(each.step == step for each in session.steps(participant_id))
@@ -368,12 +381,13 @@ def _aware(at: datetime, name: str) -> datetime:
     return in_utc(at)
 
 
-_PLANNED = ("organisation", "service", "modality", "participants")
+_PLANNED = ("organisation", "service", "participants")
 
 
 def _same_plan(known: Session, wanted: Session) -> Session:
-    """The window is compared as it was planned: it may have been extended since."""
-    is_same = known.history[0].window == wanted.window
+    """Window and modality are compared as they were planned: they may have been changed since."""
+    plan = known.history[0]
+    is_same = plan.window == wanted.window and (plan.modality or known.modality) == wanted.modality
     if not is_same or any(getattr(known, field) != getattr(wanted, field) for field in _PLANNED):
         raise ReferenceTaken("this reference names a session with other content")
     return known

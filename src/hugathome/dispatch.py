@@ -19,12 +19,8 @@ from hugathome.history import Action, Change, DeliveryStatus, Message, MessageKi
 from hugathome.organisations import House, Organisations
 from hugathome.phone import PhoneNumber
 from hugathome.roles import Language, Modality, Step
-from hugathome.session import (
-    OUT,
-    Participant,
-    Session,
-    SessionStore,
-)
+from hugathome.session import Participant, Session, SessionStore
+from hugathome.transitions import OUT
 from hugathome.verifier import CodeMessage, Randomness, Verifier, opaque
 
 _LOGGER = logging.getLogger("hugathome")

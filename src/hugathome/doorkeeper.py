@@ -28,7 +28,8 @@ from hugathome.grants import (
 )
 from hugathome.keys import KeyRing
 from hugathome.roles import Capability
-from hugathome.session import OUT, Session
+from hugathome.session import Session
+from hugathome.transitions import OUT
 from hugathome.verifier import Randomness, opaque
 
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from hugathome._model import Instant, Record
 from hugathome.errors import InvalidInput
-from hugathome.roles import AnyLanguage, ParticipantId, Step
+from hugathome.roles import AnyLanguage, AnyModality, ParticipantId, Step
 
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 _Id = Annotated[str, StringConstraints(max_length=200)]
@@ -28,6 +28,7 @@ class Action(StrEnum):
     INVITE = "invite"
     DELIVER = "deliver"
     CHECK_IN = "check-in"
+    IDENTIFY = "identify"
     ARRIVE = "arrive"
     CALL = "call"
     ADMIT = "admit"
@@ -39,6 +40,7 @@ class Action(StrEnum):
     HOLD = "hold"
     RESUME = "resume"
     EXTEND = "extend"
+    CHANGE_MODALITY = "change-modality"
     COMPLETE = "complete"
     DISCONTINUE = "discontinue"
     CANCEL = "cancel"
@@ -145,9 +147,19 @@ class Change(Record):
     by: _Id | None = None
     participant: _Id | None = None
     reason: ShortText | None = Field(default=None, repr=False)
+    how: ShortText | None = Field(default=None, repr=False)
+    """How an identity was checked, `code` where a code did it; how a call reached its participant."""
+    modality: AnyModality | None = None
+    """How the visit was planned to be held, or is held from here on."""
     outcome: AnyOutcome | None = None
     step: Step | None = None
     consent: Consent | None = None
     window: Window | None = None
     delivery: DeliveryStatus | None = None
     position: _PositionText | None = None
+
+    @model_validator(mode="after")
+    def _says_to_what_it_changes(self) -> "Change":
+        if self.action is Action.CHANGE_MODALITY and self.modality is None:
+            raise ValueError("a change of modality says which")
+        return self

@@ -5,12 +5,15 @@ Names and capabilities go in; telephone numbers, links and history stay out.
 
 from hugathome.history import Action
 from hugathome.roles import CAPABILITIES, Role
-from hugathome.session import OUT, Participant, Presence, Session
+from hugathome.session import Participant, Session
 from hugathome.signalling import Recorded, RecordedParticipant
+from hugathome.transitions import OUT, Presence
 
 SEEN = frozenset(
     {
+        Action.DELIVER,
         Action.CHECK_IN,
+        Action.IDENTIFY,
         Action.ADMIT,
         Action.DENY,
         Action.RETURN_TO_WAITING,
@@ -18,6 +21,7 @@ SEEN = frozenset(
         Action.STEP,
         Action.HOLD,
         Action.RESUME,
+        Action.CHANGE_MODALITY,
         Action.COMPLETE,
         Action.DISCONTINUE,
         Action.CANCEL,
@@ -50,4 +54,5 @@ def _recorded(session: Session, participant: Participant) -> RecordedParticipant
         denied=attendance.presence is Presence.DENIED,
         device=attendance.device,
         step=steps[-1].step if steps else None,
+        step_at=steps[-1].at if steps else None,
     )

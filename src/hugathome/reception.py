@@ -19,14 +19,9 @@ from hugathome.history import Action, Change, DeliveryStatus, Message
 from hugathome.journal import Journal
 from hugathome.organisations import Organisations
 from hugathome.roles import Step
-from hugathome.session import (
-    OUT,
-    Attendance,
-    Participant,
-    Session,
-    SessionStore,
-)
+from hugathome.session import Attendance, Participant, Session, SessionStore
 from hugathome.signalling import Called
+from hugathome.transitions import OUT
 from hugathome.verifier import Randomness, Verifier, opaque
 
 LINK_BYTES = 8

@@ -1,13 +1,7 @@
 """A session: who meets, when, and how it stands.
 
-Three axes that never mix: the session's status, each participant's presence, and what became of each
-message. A session is a frozen record; `Session.after` returns the next one or refuses, and what it
-accepted stands in `history`. The tables below are the only rules of what may follow what.
-
-    planned ──admit──► in-progress ⇄ on-hold ──complete──► completed
-       └──cancel──► cancelled       └────────discontinue──► discontinued        (FHIR R5 Encounter.status)
-
-    expected ──check-in, arrive──► arrived ──admit──► admitted ──depart──► departed ──arrive──► …
+A session is a frozen record; `Session.after` returns the next one or refuses, and what it accepted stands
+in `history`. What may follow what is said by the tables of `transitions.py` alone.
 
 Absence changes no status, and reaching the end of the window turns nobody out. Waiting, lateness and
 no-show are read off the facts, never stored. This module never reads a clock, stores or sends.
@@ -16,9 +10,6 @@ no-show are read off the facts, never stored. This module never reads a clock, s
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
-from itertools import product
-from types import MappingProxyType
 from typing import Annotated, Protocol
 
 from pydantic import Field, model_validator
@@ -33,42 +24,24 @@ from hugathome.roles import (
     AnyModality,
     AnyRole,
     Capability,
+    Modality,
     OrganisationId,
     ParticipantId,
     Role,
 )
+from hugathome.transitions import (
+    HERE,
+    IDENTIFIES,
+    MOVES,
+    NEEDS,
+    OUT,
+    PRESENCES,
+    TRANSITIONS,
+    Presence,
+    Status,
+)
 
-# --- Nouns: the axes -----------------------------------------------------------------------------
-
-
-class Status(StrEnum):
-    """How a session stands; the words are FHIR R5's."""
-
-    PLANNED = "planned"
-    IN_PROGRESS = "in-progress"
-    ON_HOLD = "on-hold"
-    COMPLETED = "completed"
-    DISCONTINUED = "discontinued"
-    CANCELLED = "cancelled"
-
-    @property
-    def is_terminal(self) -> bool:
-        """Whether nothing can follow: links, codes, passes and grants are dead."""
-        return self not in OPEN
-
-
-class Presence(StrEnum):
-    """Where a participant is."""
-
-    EXPECTED = "expected"
-    ARRIVED = "arrived"
-    ADMITTED = "admitted"
-    DEPARTED = "departed"
-    REMOVED = "removed"
-    DENIED = "denied"
-
-
-# --- Nouns: the records --------------------------------------------------------------------------
+# --- Nouns -----------------------------------------------------------------------------------------
 
 
 class Participant(Record):
@@ -119,64 +92,6 @@ class Event(Record):
 
 ROOM_KEPT = timedelta(minutes=15)
 """How long after the end the room's log is kept: for whoever is told late."""
-
-OPEN = (Status.PLANNED, Status.IN_PROGRESS, Status.ON_HOLD)
-_UNDER_WAY = (Status.IN_PROGRESS, Status.ON_HOLD)
-_KEEPS_STATUS = set(Action) - {
-    Action.PLAN,
-    Action.ADMIT,
-    Action.HOLD,
-    Action.RESUME,
-    Action.COMPLETE,
-    Action.DISCONTINUE,
-    Action.CANCEL,
-}
-
-TRANSITIONS: Mapping[tuple[Status, Action], Status] = MappingProxyType(
-    {
-        **{(status, action): status for status, action in product(OPEN, _KEEPS_STATUS)},
-        (Status.PLANNED, Action.ADMIT): Status.IN_PROGRESS,
-        (Status.IN_PROGRESS, Action.ADMIT): Status.IN_PROGRESS,
-        (Status.ON_HOLD, Action.ADMIT): Status.ON_HOLD,
-        (Status.IN_PROGRESS, Action.HOLD): Status.ON_HOLD,
-        (Status.ON_HOLD, Action.RESUME): Status.IN_PROGRESS,
-        **{(status, Action.COMPLETE): Status.COMPLETED for status in _UNDER_WAY},
-        **{(status, Action.DISCONTINUE): Status.DISCONTINUED for status in _UNDER_WAY},
-        (Status.PLANNED, Action.CANCEL): Status.CANCELLED,
-    }
-)
-"""Every step of a session's status; what is missing here is refused."""
-
-OUT = (Presence.REMOVED, Presence.DENIED)
-"""Put out, or turned away at the door: only an invitation opens it again."""
-_HERE = (Presence.ARRIVED, Presence.ADMITTED)
-_WELCOME = (Presence.EXPECTED, *_HERE, Presence.DEPARTED)
-
-PRESENCES: Mapping[tuple[Presence, Action], Presence] = MappingProxyType(
-    {
-        **{(there, Action.INVITE): there for there in _WELCOME},
-        **{(there, Action.INVITE): Presence.EXPECTED for there in OUT},
-        **{(there, Action.CHECK_IN): Presence.ARRIVED for there in _WELCOME},
-        **{(there, Action.ARRIVE): Presence.ARRIVED for there in _WELCOME},
-        **{(there, Action.ADMIT): Presence.ADMITTED for there in _HERE},
-        (Presence.ARRIVED, Action.DENY): Presence.DENIED,
-        (Presence.ADMITTED, Action.RETURN_TO_WAITING): Presence.ARRIVED,
-        **{(there, Action.DEPART): Presence.DEPARTED for there in (*_HERE, Presence.DEPARTED)},
-        **{(there, Action.REMOVE): Presence.REMOVED for there in _WELCOME},
-    }
-)
-"""Every step of a participant's presence. Whoever was admitted and comes (back) is admitted."""
-
-_MOVES = frozenset(action for _, action in PRESENCES)
-_NEEDS = MappingProxyType(
-    {
-        **dict.fromkeys(
-            (Action.ADMIT, Action.DENY, Action.RETURN_TO_WAITING, Action.REMOVE, Action.CALL),
-            Capability.ADMIT,
-        ),
-        **dict.fromkeys((Action.HOLD, Action.RESUME, Action.COMPLETE, Action.DISCONTINUE), Capability.END),
-    }
-)
 
 
 class Session(Record):
@@ -230,17 +145,25 @@ class Session(Record):
         return attendance.is_admitted or self.participant(participant_id).may(Capability.ENTER)
 
     @property
+    def is_by_phone(self) -> bool:
+        """Whether it is held by telephone: nobody waits, and no page starts it."""
+        return self.modality == Modality.PHONE
+
+    @property
     def waiting(self) -> tuple[Participant, ...]:
-        """Who is in the waiting room."""
-        return tuple(p for p in self.participants if self._is_here(p) and not self.is_let_in(p.id))
+        """Who is in the waiting room; a visit by telephone has none."""
+        return tuple(p for p in self.participants if self._is_here(p) and not self._is_inside(p))
 
     @property
     def present(self) -> tuple[Participant, ...]:
         """Who is in the visit."""
-        return tuple(p for p in self.participants if self._is_here(p) and self.is_let_in(p.id))
+        return tuple(p for p in self.participants if self._is_here(p) and self._is_inside(p))
+
+    def _is_inside(self, participant: Participant) -> bool:
+        return self.is_by_phone or self.is_let_in(participant.id)
 
     def _is_here(self, participant: Participant) -> bool:
-        return not self.status.is_terminal and self.of(participant.id).presence in _HERE
+        return not self.status.is_terminal and self.of(participant.id).presence in HERE
 
     def is_enterable(self, now: datetime) -> bool:
         """Whether links, codes and passes work: the window is open, or somebody is still there."""
@@ -252,6 +175,14 @@ class Session(Record):
         """Return the facts noted of a participant (`.step`, `.at`), oldest first; they drive nothing."""
         self.participant(participant_id)
         return tuple(c for c in self.history if c.participant == participant_id and c.step is not None)
+
+    def identity(self, participant_id: str) -> Change | None:
+        """Return how a participant's identity was last checked, if it was: `.how` (`code`), `.at`, `.by`."""
+        self.participant(participant_id)
+        checks = (
+            c for c in reversed(self.history) if c.participant == participant_id and c.action in IDENTIFIES
+        )
+        return next(checks, None)
 
     @property
     def due_at(self) -> datetime | None:
@@ -291,25 +222,27 @@ class Session(Record):
 
     def refuse_unless_permitted(self, by: str | None, action: Action) -> None:
         """Raise `NotPermitted` where `action` takes a capability that the role of `by` does not include."""
-        needed = _NEEDS.get(action)
+        needed = NEEDS.get(action)
         if needed is not None and not self.participant(by or "").may(needed):
             raise NotPermitted(action=action)
 
     def _next_status(self, change: Change) -> Status:
-        starts_by_phone = change.action is Action.CHECK_IN and self.modality == "phone"
-        action = Action.ADMIT if starts_by_phone else change.action
+        begins = change.action in IDENTIFIES and self.is_by_phone
+        action = Action.ADMIT if begins else change.action
         try:
             return TRANSITIONS[self.status, action]
         except KeyError:
             raise InvalidTransition(state=self.status, action=change.action) from None
 
     def _next_attendance(self, change: Change) -> Mapping[str, Attendance]:
-        if change.action not in _MOVES:
+        answers = change.action is Action.IDENTIFY and self.is_by_phone
+        action = Action.ARRIVE if answers else change.action
+        if action not in MOVES:
             return self.attendance
         whom = change.participant or ""
         before = self.of(whom)
         try:
-            presence = PRESENCES[before.presence, change.action]
+            presence = PRESENCES[before.presence, action]
         except KeyError:
             raise InvalidTransition(state=before.presence, action=change.action) from None
         return {**self.attendance, whom: _moved(before, presence, change)}
@@ -340,6 +273,8 @@ def _recorded_facts(change: Change) -> dict[str, object]:
         return {"outcome": change.outcome, "room_kept_until": change.at + ROOM_KEPT}
     if change.action is Action.EXTEND and change.window is not None:
         return {"window": change.window}
+    if change.action is Action.CHANGE_MODALITY:
+        return {"modality": change.modality}
     return {}
 
 

@@ -10,12 +10,7 @@ from hugathome import errors
 from hugathome.errors import HugathomeError
 from hugathome.history import Action
 from hugathome.roles import CAPABILITIES, Capability, Role, Step
-from hugathome.session import (
-    PRESENCES,
-    TRANSITIONS,
-    Presence,
-    Status,
-)
+from hugathome.transitions import PRESENCES, TRANSITIONS, Presence, Status
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 

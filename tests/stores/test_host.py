@@ -12,11 +12,13 @@ from hugathome.blocking import HugAtHome
 from hugathome.codes import Sms
 from hugathome.errors import SessionNotFound, SmsNotSent
 from hugathome.journal import Journal
-from hugathome.session import Participant, Session, Status
+from hugathome.session import Participant, Session
+from hugathome.signalling import Recorded
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
 from hugathome.stores.sql import METADATA
 from hugathome.testing.clock import FakeClock
+from hugathome.transitions import Status
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 
@@ -169,7 +171,10 @@ def test_the_room_is_told_beside_what_is_sent(embed: Embed, connection: sa.Conne
         hug.sessions.admit(session.id, "p-1", by="dr-rossi")
 
     assert len(sms.outbox) == 1
-    assert [getattr(entry, "status", None) for entry in room_of(hug, session)] == [Status.IN_PROGRESS]
+    admitted, delivered = room_of(hug, session)
+    assert isinstance(admitted, Recorded)
+    assert isinstance(delivered, Recorded)
+    assert (admitted.status, delivered.version) == (Status.IN_PROGRESS, admitted.version + 1)
 
 
 def test_nothing_is_sent_of_what_others_cannot_read(

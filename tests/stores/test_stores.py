@@ -19,11 +19,12 @@ import sqlalchemy as sa
 from hugathome._drive import drive
 from hugathome.codes import Challenge, CodePolicy, issue
 from hugathome.errors import ConfigurationError, StoreUnavailable
-from hugathome.session import Status, StoredSession
+from hugathome.session import StoredSession
 from hugathome.stores import Store, open_code_store, open_store, schema
 from hugathome.stores._database import BlockingDatabase
 from hugathome.stores.sql import METADATA, SqlCodes, SqlSessions
 from hugathome.testing.check_store import check_store
+from hugathome.transitions import Status
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 TABLES = ["hugathome_code", "hugathome_counter", "hugathome_event", "hugathome_lookup", "hugathome_session"]

@@ -11,9 +11,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from hugathome.codes import Challenge, Kept, Tally
-from hugathome.session import Status, StoredSession
+from hugathome.session import StoredSession
 from hugathome.stores._database import Database
 from hugathome.stores._records import read_record, write_record
+from hugathome.transitions import Status
 
 
 class _Instant(sa.TypeDecorator[datetime]):

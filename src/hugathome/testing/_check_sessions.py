@@ -5,9 +5,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from hugathome.session import SessionStore, Status, StoredSession
+from hugathome.session import SessionStore, StoredSession
 from hugathome.testing._shelf import Shelf, require, unique
 from hugathome.testing.conformance import ConformanceFailure
+from hugathome.transitions import Status
 
 _CONTENDERS = 6
 _START = datetime(2026, 11, 22, 9, 30, 0, 1, tzinfo=UTC)
