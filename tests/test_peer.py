@@ -339,6 +339,28 @@ async def test_whoever_waits_is_connected_to_nobody(visit: Visit) -> None:
 
 
 @pytest.mark.media
+async def test_a_visit_goes_on_by_telephone_and_comes_back_to_the_picture(visit: Visit) -> None:
+    async with AsyncExitStack() as stack:
+        doctor, patient = await met(visit, stack)
+
+        with pytest.raises(NotPermitted):
+            await patient.change_modality("phone")
+        await doctor.change_modality("phone", reason="the picture stutters")
+        await patient.until(lambda peer: not peer.client.lines, within=SOON)
+        modality = patient.session and patient.session.modality
+        await doctor.change_modality("video")
+        await patient.until(lambda peer: bool(peer.client.lines), within=SOON)
+        await patient.connected(DOCTOR, within=SOON)
+        frame = await next_of(patient.video(DOCTOR))
+
+    assert modality == "phone"
+    assert frame.width > 0
+    history = (await visit.hug.sessions.get(visit.session_id)).history
+    turns = [(each.modality, each.by, each.reason) for each in history if each.action == "change-modality"]
+    assert turns == [("phone", DOCTOR, "the picture stutters"), ("video", DOCTOR, None)]
+
+
+@pytest.mark.media
 async def test_sending_back_to_the_waiting_room_ends_sound_and_picture(visit: Visit) -> None:
     async with AsyncExitStack() as stack:
         doctor, patient = await met(visit, stack)

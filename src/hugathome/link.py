@@ -18,6 +18,7 @@ from hugathome.messages import (
     Ack,
     Admit,
     AskIceServers,
+    ChangeModality,
     Close,
     Command,
     Complete,
@@ -172,6 +173,8 @@ class Link:
                 await record.hold(session_id, by=by)
             case Resume():
                 await record.resume(session_id, by=by)
+            case ChangeModality(modality=modality, reason=reason):
+                await record.change_modality(session_id, modality, by=by, reason=reason or None)
             case Complete(outcome=outcome):
                 await record.complete(session_id, by=by, outcome=_outcome(outcome))
             case NoteStep(step=step):
