@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Client, GREET_WITHIN, LASTING, SPREAD } from "../../src/hugathome/browser/client.js";
+import { Client, GREET_WITHIN, LASTING, LOST_AFTER, SPREAD } from "../../src/hugathome/browser/client.js";
 
 const WELCOME = {
   v: 1,
@@ -172,7 +172,6 @@ test("a ping is answered, and silence is death", () => {
   assert.equal(client.due, 55);
   assert.deepEqual(client.passed({ now: 54 }), []);
   assert.deepEqual(kinds(client.passed({ now: 55 })), ["drop", "return"]);
-  assert.equal(client.due, null);
 });
 
 test("a hub that does not answer the hello is left", () => {
@@ -236,9 +235,122 @@ for (const [code, retry] of [
       assert.equal(effects[1].after, 3);
       assert.equal(client.resumes, retry === "resume");
     }
-    assert.deepEqual(client.lost({ now: 2 }), []);
   });
 }
+
+test("a client that is closed for good asks for nothing any more", () => {
+  const client = live();
+  client.lost({ now: 0 });
+  client.opened({ nonce: "n_2", now: 1 });
+  hear(client, { type: "close", code: 4005, reason: "", retry: "never" }, 1);
+
+  assert.deepEqual(client.lost({ now: 2 }), []);
+  assert.deepEqual(client.passed({ now: 1000 }), []);
+  assert.equal(client.due, null);
+});
+
+test("a transport that cannot be had makes the wait longer, as one that was lost does", () => {
+  const client = new Client();
+
+  assert.deepEqual(client.lost({ now: 0 }), [{ kind: "return", after: 0, spread: 0.5 }]);
+  assert.deepEqual(client.lost({ now: 1 }), [{ kind: "return", after: 0, spread: 1 }]);
+});
+
+test("the link is live until something is lost, then reconnecting, and lost once that has taken too long", () => {
+  const client = new Client();
+  assert.equal(client.link, "live");
+  client.opened({ grant: "g", nonce: "n", now: 0 });
+  hear(client, WELCOME, 0);
+  client.lost({ now: 10 });
+  assert.deepEqual([client.link, client.due], ["reconnecting", 10 + LOST_AFTER]);
+  client.opened({ nonce: "n_2", now: 20 });
+  client.lost({ now: 30 });
+
+  client.passed({ now: 9.9 + LOST_AFTER });
+  assert.equal(client.link, "reconnecting");
+  assert.deepEqual(client.passed({ now: 10 + LOST_AFTER }), []);
+  assert.deepEqual([client.link, client.due], ["lost", null]);
+
+  client.opened({ nonce: "n_3", now: 50 });
+  assert.equal(client.link, "lost");
+  hear(client, { ...WELCOME, recovered: true, snapshot: undefined }, 50);
+  assert.equal(client.link, "live");
+});
+
+test("fresh ICE servers are asked for when half of their lifetime has passed, and only by those inside", () => {
+  const inside = { state: "admitted", iceServers: [], iceLifetime: 40, snapshot: undefined };
+  const client = live({ welcome: inside });
+
+  assert.equal(client.due, 20);
+  assert.deepEqual(sent(client.passed({ now: 20 })), [{ v: 1, type: "ice-servers" }]);
+  assert.deepEqual(client.passed({ now: 20 }), []);
+  const servers = [{ urls: ["turn:turn.example.ch"] }];
+  hear(client, { type: "ice-servers", iceServers: servers, iceLifetime: 30 }, 21);
+  assert.equal(client.due, 36);
+  hear(client, { type: "snapshot", state: "waiting", session: WELCOME.session }, 22);
+
+  assert.deepEqual(client.passed({ now: 36 }), []);
+});
+
+test("ICE servers that never expire are never asked for again", () => {
+  const client = live({ welcome: { state: "admitted", iceServers: [], snapshot: undefined } });
+
+  assert.deepEqual(client.passed({ now: 44 }), []);
+});
+
+test("what is written is kept, and told once; what was written before comes with the room", () => {
+  const client = live();
+  const [early, late] = [1, 2].map((minute) => ({ participant: "dr", text: "Guten Tag", at: `2026-11-22T09:0${minute}:00Z` }));
+
+  const seen = hear(client, { type: "snapshot", state: "admitted", session: WELCOME.session, texts: [early] });
+  const told = hear(client, { type: "text", pos: "9.bbbbbbbbbbbb", ...late });
+
+  assert.deepEqual(seen, []);
+  assert.deepEqual(told, [{ kind: "texted", text: late }]);
+  assert.deepEqual(client.texts, [early, late]);
+});
+
+test("nothing may be written before the hub has said how much", () => {
+  const client = new Client();
+  assert.equal(client.limits.text, 0);
+
+  client.opened({ grant: "g", nonce: "n", now: 0 });
+  hear(client, { ...WELCOME, limits: { text: 1000 } });
+
+  assert.equal(client.limits.text, 1000);
+});
+
+test("a new peer says again what this device sends, once and as it is now", () => {
+  const client = live();
+  client.said({ type: "sending", sound: true, picture: "camera" });
+  client.said({ type: "sending", sound: false, picture: "none" });
+  hear(client, { type: "ack", ack: 2 });
+  hear(client, { type: "close", code: 4014, reason: "", retry: "rejoin" }, 1);
+  client.opened({ grant: "g_2", nonce: "n_2", now: 2 });
+
+  const said = sent(hear(client, { ...WELCOME, peer: "p_new" }, 2));
+
+  assert.deepEqual(said, [{ v: 1, type: "sending", sound: false, picture: "none", seq: 1 }]);
+});
+
+test("a visit that becomes a phone visit keeps nothing of what was said of it before", () => {
+  const client = live();
+  hear(client, { type: "session", id: "hug.1", status: "in-progress", modality: "video", outcome: "advice" });
+
+  hear(client, { type: "session", id: "hug.1", status: "in-progress", modality: "phone" });
+
+  assert.equal(client.session.modality, "phone");
+  assert.equal(client.session.outcome, undefined);
+});
+
+test("what must be understood, and is not, is the end", () => {
+  const client = live();
+
+  const effects = hear(client, { type: "weather", must: true });
+
+  assert.deepEqual(kinds(effects), ["drop"]);
+  assert.deepEqual([client.phase, client.end.code], ["closed", 4000]);
+});
 
 test("a close code without its message counts as well: a refused origin is never tried again", () => {
   const client = new Client();

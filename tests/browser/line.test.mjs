@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { CONNECT_WITHIN, Line } from "../../src/hugathome/browser/line.js";
+import { CONNECT_WITHIN, FAILED_WAITS, Line } from "../../src/hugathome/browser/line.js";
 
 const PAIR = { pc: "c_1", gen: 1, peer: "p_other", participant: "dr", polite: false, mode: "optimistic", neg: 0 };
 const sdp = (ufrag) => `v=0\r\na=ice-ufrag:${ufrag}\r\n`;
@@ -106,11 +106,18 @@ test("what is held has a limit", () => {
   assert.equal(candidates[63].candidate, "candidate:499");
 });
 
-test("what broke after it had worked is begun anew, what never worked has its time", () => {
+test("what does not connect has its time, and is then begun anew", () => {
   const line = offerer();
-  assert.deepEqual(kinds(line.fared("failed", { now: 1 })), ["media"]);
+
   assert.deepEqual(line.overdue({ now: CONNECT_WITHIN - 0.1 }), []);
   assert.deepEqual(kinds(line.overdue({ now: CONNECT_WITHIN })), ["restart"]);
+});
+
+test("what broke after it had worked is begun anew at once, what never worked a little later", () => {
+  const line = offerer();
+  assert.deepEqual(kinds(line.fared("failed", { now: 1 })), ["media"]);
+  assert.deepEqual(line.overdue({ now: 0.9 + FAILED_WAITS }), []);
+  assert.deepEqual(kinds(line.overdue({ now: 1 + FAILED_WAITS })), ["restart"]);
 
   line.fared("connected", { now: 20 });
 

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
-import { Client } from "../../src/hugathome/browser/client.js";
-import { Link } from "../../src/hugathome/browser/link.js";
+import { Client, LOST_AFTER } from "../../src/hugathome/browser/client.js";
+import { Link, OPEN_WITHIN } from "../../src/hugathome/browser/link.js";
 
 const WELCOME = {
   type: "welcome",
@@ -112,6 +112,59 @@ test("a server that cannot be reached is tried again, with a grant of its own ea
   assert.equal(Socket.all.length, 2);
   assert.equal(last().sent[0].grant, "g_2");
   assert.equal(told.grants, 2);
+});
+
+test("a socket that neither opens nor fails is given up, and tried again", async () => {
+  await connected();
+  const [silent] = Socket.all;
+
+  mock.timers.tick(1000 * OPEN_WITHIN);
+  assert.ok(silent.isClosed);
+  mock.timers.tick(500);
+  await settle();
+  silent.open();
+  last().open();
+
+  assert.equal(Socket.all.length, 2);
+  assert.deepEqual(silent.sent, []);
+  assert.equal(last().sent[0].type, "hello");
+});
+
+test("a socket that has opened keeps its time", async () => {
+  await connected();
+  last().open();
+  last().hear(WELCOME);
+
+  mock.timers.tick(1000 * OPEN_WITHIN);
+
+  assert.equal(last().isClosed, false);
+});
+
+test("a grant that never comes is waited for no longer than a socket", async () => {
+  let asked = 0;
+  await connected({ freshGrant: () => ((asked += 1), new Promise(() => {})) });
+
+  mock.timers.tick(1000 * OPEN_WITHIN);
+  mock.timers.tick(500);
+  await settle();
+
+  assert.equal(asked, 2);
+});
+
+test("whoever looks is called when the link has been away for too long", async () => {
+  let now = 0;
+  mock.method(performance, "now", () => now);
+  const client = new Client();
+  const seen = [];
+  await connected({ client, freshGrant: () => new Promise(() => {}), changed: () => seen.push([now, client.link]) });
+
+  while (now <= 1000 * (OPEN_WITHIN + LOST_AFTER)) {
+    now += 1000;
+    mock.timers.tick(1000);
+  }
+
+  assert.deepEqual(seen[0], [1000 * OPEN_WITHIN, "reconnecting"]);
+  assert.deepEqual(seen.find(([, link]) => link === "lost"), [1000 * (OPEN_WITHIN + LOST_AFTER), "lost"]);
 });
 
 test("the network coming back ends the waiting", async () => {

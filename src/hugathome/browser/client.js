@@ -7,14 +7,14 @@
  *     greeting   silence for 10 s             away       drop the transport, come back
  *     live       ping                         live       send pong
  *     live       silence for `deadAfter`      away       drop, come back
+ *     live       half of `iceLifetime`        live       ask for fresh ICE servers
  *     live       goaway                       away       drop, come back
  *     any        close, retry resume          away       drop, come back
  *     any        close, retry rejoin          away       drop, come back; the next hello takes a grant
  *     any        close, retry never           closed     drop, end every connection
- *     any        lost                         away       come back
+ *     any        lost, or none to be had      away       come back
  *
- * Commands are numbered when they are first sent; a resume sends the same numbers again. A rejoin begins a
- * new peer: numbers start anew, and what was to be said about the old one's connections is dropped.
+ * Commands are numbered (`commands.js`); a resume sends the same numbers again, a rejoin makes a new peer.
  * Connections between endpoints live on meanwhile: only `pair`, `renew`, `unpair`, a snapshot and the end
  * touch them. How descriptions are exchanged is in `line.js`.
  *
@@ -27,8 +27,10 @@
  *     { kind: "disconnect", pc }               end the endpoint
  *     { kind: "refused", code, of }            the hub refused the command `of`
  *     { kind: "ring" }                         the clinician calls
+ *     { kind: "texted", text }                 somebody has written just now
  *     and, with `pc` and `gen`, those of `line.js`: describe, apply, candidates, restart-ice
  */
+import { Commands } from "./commands.js";
 import { Line } from "./line.js";
 
 /** Seconds that a hub has to answer a hello. */
@@ -37,17 +39,24 @@ export const GREET_WITHIN = 10;
 export const SPREAD = [0.5, 15];
 /** A connection that has lived so many seconds starts the back-off anew. */
 export const LASTING = 15;
+/** Away for so many seconds, the link is no longer reconnecting but lost: time for the telephone. */
+export const LOST_AFTER = 30;
 
 const CAPS = { rollback: true, iceRestart: true, trickle: "full" };
-const LIMITS = { window: 64, deadAfter: 45 };
+/** Until the hub says otherwise; nobody writes before. */
+const LIMITS = { window: 64, deadAfter: 45, text: 0 };
+const NOT_UNDERSTOOD = { code: 4000, reason: "not understood", retry: "never" };
 const RESUMABLE = new Set([1001, 4002, 4008, 4010, 4012]);
 const REJOINABLE = new Set([4003, 4013, 4014]);
 
 export class Client {
   constructor({ agent = "" } = {}) {
     this.phase = "away";
+    /** "live", also before the first attempt; "reconnecting", and after a while "lost". */
+    this.link = "live";
     /** Why nothing more will come: `{ code, reason }`. */
     this.end = null;
+    this.limits = LIMITS;
 
     /** The room, as this device may see it. */
     this.peer = null;
@@ -56,20 +65,22 @@ export class Client {
     this.state = null;
     this.session = null;
     this.roster = new Map();
+    /** What was written while this participant was inside: `{ participant, text, at }`. */
+    this.texts = [];
     this.lines = new Map();
     this.iceServers = [];
     this.relayOnly = false;
 
     this._agent = agent;
-    this._limits = LIMITS;
+    this._commands = new Commands();
     this._token = null;
     this._pos = null;
     this._heardAt = null;
     this._liveSince = null;
+    this._lostAt = null;
     this._failures = 0;
-    this._seq = 0;
-    this._unacked = [];
-    this._waiting = [];
+    this._iceLifetime = null;
+    this._refreshAt = null;
   }
 
   // --- From the shell ------------------------------------------------------------------------------
@@ -95,13 +106,13 @@ export class Client {
   /** Say something: at once, or once the hub is there and the window has room. */
   said(command) {
     if (this.phase === "closed") return [];
-    this._waiting.push({ v: 1, ...command });
+    this._commands.said(command);
     return this._flushed();
   }
 
-  /** The transport has ended, perhaps with a close code of ours. */
+  /** The transport has ended, perhaps with a close code of ours, or none could be had. */
   lost({ now, code = null }) {
-    if (this.phase !== "greeting" && this.phase !== "live") return [];
+    if (this.phase === "closed") return [];
     if (code !== null && code >= 4000) return this._closed({ code, reason: "", retry: retryOf(code) }, now);
     return this._away(now);
   }
@@ -110,16 +121,17 @@ export class Client {
   passed({ now }) {
     const silenceEnds = this._silenceEnds();
     if (silenceEnds !== null && now >= silenceEnds) return [{ kind: "drop" }, ...this._away(now)];
-    if (this.phase !== "live") return [];
-    return this._awaited().flatMap((line) => this._on(line, line.overdue({ now })));
+    if (this.link === "reconnecting" && now >= this._lostAt) this.link = "lost";
+    return [...this._refreshed(now), ...this._awaited().flatMap((line) => this._on(line, line.overdue({ now })))];
   }
 
   /** When `passed` wants to be called next, if nothing else happens; null: never. */
   get due() {
-    const times = this.phase === "live" ? this._awaited().map((line) => line.due) : [];
-    const silenceEnds = this._silenceEnds();
-    if (silenceEnds !== null) times.push(silenceEnds);
-    return times.length > 0 ? Math.min(...times) : null;
+    if (this.phase === "closed") return null;
+    const lostAt = this.link === "reconnecting" ? this._lostAt : null;
+    const times = [lostAt, this._silenceEnds(), this._refreshDue(), ...this._awaited().map((line) => line.due)];
+    const known = times.filter((time) => time !== null);
+    return known.length > 0 ? Math.min(...known) : null;
   }
 
   // --- From an endpoint ----------------------------------------------------------------------------
@@ -139,7 +151,7 @@ export class Client {
     if (message.type === "welcome") return this._welcomed(message, now);
     this._pos = later(this._pos, message.pos);
     const effects = this._taken(message, now);
-    this._acknowledged(message.ack);
+    this._commands.acknowledged(message.ack);
     return [...effects, ...this._flushed()];
   }
 
@@ -156,7 +168,7 @@ export class Client {
       case "snapshot":
         return this._seen(message, now);
       case "session":
-        this.session = { ...this.session, ...message };
+        this.session = message;
         return [];
       case "participant":
         this.roster.set(message.participant, message);
@@ -174,19 +186,21 @@ export class Client {
         return line ? this._on(line, line.received(message)) : [];
       }
       case "ice-servers":
-        this._given(message);
+        this._given(message, now);
         return [];
       case "ring":
         return [{ kind: "ring" }];
+      case "text":
+        return this._texted(message);
       default:
-        return [];
+        return message.must ? this._closed(NOT_UNDERSTOOD, now) : [];
     }
   }
 
   _welcomed(welcome, now) {
     if (welcome.peer !== this.peer) this._becomeNewPeer();
-    this._acknowledged(welcome.ack);
-    this.phase = "live";
+    this._commands.acknowledged(welcome.ack);
+    this.phase = this.link = "live";
     this.peer = welcome.peer;
     this.participant = welcome.participant;
     this.can = welcome.can || [];
@@ -194,19 +208,16 @@ export class Client {
     this.session = welcome.session;
     this._token = welcome.token;
     this._pos = welcome.pos || this._pos;
-    this._limits = { ...LIMITS, ...welcome.limits };
+    this.limits = { ...LIMITS, ...welcome.limits };
     this._liveSince = now;
-    if (welcome.iceServers) this._given(welcome);
-    const again = this._unacked.map(send);
+    if (welcome.iceServers) this._given(welcome, now);
+    const again = this._commands.unacked.map(send);
     const seen = welcome.snapshot ? this._seen(welcome.snapshot, now) : [];
     return [...again, ...seen, ...this._flushed()];
   }
 
   _becomeNewPeer() {
-    const unsaid = [...this._unacked.map(({ seq, ...command }) => command), ...this._waiting];
-    this._waiting = unsaid.filter((command) => !command.pc);
-    this._unacked = [];
-    this._seq = 0;
+    this._commands.renumbered();
     this._pos = null;
   }
 
@@ -217,13 +228,22 @@ export class Client {
     this.state = view.state;
     this.session = view.session;
     this.roster = new Map((view.participants || []).map((each) => [each.participant, each]));
+    this.texts = view.texts || [];
     const gone = [...this.lines.keys()].filter((pc) => !named.has(pc));
     return [...gone.flatMap((pc) => this._unpaired(pc)), ...pairs.flatMap((pair) => this._paired(pair, now))];
   }
 
-  _given({ iceServers, relayOnly = false }) {
+  _texted({ participant, text, at }) {
+    const written = { participant, text, at };
+    this.texts = [...this.texts, written];
+    return [{ kind: "texted", text: written }];
+  }
+
+  _given({ iceServers, relayOnly = false, iceLifetime = null }, now) {
     this.iceServers = iceServers;
     this.relayOnly = relayOnly;
+    this._iceLifetime = iceLifetime;
+    this._refreshAt = now + iceLifetime / 2;
   }
 
   _closed(close, now) {
@@ -238,8 +258,7 @@ export class Client {
   }
 
   _refused(error) {
-    const of = this._unacked.find((command) => command.seq === error.ref) || null;
-    return [{ kind: "refused", code: error.code, of }];
+    return [{ kind: "refused", code: error.code, of: this._commands.numbered(error.ref) }];
   }
 
   // --- Connections ---------------------------------------------------------------------------------
@@ -269,8 +288,9 @@ export class Client {
     );
   }
 
-  /** The lines whose patience counts: nobody answers who is away. */
+  /** The lines whose patience counts: nobody answers who is away, and nobody hears us while we are. */
   _awaited() {
+    if (this.phase !== "live") return [];
     const isPresent = (participant) => {
       const seen = this.roster.get(participant);
       return !seen || seen.state === "admitted";
@@ -280,22 +300,27 @@ export class Client {
 
   // --- The link ------------------------------------------------------------------------------------
 
-  _acknowledged(ack) {
-    if (ack) this._unacked = this._unacked.filter((command) => command.seq > ack);
-  }
-
   /** Send what waits, as far as the window reaches. */
   _flushed() {
-    if (this.phase !== "live") return [];
-    const next = this._waiting.splice(0, Math.max(this._limits.window - this._unacked.length, 0));
-    const numbered = next.map((command) => ({ ...command, seq: ++this._seq }));
-    this._unacked.push(...numbered);
-    return numbered.map(send);
+    return this.phase === "live" ? this._commands.flushed(this.limits.window).map(send) : [];
+  }
+
+  /** When the ICE servers' credentials are half over; only those inside are given others. */
+  _refreshDue() {
+    const isInside = this.phase === "live" && this.state === "admitted";
+    return isInside && this._iceLifetime ? this._refreshAt : null;
+  }
+
+  _refreshed(now) {
+    const due = this._refreshDue();
+    if (due === null || now < due) return [];
+    this._refreshAt = now + this._iceLifetime / 2;
+    return [send({ v: 1, type: "ice-servers" })];
   }
 
   _silenceEnds() {
     if (this.phase === "greeting") return this._heardAt + GREET_WITHIN;
-    return this.phase === "live" ? this._heardAt + this._limits.deadAfter : null;
+    return this.phase === "live" ? this._heardAt + this.limits.deadAfter : null;
   }
 
   _away(now, after = 0) {
@@ -304,6 +329,7 @@ export class Client {
     this.phase = "away";
     this._liveSince = null;
     this._failures = failures + 1;
+    if (this.link === "live") Object.assign(this, { link: "reconnecting", _lostAt: now + LOST_AFTER });
     return [{ kind: "return", after, spread: Math.min(SPREAD[0] * 2 ** Math.min(failures, 16), SPREAD[1]) }];
   }
 }

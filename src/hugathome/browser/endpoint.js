@@ -9,18 +9,20 @@ const GATHER_FOR = 30; // ms: a handful of candidates in one message instead of 
 
 export class Endpoint {
   /**
-   * `tracks` are sent; `kinds` ("audio", "video") is what the visit has. `heard(what, ...details)` speaks to
-   * the line, `say(command)` to the hub, `received(track)` is given what the other side sends.
+   * `tracks` are sent; `kinds` ("audio", "video") is what the visit has; `configuration()` gives what is true
+   * at the moment, for ICE credentials expire. `heard(what, ...details)` speaks to the line, `say(command)` to
+   * the hub, `received(track)` is given what the other side sends.
    */
   constructor({ pair, offersFirst, configuration, tracks, kinds, heard, say, received }) {
     this.pair = pair;
     this._heard = heard;
     this._say = say;
+    this._configuration = configuration;
     this._work = Promise.resolve();
     this._gathered = [];
     this._sending = null;
     this._isClosed = false;
-    const rtc = (this._rtc = new RTCPeerConnection(configuration));
+    const rtc = (this._rtc = new RTCPeerConnection(configuration()));
     rtc.onnegotiationneeded = () => this._heard("wantsOffer");
     rtc.onicecandidate = ({ candidate }) => this._found(candidate);
     rtc.onconnectionstatechange = () => this._heard("fared", rtc.connectionState);
@@ -30,9 +32,17 @@ export class Endpoint {
 
   /** Carry out an effect of the line, after those before it. */
   perform(effect) {
-    this._work = this._work
-      .then(() => (this._isClosed ? undefined : this._do(effect)))
-      .catch(() => this._isClosed || this._heard("failed"));
+    this._then(() => this._do(effect));
+  }
+
+  /** Send `track` and nothing else of its kind, or with null nothing of it; the connection stays. */
+  send(kind, track) {
+    this._then(() => this._replace(kind, track));
+  }
+
+  /** Return the browser's figures. */
+  figures() {
+    return this._rtc.getStats();
   }
 
   /** End it; the tracks that it sent go on elsewhere. */
@@ -42,6 +52,12 @@ export class Endpoint {
     this._rtc.onnegotiationneeded = this._rtc.onicecandidate = null;
     this._rtc.onconnectionstatechange = this._rtc.ontrack = null;
     this._rtc.close();
+  }
+
+  _then(work) {
+    this._work = this._work
+      .then(() => (this._isClosed ? undefined : work()))
+      .catch(() => this._isClosed || this._heard("failed"));
   }
 
   _open(tracks, kinds, offersFirst) {
@@ -63,10 +79,21 @@ export class Endpoint {
         for (const candidate of effect.candidates) await this._add(candidate);
         return undefined;
       case "restart-ice":
+        // Firefox knows it from 119 on; before, an ICE restart goes by the servers that it was made with.
+        if (this._rtc.setConfiguration) this._rtc.setConfiguration(this._configuration());
         return this._rtc.restartIce();
       default:
         return undefined;
     }
+  }
+
+  /** Nothing in the place of a track needs no negotiation; a track in a place that only received does. */
+  async _replace(kind, track) {
+    const isPlace = ({ receiver, currentDirection }) => receiver.track.kind === kind && currentDirection !== "stopped";
+    const place = this._rtc.getTransceivers().find(isPlace);
+    if (!place) return track && this._rtc.addTrack(track, new MediaStream([track]));
+    await place.sender.replaceTrack(track);
+    if (track) place.direction = "sendrecv";
   }
 
   async _apply({ type, sdp }) {

@@ -25,8 +25,8 @@
 
 /** Seconds that an endpoint has to connect before a new generation is asked for. */
 export const CONNECT_WITHIN = 15;
-/** Seconds before a failed exchange is begun anew: what fails once may fail again. */
-const FAILED_WAITS = 2;
+/** Seconds that a failure waits which comes before: what failed once may fail again. */
+export const FAILED_WAITS = 2;
 /** Candidates that wait for their description; more than one generation may send. */
 const MOST_HELD = 64;
 
@@ -81,7 +81,7 @@ export class Line {
     return [];
   }
 
-  /** The endpoint's `connectionState` has changed. */
+  /** Take the endpoint's `connectionState`: what broke begins anew at once, what never worked a little later. */
   fared(state, { now }) {
     const told = this._say({ type: "media", state });
     if (state === "connected") {
@@ -89,7 +89,9 @@ export class Line {
     } else if ((state === "failed" || state === "closed") && this.isConnected) {
       this.isConnected = false;
       this.due = now + CONNECT_WITHIN;
-      return [told, this._restart(`it has ${state}`)];
+      return [told, this._restart(state)];
+    } else if (state === "failed") {
+      this.due = Math.min(this.due, now + FAILED_WAITS);
     }
     return [told];
   }

@@ -5,8 +5,8 @@
  * that will not change (the visit has ended, the pass is dead) ends the link.
  */
 const SUBPROTOCOL = "hugathome.v1";
-/** Seconds, and the spread of a random part, before a server that did not answer is tried again. */
-const UNREACHED = [0.5, 4];
+/** Seconds for an attempt to open: behind a silent proxy a WebSocket neither opens nor fails. */
+export const OPEN_WITHIN = 10;
 
 export class Link {
   /**
@@ -29,6 +29,7 @@ export class Link {
     if (this._isOver || this._attempt !== null) return;
     const attempt = (this._attempt = { socket: null });
     const isOurs = () => this._attempt === attempt;
+    attempt.deadline = setTimeout(() => this._ended(null), 1000 * OPEN_WITHIN);
     try {
       const grant = this._client.resumes ? null : await this._freshGrant();
       if (isOurs()) attempt.socket = this._open(grant, isOurs);
@@ -62,7 +63,10 @@ export class Link {
   _open(grant, isOurs) {
     const socket = new WebSocket(this._url, SUBPROTOCOL);
     const give = (input) => isOurs() && this.input(input);
-    socket.onopen = () => give((client, now) => client.opened({ grant, nonce: nonce(), now }));
+    socket.onopen = () => {
+      if (isOurs()) clearTimeout(this._attempt.deadline);
+      give((client, now) => client.opened({ grant, nonce: nonce(), now }));
+    };
     socket.onmessage = ({ data }) => give((client, now) => client.received(data, { now }));
     socket.onclose = ({ code }) => isOurs() && this._ended(code);
     return socket;
@@ -76,8 +80,7 @@ export class Link {
 
   _ended(code) {
     this._drop();
-    if (this._client.phase === "away") this._comeBack(...UNREACHED); // it had not even greeted
-    else this.input((client, now) => client.lost({ now, code }));
+    this.input((client, now) => client.lost({ now, code }));
   }
 
   _carryOut(effect) {
@@ -111,6 +114,7 @@ export class Link {
   _drop() {
     const attempt = this._attempt;
     this._attempt = null;
+    if (attempt) clearTimeout(attempt.deadline);
     if (attempt && attempt.socket) attempt.socket.close();
   }
 

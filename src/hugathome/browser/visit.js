@@ -1,40 +1,59 @@
 /**
  * A visit without a page: one client, its link, and an endpoint for each connection that the room assigns.
  *
- * It shows nothing: whoever made it looks at `client` when `changed` is called, and at `streams`.
+ * It shows nothing: whoever made it looks at `client`, `streams` and `quality` when `changed` is called. The
+ * tracks that it sends are not its own, and it stops none of them.
  */
 import { signalUrl } from "./api.js";
 import { Client } from "./client.js";
 import { Endpoint } from "./endpoint.js";
 import { Link } from "./link.js";
+import { Quality, together } from "./quality.js";
+
+/** Milliseconds between two looks at the figures. */
+const LOOKS_EVERY = 2000;
 
 export class Visit {
   /**
-   * `kinds` is what the visit has ("audio", "video"), `tracks` what this device sends. `changed()` is called
-   * after everything that happens, `rang()` when the clinician calls, `refused(problem)` once no grant can be
-   * had, `disallowed(code, command)` when the hub refuses a command.
+   * `tracks` are what this device sends at first. `changed()` is called after everything that happens,
+   * `rang()` when the clinician calls, `texted(text)` when somebody has written, `refused(problem)` once no
+   * grant can be had, `disallowed(code, command)` when the hub refuses a command.
    */
-  constructor({ kinds, tracks, freshGrant, changed, rang, refused, disallowed }) {
+  constructor({ tracks, freshGrant, changed, rang, texted, refused, disallowed }) {
     this.client = new Client({ agent: navigator.userAgent });
     /** What the others send: a MediaStream for each participant. */
     this.streams = new Map();
-    this._kinds = kinds;
-    this._tracks = tracks;
-    this._changed = changed;
-    this._rang = rang;
-    this._disallowed = disallowed;
+    /** How sound and picture come, by participant; of one's own, how they arrive at the others. */
+    this.quality = new Map();
+    Object.assign(this, { _changed: changed, _rang: rang, _texted: texted, _disallowed: disallowed });
+    this._sent = new Map(tracks.map((track) => [track.kind, track]));
     this._endpoints = new Map();
+    this._qualities = new Map();
+    this._looking = null;
     const perform = (effect) => this._perform(effect);
     this._link = new Link({ url: signalUrl(), client: this.client, freshGrant, perform, changed, refused });
   }
 
   start() {
     this._link.start();
+    this._lookLater();
+  }
+
+  /** What the hub allows, such as the characters of a `text`. */
+  get limits() {
+    return this.client.limits;
   }
 
   /** Say something to the hub, now or as soon as it is there. */
   say(command) {
     this._link.input((client) => client.said(command));
+  }
+
+  /** Send `track` and nothing else of its kind ("audio" or "video") to everybody, or nothing of it with null. */
+  send(kind, track) {
+    if (track) this._sent.set(kind, track);
+    else this._sent.delete(kind);
+    for (const endpoint of this._endpoints.values()) endpoint.send(kind, track);
   }
 
   /** The network is back. */
@@ -44,9 +63,13 @@ export class Visit {
 
   /** End everything here; it ends nothing for the others. */
   stop() {
+    clearTimeout(this._looking);
+    this._looking = null;
     this._link.stop();
     for (const pc of [...this._endpoints.keys()]) this._disconnect(pc);
   }
+
+  // --- Connections ---------------------------------------------------------------------------------
 
   _perform(effect) {
     switch (effect.kind) {
@@ -56,6 +79,8 @@ export class Visit {
         return this._disconnect(effect.pc);
       case "ring":
         return this._rang();
+      case "texted":
+        return this._texted(effect.text);
       case "refused":
         return effect.of && !effect.of.pc ? this._disallowed(effect.code, effect.of) : undefined;
       default: {
@@ -66,9 +91,10 @@ export class Visit {
   }
 
   _connect(pair) {
-    this._disconnect(pair.pc);
     const { pc, gen, participant } = pair;
-    const { iceServers, relayOnly } = this.client;
+    const quality = this._qualities.get(pc) || new Quality();
+    this._disconnect(pc);
+    this._qualities.set(pc, quality); // a renewed connection is as lost as the one before until something comes
     const stream = new MediaStream();
     this.streams.set(participant, stream);
     this._endpoints.set(
@@ -76,9 +102,9 @@ export class Visit {
       new Endpoint({
         pair,
         offersFirst: pair.offerer === this.client.peer,
-        configuration: { iceServers, iceTransportPolicy: relayOnly ? "relay" : "all" },
-        tracks: this._tracks,
-        kinds: this._kinds,
+        configuration: () => this._configuration,
+        tracks: [...this._sent.values()],
+        kinds: this.client.session.modality === "audio" ? ["audio"] : ["audio", "video"],
         heard: (what, ...details) =>
           this._link.input((client, now) => client.heard(pc, gen, what, ...details, { now })),
         say: (command) => this.say(command),
@@ -95,6 +121,44 @@ export class Visit {
     if (!endpoint) return;
     endpoint.close();
     this._endpoints.delete(pc);
+    this._qualities.delete(pc);
     this.streams.delete(endpoint.pair.participant);
+  }
+
+  get _configuration() {
+    const { iceServers, relayOnly } = this.client;
+    return { iceServers, iceTransportPolicy: relayOnly ? "relay" : "all" };
+  }
+
+  // --- Quality -------------------------------------------------------------------------------------
+
+  _lookLater() {
+    this._looking = setTimeout(() => this._look(), LOOKS_EVERY);
+  }
+
+  /** Look at the figures, unless nobody looks at the page; the next look waits for this one. */
+  async _look() {
+    const isSeen = !document.hidden;
+    const looked = ([pc, quality]) => (isSeen ? this._judge(pc, quality) : quality.pause());
+    await Promise.all([...this._qualities].map(looked));
+    if (this._looking === null) return;
+    this._lookLater();
+    this._tellQuality();
+  }
+
+  async _judge(pc, quality) {
+    const line = this.client.lines.get(pc);
+    const endpoint = this._endpoints.get(pc);
+    const report = line && line.isConnected ? await endpoint.figures().catch(() => null) : null;
+    const other = this.client.roster.get(endpoint.pair.participant) || {};
+    quality.take(report, other.sends);
+  }
+
+  _tellQuality() {
+    const before = JSON.stringify([...this.quality]);
+    this.quality = new Map();
+    for (const [pc, { pair }] of this._endpoints) this.quality.set(pair.participant, this._qualities.get(pc).received);
+    this.quality.set(this.client.participant, together([...this._qualities.values()].map(({ sent }) => sent)));
+    if (JSON.stringify([...this.quality]) !== before) this._changed();
   }
 }

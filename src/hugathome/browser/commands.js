@@ -1,0 +1,51 @@
+/**
+ * What a device has said and the hub has not yet acknowledged: numbers, a limit, and what waits.
+ *
+ * Numbers (`seq`) start at 1 for each peer, have no gaps and are given at the first sending; a resume sends
+ * the same ones again, so that a command takes effect once however often it travels.
+ */
+export class Commands {
+  constructor() {
+    /** Numbered and sent. */
+    this.unacked = [];
+    this._waiting = [];
+    this._seq = 0;
+    this._sending = null;
+  }
+
+  /** Let a command wait for its turn. */
+  said(command) {
+    this._waiting.push({ v: 1, ...command });
+    if (command.type === "sending") this._sending = command;
+  }
+
+  /** Forget what the hub has taken: all up to `ack`. */
+  acknowledged(ack) {
+    if (ack) this.unacked = this.unacked.filter((command) => command.seq > ack);
+  }
+
+  /** Number what may go out now, so that never more than `limit` are unacknowledged; return it. */
+  flushed(limit) {
+    const next = this._waiting.splice(0, Math.max(limit - this.unacked.length, 0));
+    const numbered = next.map((command) => ({ ...command, seq: ++this._seq }));
+    this.unacked.push(...numbered);
+    return numbered;
+  }
+
+  /**
+   * Begin anew for a new peer: connections of the old one are no more, nor is what was said of them. What
+   * this device sends is said again, for nobody knows it of the new one.
+   */
+  renumbered() {
+    const unsaid = [...this.unacked.map(({ seq, ...command }) => command), ...this._waiting];
+    this.unacked = [];
+    this._seq = 0;
+    this._waiting = unsaid.filter((command) => !command.pc);
+    if (this._sending && !unsaid.some(({ type }) => type === "sending")) this.said(this._sending);
+  }
+
+  /** Return the unacknowledged command of this number, or null. */
+  numbered(seq) {
+    return this.unacked.find((command) => command.seq === seq) || null;
+  }
+}
