@@ -21,7 +21,15 @@ from hugathome import (
     Session,
     Step,
 )
-from hugathome._api import CheckInAsked, GrantAsked, LinkAsked, PassAsked
+from hugathome._asked import (
+    CallMeBackAsked,
+    CheckInAsked,
+    GrantAsked,
+    IdentifyAsked,
+    LinkAsked,
+    PassAsked,
+    StaffAsked,
+)
 from hugathome._model import Record
 from hugathome.asgi import AsgiApp, routes
 from hugathome.logs import open_log
@@ -439,9 +447,10 @@ async def test_what_nobody_expected_is_told_to_nobody(
     async def fail(_: str) -> None:
         raise RuntimeError(PATIENT_NAME)
 
+    invitation = await clinic.invite()
     monkeypatch.setattr(clinic.hug, "send_code", fail)
     with caplog.at_level(logging.DEBUG):
-        response = await clinic.ask("send-code", link="AAAAAAAAAAA")
+        response = await clinic.ask("send-code", link=invitation.link_id)
 
     assert_problem(response, 500, "internal")
     assert "RuntimeError" in caplog.text

@@ -32,11 +32,12 @@ from hugathome.session import Participant, Session
 from hugathome.sms import OutboxSms
 from hugathome.stores import Store, open_store
 from hugathome.stores.memory import MemoryCodes, MemorySessions
+from hugathome.switchboard import Switchboard
 from hugathome.testing.clock import FakeClock
 from hugathome.verifier import Verifier
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
-COORDINATORS = (Consultations, Reception, Doorkeeper, Dispatch, Verifier)
+COORDINATORS = (Consultations, Reception, Switchboard, Doorkeeper, Dispatch, Verifier)
 
 
 class StoppedClock(FakeClock):
@@ -129,10 +130,11 @@ class Visit:
         grant = self.calls("Reception.check_in", hug.check_in, invitation.link_id, code_in(self.sms))
         visit_pass = self.calls("Doorkeeper.passes", hug.visit_pass, grant.token)
         self.calls("Doorkeeper.regrants", hug.regrant, visit_pass.token)
+        self.calls("Doorkeeper.holder", hug.holder, visit_pass.token)
         self.calls("Doorkeeper.judge", hug._doorkeeper.judge, grant.token)
         self.calls("Consultations.step", sessions.step, session.id, "p-1", Step.DEVICES_ALLOWED)
         self.calls("Consultations.depart", sessions.depart, session.id, "p-1")
-        self.calls("Reception.call", hug.call, session.id, "p-1", **by)
+        self.calls("Switchboard.call", hug.call, session.id, "p-1", **by)
         self.calls("Consultations.arrive", sessions.arrive, session.id, "p-1")
         self.calls("Consultations.admit", sessions.admit, session.id, "p-1", **by)
         self.calls("Consultations.return_to_waiting", sessions.return_to_waiting, session.id, "p-1", **by)
@@ -141,6 +143,14 @@ class Visit:
         self.calls("Consultations.remove", sessions.remove, session.id, "p-1", **by)
         self.calls("Consultations.hold", sessions.hold, session.id, **by)
         self.calls("Consultations.resume", sessions.resume, session.id, **by)
+        hug.invite(session.id, "p-1")
+        self.clock.put(minutes=1)
+        self.calls("Switchboard.send_code_for", hug.send_code_for, session.id, "p-1", **by)
+        self.calls(
+            "Reception.judge", hug._reception.judge, hug.sessions.get(session.id), "p-1", code_in(self.sms)
+        )
+        self.calls("Switchboard.identify", hug.identify, session.id, "p-1", how="passport", **by)
+        self.calls("Reception.note", hug._reception.note, session.id, "p-1", Step.CALL_ANSWERED)
         self.calls("Consultations.change_modality", sessions.change_modality, session.id, "phone", **by)
         later = NOW + timedelta(hours=5)
         self.calls("Consultations.extend", sessions.extend, session.id, closes_at=later, **by)

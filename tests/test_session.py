@@ -130,7 +130,7 @@ withdraw            expected   arrived    admitted   departed   removed    denie
 invite              expected   arrived    admitted   departed   expected   expected
 deliver             expected   arrived    admitted   departed   removed    denied
 check-in            arrived    arrived    admitted   arrived    –          –
-identify            expected   arrived    admitted   departed   removed    denied
+identify            expected   arrived    admitted   departed   –          –
 arrive              arrived    arrived    admitted   arrived    –          –
 call                expected   arrived    admitted   departed   removed    denied
 admit               –          admitted   admitted   –          –          –

@@ -4,6 +4,7 @@ from hugathome.app import HugAtHome
 from hugathome.clock import Clock, SystemClock
 from hugathome.codes import Challenge, ChallengeStore, CodePolicy, Sms, SmsGateway
 from hugathome.errors import (
+    ByPhone,
     CodeAlreadyUsed,
     CodeError,
     CodeExpired,
@@ -22,6 +23,7 @@ from hugathome.errors import (
     LogTrimmed,
     MalformedCode,
     MissingExtra,
+    NoMobileNumber,
     NotAdmitted,
     NotPermitted,
     NotYetOpen,
@@ -45,6 +47,7 @@ from hugathome.history import (
     Action,
     Change,
     Outcome,
+    Reach,
     Window,
 )
 from hugathome.ice import IceServer
@@ -58,6 +61,7 @@ from hugathome.transitions import Presence, Status
 
 __all__ = [
     "Action",
+    "ByPhone",
     "Capability",
     "Challenge",
     "ChallengeStore",
@@ -89,6 +93,7 @@ __all__ = [
     "MalformedCode",
     "MissingExtra",
     "Modality",
+    "NoMobileNumber",
     "NotAdmitted",
     "NotPermitted",
     "NotYetOpen",
@@ -99,6 +104,7 @@ __all__ = [
     "PhoneNumber",
     "Presence",
     "QuotaReached",
+    "Reach",
     "ReferenceTaken",
     "RemoteProtocolError",
     "Role",

@@ -8,14 +8,21 @@ answer names anybody.
 import math
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from pydantic import Field, StringConstraints
-
 from hugathome import words
-from hugathome._model import Record
-from hugathome.errors import HugathomeError, NotYetOpen, QuotaReached, SendTooSoon, SessionError
+from hugathome._asked import (
+    CallMeBackAsked,
+    CheckInAsked,
+    GrantAsked,
+    IdentifyAsked,
+    LinkAsked,
+    PassAsked,
+    StaffAsked,
+)
+from hugathome.errors import ByPhone, HugathomeError, NotYetOpen, QuotaReached, SendTooSoon, SessionError
+from hugathome.history import Action
 from hugathome.roles import Capability, Step
 from hugathome.session import Participant, Session
 
@@ -23,39 +30,6 @@ if TYPE_CHECKING:
     from hugathome.app import HugAtHome
 
 Answer = Mapping[str, Any]
-
-# --- What is asked -------------------------------------------------------------------------------
-
-_Short = Annotated[str, StringConstraints(max_length=200)]
-_Token = Annotated[str, StringConstraints(max_length=4096)]
-
-
-class LinkAsked(Record):
-    """Whoever opened a link; `link` is what follows `/j/`."""
-
-    link: _Short = Field(repr=False)
-
-
-class CheckInAsked(Record):
-    """Whoever typed a code."""
-
-    link: _Short = Field(repr=False)
-    code: str = Field(repr=False)
-
-
-class PassAsked(Record):
-    """The first load of a room page."""
-
-    grant: _Token = Field(repr=False)
-
-
-class GrantAsked(Record):
-    """A page that is about to connect."""
-
-    pass_: _Token = Field(alias="pass", repr=False)
-
-
-# --- What is answered -----------------------------------------------------------------------------
 
 
 class Api:
@@ -67,7 +41,8 @@ class Api:
     async def link(self, asked: LinkAsked) -> Answer:
         """Say how the visit stands behind a link; it names nobody."""
         session, participant = await self._hug.opened(asked.link)
-        await self._note_opened(session, participant)
+        with suppress(SessionError):  # a visit that has ended is looked at all the same
+            await self._note_once(session, participant, Step.PAGE_OPENED)
         house = self._hug.house(session.organisation)
         return {
             **self._visit(session, participant),
@@ -77,11 +52,13 @@ class Api:
 
     async def send_code(self, asked: LinkAsked) -> Answer:
         """Send the code to the participant's own telephone, whoever asks."""
+        await self._refuse_by_phone(asked.link)
         await self._hug.send_code(asked.link)
         return {}
 
     async def check_in(self, asked: CheckInAsked) -> Answer:
         """Trade link and code for a pass."""
+        await self._refuse_by_phone(asked.link)
         grant = await self._hug.check_in(asked.link, asked.code)
         return await self._let_in(grant.token, grant.token)
 
@@ -94,6 +71,48 @@ class Api:
         grant = await self._hug.regrant(asked.pass_)
         session = await self._hug.sessions.get(grant.session)
         return {"grant": grant.token, **self._place(session, grant.participant)}
+
+    async def call_me_back(self, asked: CallMeBackAsked) -> Answer:
+        """Note for the clinician that somebody is to be called, and send nothing."""
+        if asked.link is not None:
+            session, participant = await self._hug.opened(asked.link)
+        else:
+            session, participant = await self._hug.holder(asked.pass_ or "")
+        await self._note_once(session, participant, Step.CALL_ME_BACK)
+        return {}
+
+    # --- Staff -----------------------------------------------------------------------------------
+
+    async def call(self, asked: StaffAsked) -> Answer:
+        """Call a participant, and say how that reaches them."""
+        session, staff = await self._hug.holder(asked.pass_)
+        called = await self._hug.call(session.id, asked.participant, by=staff.id)
+        calls = (
+            change
+            for change in reversed(called.history)
+            if change.action is Action.CALL and change.participant == asked.participant
+        )
+        return {"how": next(calls).how}
+
+    async def code_for(self, asked: StaffAsked) -> Answer:
+        """Send a participant the code that they read out on the telephone."""
+        session, staff = await self._hug.holder(asked.pass_)
+        await self._hug.send_code_for(session.id, asked.participant, by=staff.id)
+        return {}
+
+    async def identify(self, asked: IdentifyAsked) -> Answer:
+        """Record how staff know who a participant is."""
+        session, staff = await self._hug.holder(asked.pass_)
+        await self._hug.identify(session.id, asked.participant, by=staff.id, code=asked.code, how=asked.how)
+        return {}
+
+    # --- Rules -----------------------------------------------------------------------------------
+
+    async def _refuse_by_phone(self, link: str) -> None:
+        """A page starts no visit by telephone: whoever has the link may not be who answers the telephone."""
+        session, _ = await self._hug.opened(link)
+        if session.is_by_phone:
+            raise ByPhone("a visit by telephone is checked in by staff")
 
     async def _let_in(self, presented: str, grant: str | None = None) -> Answer:
         visit_pass = await self._hug.visit_pass(presented)
@@ -139,11 +158,10 @@ class Api:
             return "open"
         return "early" if not session.status.is_terminal and now < session.window.opens_at else "ended"
 
-    async def _note_opened(self, session: Session, participant: Participant) -> None:
-        """Note it once: what a page tells of itself must not fill the record."""
-        if all(change.step is not Step.PAGE_OPENED for change in session.steps(participant.id)):
-            with suppress(SessionError):
-                await self._hug.sessions.step(session.id, participant.id, Step.PAGE_OPENED)
+    async def _note_once(self, session: Session, participant: Participant, step: Step) -> None:
+        """Note a step once: what a page tells of itself must not fill the record."""
+        if all(change.step is not step for change in session.steps(participant.id)):
+            await self._hug.sessions.step(session.id, participant.id, step)
 
 
 # --- How errors read ------------------------------------------------------------------------------

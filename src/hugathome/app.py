@@ -36,6 +36,7 @@ from hugathome.roles import AnyLanguage
 from hugathome.session import Event, Participant, Session
 from hugathome.signalling import SignallingLog, Transport
 from hugathome.stores import Store
+from hugathome.switchboard import Switchboard
 from hugathome.verifier import Randomness, Verifier
 from hugathome.wire import Limits
 from hugathome.words import Letterhead
@@ -119,7 +120,7 @@ class Deployment:
         )
         codes = self._adapted(code_store) if code_store is not None else self._store.codes
         verifier = Verifier(store=codes, keys=keys, clock=clock, randomness=randomness)
-        self._dispatch, self._reception = self._front_desk(verifier, randomness)
+        self._dispatch, self._reception, self._switchboard = self._front_desk(verifier, randomness)
         self._hub = Hub(
             journal=self._journal,
             consultations=self._consultations,
@@ -131,8 +132,10 @@ class Deployment:
             relay_only=relay_only,
         )
 
-    def _front_desk(self, verifier: Verifier, randomness: Randomness) -> tuple[Dispatch, Reception]:
-        """Put together who sends messages and who lets people in."""
+    def _front_desk(
+        self, verifier: Verifier, randomness: Randomness
+    ) -> tuple[Dispatch, Reception, Switchboard]:
+        """Put together who sends messages, who lets people in, and who calls them."""
         dispatch = Dispatch(
             consultations=self._consultations,
             verifier=verifier,
@@ -145,13 +148,19 @@ class Deployment:
             consultations=self._consultations,
             verifier=verifier,
             dispatch=dispatch,
-            store=self._store.sessions,
-            journal=self._journal,
             organisations=self._organisations,
             clock=self.clock,
             randomness=randomness,
         )
-        return dispatch, reception
+        switchboard = Switchboard(
+            consultations=self._consultations,
+            reception=reception,
+            dispatch=dispatch,
+            store=self._store.sessions,
+            journal=self._journal,
+            clock=self.clock,
+        )
+        return dispatch, reception, switchboard
 
     def grant(
         self, session_id: str, participant_id: str, *, claims: Mapping[str, Any] | None = None
@@ -233,8 +242,24 @@ class HugAtHome(Deployment):
         return self._doorkeeper.grant(session.id, participant.id, device=session.of(participant.id).device)
 
     async def call(self, session_id: str, participant_id: str, *, by: str) -> Session:
-        """Tell a participant that the clinician is ready; see `Reception.call`."""
-        return await self._reception.call(session_id, participant_id, by=by)
+        """Tell a participant that the clinician is ready; see `Switchboard.call`."""
+        return await self._switchboard.call(session_id, participant_id, by=by)
+
+    async def send_code_for(self, session_id: str, participant_id: str, *, by: str) -> None:
+        """Send the code that a participant reads out on the telephone; see `Switchboard.send_code_for`."""
+        await self._switchboard.send_code_for(session_id, participant_id, by=by)
+
+    async def identify(
+        self,
+        session_id: str,
+        participant_id: str,
+        *,
+        by: str,
+        code: str | None = None,
+        how: str | None = None,
+    ) -> Session:
+        """Record how staff know who somebody is, by code or otherwise; see `Switchboard.identify`."""
+        return await self._switchboard.identify(session_id, participant_id, by=by, code=code, how=how)
 
     # --- What pages ask --------------------------------------------------------------------------
 
@@ -249,6 +274,10 @@ class HugAtHome(Deployment):
     async def regrant(self, pass_token: str) -> JoinGrant:
         """Trade a pass for a fresh grant; every connection takes one."""
         return await self._doorkeeper.regrants(pass_token)
+
+    async def holder(self, pass_token: str) -> tuple[Session, Participant]:
+        """Return the session that a pass is for and whose it is, or raise as `regrant` does."""
+        return await self._doorkeeper.holder(pass_token)
 
     # --- What runs -------------------------------------------------------------------------------
 

@@ -14,7 +14,16 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from hugathome._api import Api, CheckInAsked, GrantAsked, LinkAsked, PassAsked
+from hugathome._api import Api
+from hugathome._asked import (
+    CallMeBackAsked,
+    CheckInAsked,
+    GrantAsked,
+    IdentifyAsked,
+    LinkAsked,
+    PassAsked,
+    StaffAsked,
+)
 from hugathome._files import Files
 from hugathome._origins import Origins
 from hugathome._pages import API_HEADERS, Kind, Pages
@@ -38,7 +47,15 @@ try:
     from starlette.responses import JSONResponse, Response
     from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-    from hugathome._endpoints import answering, command, http_problem, log_unexpected, preflight, shared
+    from hugathome._endpoints import (
+        Endpoint,
+        answering,
+        command,
+        http_problem,
+        log_unexpected,
+        preflight,
+        shared,
+    )
 except ImportError:
     raise MissingExtra("server") from None
 
@@ -80,14 +97,22 @@ def routes(hug: "HugAtHome") -> list[BaseRoute]:
         Route("/browser/{name}", shared(answering(pages.newest), origins)),
         Route("/browser/{release}/{name}", shared(answering(pages.file), origins)),
         Route("/openapi.json", openapi),
-        Route("/api/link", command(api.link, LinkAsked, origins), methods=["POST"]),
-        Route("/api/send-code", command(api.send_code, LinkAsked, origins, status=202), methods=["POST"]),
-        Route("/api/check-in", command(api.check_in, CheckInAsked, origins), methods=["POST"]),
-        Route("/api/pass", command(api.visit_pass, PassAsked, origins), methods=["POST"]),
-        Route("/api/grant", command(api.regrant, GrantAsked, origins), methods=["POST"]),
+        _post("link", command(api.link, LinkAsked, origins)),
+        _post("send-code", command(api.send_code, LinkAsked, origins, status=202)),
+        _post("check-in", command(api.check_in, CheckInAsked, origins)),
+        _post("pass", command(api.visit_pass, PassAsked, origins)),
+        _post("grant", command(api.regrant, GrantAsked, origins)),
+        _post("call-me-back", command(api.call_me_back, CallMeBackAsked, origins, status=202)),
+        _post("call", command(api.call, StaffAsked, origins)),
+        _post("code-for", command(api.code_for, StaffAsked, origins, status=202)),
+        _post("identify", command(api.identify, IdentifyAsked, origins)),
         WebSocketRoute("/signal", _Signalling(hug, origins)),
         *([Route("/api/{name}", preflight(origins), methods=["OPTIONS"])] if hug.frames else []),
     ]
+
+
+def _post(name: str, endpoint: Endpoint) -> Route:
+    return Route(f"/api/{name}", endpoint, methods=["POST"])
 
 
 def _application(hug: "HugAtHome") -> Starlette:

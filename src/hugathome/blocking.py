@@ -22,6 +22,7 @@ from hugathome.doorkeeper import Doorkeeper
 from hugathome.grants import JoinGrant
 from hugathome.reception import Reception
 from hugathome.session import Event
+from hugathome.switchboard import Switchboard
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -81,6 +82,10 @@ def _reception(owner: "HugAtHome") -> Reception:
     return owner._reception  # noqa: SLF001 - the class below, in the same module
 
 
+def _switchboard(owner: "HugAtHome") -> Switchboard:
+    return owner._switchboard  # noqa: SLF001 - the class below, in the same module
+
+
 def _doorkeeper(owner: "HugAtHome") -> Doorkeeper:
     return owner._doorkeeper  # noqa: SLF001 - the class below, in the same module
 
@@ -118,10 +123,13 @@ class HugAtHome(Deployment):
 
     invite = _driven(_reception, Reception.invite)
     send_code = _driven(_reception, Reception.send_code)
-    call = _driven(_reception, Reception.call)
+    call = _driven(_switchboard, Switchboard.call)
+    send_code_for = _driven(_switchboard, Switchboard.send_code_for)
+    identify = _driven(_switchboard, Switchboard.identify)
     opened = _driven(_reception, Reception.opened)
     visit_pass = _driven(_doorkeeper, Doorkeeper.passes)
     regrant = _driven(_doorkeeper, Doorkeeper.regrants)
+    holder = _driven(_doorkeeper, Doorkeeper.holder)
     run_due = _driven(_dispatch, Dispatch.run_due)
 
     def check_in(self, link_id: str, code: str) -> JoinGrant:

@@ -14,11 +14,19 @@ from hugathome import words
 from hugathome.clock import Clock
 from hugathome.codes import Challenge, ChallengeState, CodePolicy, Sms
 from hugathome.consultations import Consultations
-from hugathome.errors import CodeError, HugathomeError, QuotaReached, SendTooSoon, SessionError, SmsNotSent
+from hugathome.errors import (
+    CodeError,
+    HugathomeError,
+    NoMobileNumber,
+    QuotaReached,
+    SendTooSoon,
+    SessionError,
+    SmsNotSent,
+)
 from hugathome.history import Action, Change, DeliveryStatus, Message, MessageKind
 from hugathome.organisations import House, Organisations
 from hugathome.phone import PhoneNumber
-from hugathome.roles import Language, Modality, Step
+from hugathome.roles import Language, Step
 from hugathome.session import Participant, Session, SessionStore
 from hugathome.transitions import OUT
 from hugathome.verifier import CodeMessage, Randomness, Verifier, opaque
@@ -62,7 +70,7 @@ class Dispatch:
         """Return what an invitation says where no code goes with it."""
         house, language = self._house(session, participant)
         starts_at, zone = session.window.starts_at, house.timezone
-        if session.modality != Modality.PHONE:
+        if not session.is_by_phone:
             link = self.link(session, participant.id)
             return words.invitation(house.letterhead, language, link=link, starts_at=starts_at, zone=zone)
         if starts_at <= self._clock.now():
@@ -144,11 +152,11 @@ class Dispatch:
     async def _texts(self, session: Session, participant: Participant, message: Message) -> tuple[str, ...]:
         house, language = self._house(session, participant)
         link = self.link(session, participant.id)
-        if message.kind == "call" and session.modality == Modality.PHONE:
+        if message.kind == "call" and session.is_by_phone:
             return words.phone_invitation_now(house.letterhead, language)
         if message.kind == "call":
             return words.call(house.letterhead, language, link=link)
-        if session.modality == Modality.PHONE or not session.is_enterable(self._clock.now()):
+        if session.is_by_phone or not session.is_enterable(self._clock.now()):
             return self.announcement(session, participant)
         has_failed = any(m.status is DeliveryStatus.FAILED for m in session.of(participant.id).messages)
         try:
@@ -167,11 +175,15 @@ class Dispatch:
 
     # --- Codes -----------------------------------------------------------------------------------
 
-    async def send_code(self, session: Session, participant: Participant) -> None:
-        """Send a participant their code once the reservation is committed; raise what forbids it."""
+    async def send_code(self, session: Session, participant: Participant, *, aloud: bool = False) -> None:
+        """Send a participant their code once the reservation is committed; raise what forbids it.
+
+        `aloud` asks them to read it out, as in a visit by telephone, where no page takes it.
+        """
         code = await self._reserved(session, participant)
         house, language = self._house(session, participant)
-        texts = words.code_alone(house.letterhead, language, code=code.code)
+        say = words.code_to_read if aloud or session.is_by_phone else words.code_alone
+        texts = say(house.letterhead, language, code=code.code)
         await self._store.after_commit(lambda: self._send(session, code.to, texts, key=code.idempotency_key))
 
     async def _reserved(
@@ -223,10 +235,10 @@ def takes_sms(participant: Participant) -> bool:
 
 
 def sms_number(participant: Participant) -> PhoneNumber:
-    """Return the participant's mobile number, or raise `SmsNotSent`."""
+    """Return the participant's mobile number, or raise `NoMobileNumber`."""
     if isinstance(participant.phone, PhoneNumber) and participant.phone.takes_sms:
         return participant.phone
-    raise SmsNotSent("the participant has no mobile number")
+    raise NoMobileNumber("the participant has no mobile number")
 
 
 def _replacing(session: Session, whom: str, messages: list[Message]) -> Session:

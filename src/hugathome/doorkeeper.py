@@ -28,7 +28,7 @@ from hugathome.grants import (
 )
 from hugathome.keys import KeyRing
 from hugathome.roles import Capability
-from hugathome.session import Session
+from hugathome.session import Participant, Session
 from hugathome.transitions import OUT
 from hugathome.verifier import Randomness, opaque
 
@@ -94,14 +94,22 @@ class Doorkeeper:
 
     async def regrants(self, pass_token: str) -> JoinGrant:
         """Trade a pass for a fresh grant; raise `GrantRefused` or what the record says."""
-        visit_pass = judge_pass(pass_token, keys=self._keys, issuer=self._issuer, now=self._clock.now())
-        await self._admissible(visit_pass)
+        visit_pass, _ = await self._recognised(pass_token)
         return self.grant(visit_pass.session, visit_pass.participant, device=visit_pass.device)
+
+    async def holder(self, pass_token: str) -> tuple[Session, Participant]:
+        """Return the session that a pass is for and whose it is; raise as `regrants` does."""
+        visit_pass, session = await self._recognised(pass_token)
+        return session, session.participant(visit_pass.participant)
 
     async def judge(self, grant_token: str) -> tuple[JoinGrant, Session]:
         """Return what a grant says and the session it opens, or raise."""
         grant = judge_grant(grant_token, keys=self._keys, issuer=self._issuer, now=self._clock.now())
         return grant, await self._admissible(grant)
+
+    async def _recognised(self, pass_token: str) -> tuple[VisitPass, Session]:
+        visit_pass = judge_pass(pass_token, keys=self._keys, issuer=self._issuer, now=self._clock.now())
+        return visit_pass, await self._admissible(visit_pass)
 
     async def _admissible(self, token: JoinGrant | VisitPass) -> Session:
         try:

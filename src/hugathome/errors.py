@@ -24,6 +24,7 @@
     │   ├── NotYetOpen(opens_at)
     │   ├── SessionEnded
     │   ├── ConsentMissing
+    │   ├── ByPhone
     │   └── ReferenceTaken
     ├── SignallingError
     │   ├── GrantRefused
@@ -34,6 +35,7 @@
     │   └── LogTrimmed
     └── GatewayError
         ├── SmsNotSent(reason)
+        │   └── NoMobileNumber
         └── StoreUnavailable
 
 A leaf exists where a caller would act differently. Three facts hang on every class: `problem`, its
@@ -264,6 +266,13 @@ class ConsentMissing(SessionError):
     problem = _PROBLEM + "consent-missing"
 
 
+class ByPhone(SessionError):
+    """The visit is held by telephone: its pages check nobody in, staff do at the call."""
+
+    problem = _PROBLEM + "by-phone"
+    public = "This visit is by telephone: we will call you."
+
+
 class ReferenceTaken(SessionError):
     """The host's reference already names a session with other content."""
 
@@ -332,6 +341,14 @@ class SmsNotSent(GatewayError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"the message was not sent: {reason}")
         self.reason = reason
+
+
+class NoMobileNumber(SmsNotSent):
+    """No SMS reaches the participant: their identity is checked otherwise, or they are called."""
+
+    problem = _PROBLEM + "no-mobile-number"
+    status = 409
+    public = "We have no mobile number for you. Please call us."
 
 
 class StoreUnavailable(GatewayError):

@@ -72,6 +72,21 @@ OutcomeName = Literal[
 AnyOutcome = Annotated[Outcome | OutcomeName, AfterValidator(Outcome)]
 
 
+BY_CODE = "code"
+"""How an identity was checked where the one-time code did it."""
+
+
+class Reach(StrEnum):
+    """How a call reaches its participant."""
+
+    RING = "ring"
+    """Their open page rings."""
+    SMS = "sms"
+    """A message goes out, or has just gone out."""
+    NONE = "none"
+    """Neither a page nor a message reaches them: only their telephone does."""
+
+
 class DeliveryStatus(StrEnum):
     """What became of a message."""
 
@@ -148,7 +163,7 @@ class Change(Record):
     participant: _Id | None = None
     reason: ShortText | None = Field(default=None, repr=False)
     how: ShortText | None = Field(default=None, repr=False)
-    """How an identity was checked, `code` where a code did it; how a call reached its participant."""
+    """How an identity was checked, `BY_CODE` or in staff's own words; of a call, a `Reach`."""
     modality: AnyModality | None = None
     """How the visit was planned to be held, or is held from here on."""
     outcome: AnyOutcome | None = None

@@ -22,6 +22,7 @@ _VISIT = {
 _PLACE = {"session": _STRING, "participant": _STRING, "visit": {"$ref": "#/components/schemas/Visit"}}
 _GRANT = {**_STRING, "description": "Opens one signalling connection, once, within two minutes."}
 _PASS = {**_STRING, "description": "Kept by the page; traded for a grant at every connection."}
+_OF_STAFF = {"pass": {**_STRING, "maxLength": 4096}, "participant": {**_STRING, "maxLength": 200}}
 
 
 def document(*, site: str) -> dict[str, Any]:
@@ -52,6 +53,30 @@ def document(*, site: str) -> dict[str, Any]:
             ),
             "/api/pass": _asks("Trade a grant for a pass", "PassAsked", 200, "LetIn", 403, 409, 410),
             "/api/grant": _asks("Trade a pass for a grant", "GrantAsked", 200, "Granted", 403, 409, 410),
+            "/api/call-me-back": _asks(
+                "Tell the clinician to call", "CallMeBackAsked", 202, "Nothing", 403, 404, 409, 410
+            ),
+            "/api/call": _asks(
+                "Staff ring a participant's page, or have an SMS sent",
+                "StaffAsked",
+                200,
+                "Called",
+                *(403, 404, 409, 410),
+            ),
+            "/api/code-for": _asks(
+                "Staff have a participant's code sent, to be read out to them",
+                "StaffAsked",
+                202,
+                "Nothing",
+                *(403, 404, 409, 410, 429),
+            ),
+            "/api/identify": _asks(
+                "Staff record how they know who a participant is",
+                "IdentifyAsked",
+                200,
+                "Nothing",
+                *(403, 404, 409, 410),
+            ),
         },
         "components": {"schemas": _SCHEMAS},
     }
@@ -67,7 +92,29 @@ _SCHEMAS = {
     "CheckInAsked": _object({"link": {**_STRING, "maxLength": 200}, "code": _STRING}),
     "PassAsked": _object({"grant": {**_STRING, "maxLength": 4096}}),
     "GrantAsked": _object({"pass": {**_STRING, "maxLength": 4096}}),
+    "StaffAsked": _object(_OF_STAFF),
+    "IdentifyAsked": {
+        **_object(
+            {
+                **_OF_STAFF,
+                "code": {**_STRING, "description": "As it was read out; it arrives by SMS."},
+                "how": {**_STRING, "maxLength": 200, "description": "Where no code was needed."},
+            },
+            *("code", "how"),
+        ),
+        "oneOf": [{"required": ["code"]}, {"required": ["how"]}],
+    },
+    "CallMeBackAsked": {
+        **_object(
+            {"link": {**_STRING, "maxLength": 200}, "pass": {**_STRING, "maxLength": 4096}},
+            *("link", "pass"),
+        ),
+        "oneOf": [{"required": ["link"]}, {"required": ["pass"]}],
+    },
     "Nothing": _object({}),
+    "Called": _object(
+        {"how": {"enum": ["ring", "sms", "none"], "description": "What reaches them, if anything does."}}
+    ),
     "LinkAnswer": _object(
         {
             **_VISIT,

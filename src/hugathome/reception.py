@@ -1,4 +1,4 @@
-"""Invite, send codes, check in, call: how somebody with a telephone and nothing else gets in.
+"""Invite, send codes, check in: how somebody with a telephone and nothing else gets in.
 
 An invitation carries an unguessable link; a code goes out when the patient asks for it inside the
 window, or with the invitation where the visit is now. Looking at a link changes nothing and sends
@@ -6,7 +6,6 @@ nothing. Checking in again takes over from an earlier device; the admission stay
 """
 
 from contextlib import suppress
-from datetime import datetime
 
 from pydantic import Field
 
@@ -14,13 +13,12 @@ from hugathome._model import Record
 from hugathome.clock import Clock
 from hugathome.consultations import Consultations
 from hugathome.dispatch import Dispatch, takes_sms
-from hugathome.errors import CodeRejected, ConsentMissing, LinkUnknown, NotYetOpen, SessionEnded, SessionError
-from hugathome.history import Action, Change, DeliveryStatus, Message
-from hugathome.journal import Journal
+from hugathome.door import refuse_entry, refuse_invitation
+from hugathome.errors import CodeRejected, LinkUnknown, SessionError
+from hugathome.history import BY_CODE, Action, Change, DeliveryStatus, Message
 from hugathome.organisations import Organisations
 from hugathome.roles import Step
-from hugathome.session import Attendance, Participant, Session, SessionStore
-from hugathome.signalling import Called
+from hugathome.session import Attendance, Participant, Session
 from hugathome.transitions import OUT
 from hugathome.verifier import Randomness, Verifier, opaque
 
@@ -51,8 +49,6 @@ class Reception:
         consultations: Consultations,
         verifier: Verifier,
         dispatch: Dispatch,
-        store: SessionStore,
-        journal: Journal,
         organisations: Organisations,
         clock: Clock,
         randomness: Randomness,
@@ -60,8 +56,6 @@ class Reception:
         self._consultations = consultations
         self._verifier = verifier
         self._dispatch = dispatch
-        self._store = store
-        self._journal = journal
         self._organisations = organisations
         self._clock = clock
         self._randomness = randomness
@@ -80,7 +74,7 @@ class Reception:
         fresh = self._dispatch.message("invitation")
 
         def decide(session: Session) -> Session:
-            self._refuse_to_invite(session)
+            refuse_invitation(session, self._clock.now())
             return self._invited(session, participant_id, fresh if deliver else None, again=again)
 
         session = await self._consultations.change(session_id, decide)
@@ -88,35 +82,6 @@ class Reception:
             await self._dispatch.deliver(session_id, participant_id, fresh)
             session = await self._consultations.get(session_id)
         return self._invitation(session, session.participant(participant_id))
-
-    async def call(self, session_id: str, participant_id: str, *, by: str) -> Session:
-        """Tell a participant that the clinician is ready: an open page rings, otherwise an SMS goes out.
-
-        Calling again within a minute sends no second one. Where the SMS would lead nowhere it raises what
-        the link would say: `NotYetOpen`, `SessionEnded` (a window that has closed is moved by `extend`),
-        `ConsentMissing`.
-        """
-        change = Change(action=Action.CALL, at=self._clock.now(), by=by, participant=participant_id)
-        text = self._dispatch.message("call")
-        rings = await self._journal.is_connected(session_id, participant_id)
-
-        def decide(session: Session) -> Session:
-            after = session.after(change)
-            attendance = after.of(participant_id)
-            is_told = any(m.kind == "call" and _is_recent(m, change.at) for m in attendance.messages)
-            takes = attendance.link_id is not None and takes_sms(after.participant(participant_id))
-            if rings or is_told or not takes:
-                return after
-            self._refuse_entry(session)
-            return after.noting(participant_id, messages=(*attendance.messages, text))
-
-        session = await self._consultations.change(session_id, decide)
-        if rings:
-            ring = Called(participant=participant_id, by=by)
-            await self._store.after_commit(lambda: self._journal.append(session_id, ring))
-        if text in session.of(participant_id).messages:
-            await self._dispatch.deliver(session_id, participant_id, text)
-        return await self._consultations.get(session_id)
 
     # --- By whoever holds the link ---------------------------------------------------------------
 
@@ -139,7 +104,7 @@ class Reception:
         """
         session, participant = await self._entering(link_id)
         await self._dispatch.send_code(session, participant)
-        await self._note(session.id, participant.id, Step.CODE_ASKED)
+        await self.note(session.id, participant.id, Step.CODE_ASKED)
 
     async def check_in(self, link_id: str, typed: str) -> tuple[Session, Participant]:
         """Let the participant in whose code this is; raise the error that says why not.
@@ -147,14 +112,9 @@ class Reception:
         They have arrived, on this device: an earlier one is told to stop.
         """
         session, participant = await self._entering(link_id)
-        policy = self._organisations.get(session.organisation).code_policy
-        challenge_id = session.of(participant.id).challenge_id
-        try:
-            await self._verifier.verify(challenge_id, typed, policy=policy)
-        except CodeRejected:
-            await self._note(session.id, participant.id, Step.CODE_REFUSED)
-            raise
-        change = Change(action=Action.CHECK_IN, at=self._clock.now(), participant=participant.id)
+        await self.judge(session, participant.id, typed)
+        now = self._clock.now()
+        change = Change(action=Action.CHECK_IN, at=now, participant=participant.id, how=BY_CODE)
 
         def decide(session: Session) -> Session:
             if session.of(participant.id).link_id != link_id:
@@ -163,13 +123,23 @@ class Reception:
 
         return await self._consultations.change(session.id, decide), participant
 
-    # --- Rules -----------------------------------------------------------------------------------
+    # --- By whoever takes a code, from a page or on the telephone --------------------------------
 
-    def _refuse_to_invite(self, session: Session) -> None:
-        now = self._clock.now()
-        if session.status.is_terminal or (now >= session.window.closes_at and not session.is_enterable(now)):
-            raise SessionEnded("the session has ended, or its window has closed")
-        _refuse_without_consent(session)
+    async def judge(self, session: Session, whom: str, typed: str) -> None:
+        """Use up the participant's code if this is it; raise the `CodeError` that says why not."""
+        policy = self._organisations.get(session.organisation).code_policy
+        try:
+            await self._verifier.verify(session.of(whom).challenge_id, typed, policy=policy)
+        except CodeRejected:
+            await self.note(session.id, whom, Step.CODE_REFUSED)
+            raise
+
+    async def note(self, session_id: str, whom: str, step: Step, *, by: str | None = None) -> None:
+        """Note a step if the session still takes one: it never stands in anybody's way."""
+        with suppress(SessionError):
+            await self._consultations.step(session_id, whom, step, by=by)
+
+    # --- Rules -----------------------------------------------------------------------------------
 
     def _invited(self, session: Session, whom: str, message: Message | None, *, again: bool) -> Session:
         attendance = session.of(whom)
@@ -202,33 +172,10 @@ class Reception:
 
     async def _entering(self, link_id: str) -> tuple[Session, Participant]:
         session, participant = await self.opened(link_id)
-        self._refuse_entry(session)
+        refuse_entry(session, self._clock.now())
         return session, participant
-
-    def _refuse_entry(self, session: Session) -> None:
-        now = self._clock.now()
-        if not session.status.is_terminal and now < session.window.opens_at:
-            raise NotYetOpen(opens_at=session.window.opens_at)
-        if not session.is_enterable(now):
-            raise SessionEnded("the session has ended, or its window has closed")
-        _refuse_without_consent(session)
-
-    async def _note(self, session_id: str, whom: str, step: Step) -> None:
-        """Note a step if the session still takes one: it never stands in anybody's way."""
-        with suppress(SessionError):
-            await self._consultations.step(session_id, whom, step)
-
-
-def _refuse_without_consent(session: Session) -> None:
-    if session.consent is None:
-        raise ConsentMissing("nobody has recorded that the patient accepts a remote visit")
 
 
 def _told(attendance: Attendance) -> tuple[Message, ...]:
     """Return the messages without those that would still go out with a link that is no more."""
     return tuple(m for m in attendance.messages if m.status is not DeliveryStatus.QUEUED)
-
-
-def _is_recent(message: Message, now: datetime) -> bool:
-    """Whether a message has just gone out or is about to."""
-    return message.status is not DeliveryStatus.FAILED and message.due_at > now

@@ -235,8 +235,8 @@ class Session(Record):
             raise InvalidTransition(state=self.status, action=change.action) from None
 
     def _next_attendance(self, change: Change) -> Mapping[str, Attendance]:
-        answers = change.action is Action.IDENTIFY and self.is_by_phone
-        action = Action.ARRIVE if answers else change.action
+        is_on_the_line = change.action is Action.IDENTIFY and self.is_by_phone
+        action = Action.ARRIVE if is_on_the_line else change.action
         if action not in MOVES:
             return self.attendance
         whom = change.participant or ""

@@ -84,6 +84,7 @@ PRESENCES: Mapping[tuple[Presence, Action], Presence] = MappingProxyType(
         **{(there, Action.INVITE): there for there in _WELCOME},
         **{(there, Action.INVITE): Presence.EXPECTED for there in OUT},
         **{(there, Action.CHECK_IN): Presence.ARRIVED for there in _WELCOME},
+        **{(there, Action.IDENTIFY): there for there in _WELCOME},
         **{(there, Action.ARRIVE): Presence.ARRIVED for there in _WELCOME},
         **{(there, Action.ADMIT): Presence.ADMITTED for there in HERE},
         (Presence.ARRIVED, Action.DENY): Presence.DENIED,

@@ -174,6 +174,12 @@ def code_alone(letterhead: Letterhead, language: AnyLanguage, *, code: str) -> t
     return (f"{text}\n{origin_bound(letterhead.host, code)}",)
 
 
+def code_to_read(letterhead: Letterhead, language: AnyLanguage, *, code: str) -> tuple[str, ...]:
+    """Send the code that somebody who is on the telephone with the patient asks them to read out."""
+    text = _WORDINGS[language].code_to_read.format(brand=letterhead.brand, code=code)
+    return (f"{text}\n{origin_bound(letterhead.host, code)}",)
+
+
 def call(letterhead: Letterhead, language: AnyLanguage, *, link: str) -> tuple[str, ...]:
     """Tell a patient whose page is closed that somebody is ready for them."""
     return (_WORDINGS[language].call.format(brand=letterhead.brand, link=link),)
@@ -241,6 +247,7 @@ class _Wording:
     invitation_with_code: str
     link_first: str
     code: str
+    code_to_read: str
     call: str
     phone_invitation: str
     phone_invitation_now: str
@@ -257,6 +264,7 @@ _WORDINGS: Mapping[str, _Wording] = MappingProxyType(
             invitation_with_code="{code} est votre code {brand}. Rendez-vous en ligne:\n{link}",
             link_first="{brand}: votre rendez-vous en ligne. Le code suit dans un autre SMS.\n{link}",
             code="{code} est votre code {brand}. Ne le donnez à personne.",
+            code_to_read="{code} est votre code {brand}. Lisez-le au téléphone.",
             call="{brand}: nous vous attendons maintenant. Ouvrez:\n{link}",
             phone_invitation="{brand}: nous vous téléphonerons {when} pour votre rendez-vous. "
             "L'appel peut venir d'un numéro masqué.",
@@ -272,6 +280,7 @@ _WORDINGS: Mapping[str, _Wording] = MappingProxyType(
             invitation_with_code="{code} ist Ihr Code von {brand}. Ihr Online-Termin:\n{link}",
             link_first="{brand}: Ihr Online-Termin. Der Code folgt in einer weiteren SMS.\n{link}",
             code="{code} ist Ihr Code von {brand}. Geben Sie ihn nicht weiter.",
+            code_to_read="{code} ist Ihr Code von {brand}. Lesen Sie ihn uns vor.",
             call="{brand}: Wir sind jetzt für Sie bereit. Bitte öffnen:\n{link}",
             phone_invitation="{brand}: Wir rufen Sie am {when} zu Ihrem Termin an. "
             "Unsere Nummer kann unterdrückt sein.",
@@ -287,6 +296,7 @@ _WORDINGS: Mapping[str, _Wording] = MappingProxyType(
             invitation_with_code="{code} è il Suo codice {brand}. Il Suo appuntamento:\n{link}",
             link_first="{brand}: il Suo appuntamento online. Il codice segue in un altro SMS.\n{link}",
             code="{code} è il Suo codice {brand}. Non lo dia a nessuno.",
+            code_to_read="{code} è il Suo codice {brand}. Lo legga al telefono.",
             call="{brand}: La aspettiamo adesso. Apra:\n{link}",
             phone_invitation="{brand}: La chiameremo {when} per il Suo appuntamento. "
             "Il nostro numero può essere nascosto.",
@@ -302,6 +312,7 @@ _WORDINGS: Mapping[str, _Wording] = MappingProxyType(
             invitation_with_code="{code} è Voss code da {brand}. Voss termin online:\n{link}",
             link_first="{brand}: Voss termin online. Il code suonda en in auter SMS.\n{link}",
             code="{code} è Voss code da {brand}. Betg dar vinavant.",
+            code_to_read="{code} è Voss code da {brand}. Legiai el al telefon.",
             call="{brand}: Nus essan uss pronts per Vus. Avri per plaschair:\n{link}",
             phone_invitation="{brand}: Nus telefonain a Vus {when} per Voss termin. "
             "Noss numer po esser zuppà.",
@@ -317,6 +328,7 @@ _WORDINGS: Mapping[str, _Wording] = MappingProxyType(
             invitation_with_code="{code} is your {brand} code. Your online appointment:\n{link}",
             link_first="{brand}: your online appointment. The code follows in another SMS.\n{link}",
             code="{code} is your {brand} code. Give it to nobody.",
+            code_to_read="{code} is your {brand} code. Read it to us by phone.",
             call="{brand}: we are ready for you now. Please open:\n{link}",
             phone_invitation="{brand}: we will phone you on {when} for your appointment. "
             "Our number may be withheld.",

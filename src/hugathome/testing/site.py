@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hugathome._api import Api, CheckInAsked, GrantAsked, LinkAsked, PassAsked
+from hugathome._api import Api
+from hugathome._asked import CheckInAsked, GrantAsked, LinkAsked, PassAsked
 from hugathome.clock import Clock, SystemClock
 from hugathome.errors import HugathomeError, InvalidInput, TransportClosed
 from hugathome.signalling import Transport
