@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from hugathome import cli, demo
+from hugathome import cli
+from hugathome.demo import alone
 from hugathome.history import Action
 from hugathome.testing import Robot
 
@@ -47,11 +48,11 @@ def test_it_shows_a_whole_visit_as_it_happens(
 
 @pytest.mark.media
 async def test_it_fails_where_the_host_is_not_told_everything(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "SECONDS_OF_VISIT", 0.5)
-    monkeypatch.setattr(demo, "TOLD", {*demo.TOLD, Action.CANCEL})
+    monkeypatch.setattr(alone, "SECONDS_OF_VISIT", 0.5)
+    monkeypatch.setattr(alone, "TOLD", {*alone.TOLD, Action.CANCEL})
     lines: list[str] = []
 
-    assert await demo.run(lines.append) == 1
+    assert await alone.run(lines.append) == 1
     assert [line for line in lines if "FAILED: the hospital's software saw" in line]
     assert "all of it held" not in "".join(lines)
 
@@ -63,7 +64,7 @@ async def test_it_fails_where_any_code_lets_somebody_in(monkeypatch: pytest.Monk
     monkeypatch.setattr(Robot, "type_code", let_in)
     lines: list[str] = []
 
-    assert await demo.run(lines.append) == 1
+    assert await alone.run(lines.append) == 1
     assert lines[-1].endswith("FAILED: a wrong code is refused")
 
 
@@ -74,5 +75,5 @@ async def test_it_fails_where_it_takes_too_long(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(Robot, "open", never)
     lines: list[str] = []
 
-    assert await demo.run(lines.append) == 1
+    assert await alone.run(lines.append) == 1
     assert lines[-1].endswith("FAILED: it took too long")

@@ -1,6 +1,7 @@
 """The command `hugathome`.
 
 hugathome demo               one teleconsultation by itself, over a real server on loopback
+hugathome demo --serve       a small clinic to try it in, alone or with a phone
 hugathome serve clinic:hug   the web application alone, for hosts that are not ASGI
 hugathome schema             the tables, for whoever runs the database
 """
@@ -32,12 +33,26 @@ app = typer.Typer(
 
 @app.command()
 def demo(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = 0,
+    serve: Annotated[bool, typer.Option("--serve", help="Open a small clinic for you to try.")] = False,
+    lan: Annotated[bool, typer.Option("--lan", help="With --serve: let a phone in, over HTTPS.")] = False,
+    address: Annotated[
+        str | None, typer.Option(help="With --lan: the IP address to be reached at; this machine's own.")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(help="Port; 0 takes a free one, 8000 is --serve's.", min=0, max=65535),
+    ] = None,
 ) -> None:
     """Run one teleconsultation by itself: SMS, code, waiting room, live sound and picture, outcome."""
-    from hugathome.demo import run
+    if (lan and not serve) or (address is not None and not lan):
+        raise ConfigurationError("--lan goes with --serve, and --address with --lan")
+    if not serve:
+        from hugathome.demo import alone
 
-    raise typer.Exit(asyncio.run(run(typer.echo, port=port)))
+        raise typer.Exit(asyncio.run(alone.run(typer.echo, port=port or 0)))
+    from hugathome.demo import people
+
+    asyncio.run(people.run(typer.echo, port=8000 if port is None else port, lan=lan, address=address))
 
 
 @app.command()

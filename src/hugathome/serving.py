@@ -67,16 +67,24 @@ async def serving(
 
 async def serve_alone(hug: "HugAtHome", *, host: str, port: int) -> None:
     """Serve until told to end (SIGINT, SIGTERM), and be the scheduler for what is due."""
-    told_to_end = _told_to_end()
+    end = told_to_end()
     bound = listening(host, port)
-    async with hug, serving(_at_its_path(hug), bound):
-        pump = asyncio.create_task(_pump(hug))
-        await told_to_end.wait()
+    async with hug, serving(_at_its_path(hug), bound), running_due(hug):
+        await end.wait()
+
+
+@asynccontextmanager
+async def running_due(hug: "HugAtHome") -> AsyncGenerator[None]:
+    """Be the scheduler for what is due while the block runs."""
+    pump = asyncio.create_task(_pump(hug))
+    try:
+        yield
+    finally:
         pump.cancel()
         await asyncio.gather(pump, return_exceptions=True)
 
 
-def _told_to_end() -> asyncio.Event:
+def told_to_end() -> asyncio.Event:
     """Return what is set by the signals that end a process; uvicorn's own way leaves no time to close."""
     told = asyncio.Event()
     with suppress(NotImplementedError):  # Windows: there, an interrupt cancels the main task

@@ -14,7 +14,7 @@ _AUDIO_SAMPLES = 960
 """20 ms."""
 
 
-class _Paced(MediaStreamTrack):
+class Paced(MediaStreamTrack):
     """A track whose frames fall due `interval` seconds apart; late ones follow without a pause."""
 
     interval: float
@@ -36,7 +36,7 @@ class _Paced(MediaStreamTrack):
         return self._number
 
 
-class MovingPicture(_Paced):
+class MovingPicture(Paced):
     """320 × 240 pixels, 30 frames a second: stripes that wander to the left."""
 
     kind = "video"
@@ -61,7 +61,7 @@ class MovingPicture(_Paced):
         return frame
 
 
-class Tone(_Paced):
+class Tone(Paced):
     """400 hertz, softly."""
 
     kind = "audio"

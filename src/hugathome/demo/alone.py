@@ -19,10 +19,11 @@ from hugathome.errors import CodeError
 from hugathome.history import Action, Change
 from hugathome.phone import PhoneNumber
 from hugathome.serving import listening, serving
-from hugathome.session import Participant, Session, Status
+from hugathome.session import Participant, Session
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
 from hugathome.testing import Outbox, Robot, meet
+from hugathome.transitions import Status
 
 SECONDS_OF_VISIT = 3.0
 PATIENT, CLINICIAN = "p-1", "dr-rossi"
