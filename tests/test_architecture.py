@@ -30,7 +30,7 @@ TRESPASSES = {
     "Only peer imports the WebRTC stack": ("testing", "av"),
     "Only grants imports PyJWT": ("hub", "jwt"),
     "Only stores and logs import SQLAlchemy": ("blocking", "sqlalchemy"),
-    "Only asgi and its endpoints import Starlette": ("app", "starlette"),
+    "Only asgi, its endpoints and the demonstration's pages import Starlette": ("app", "starlette"),
     "Only cli imports Typer": ("app", "typer"),
 }
 """For each contract a module and what it must not import."""
