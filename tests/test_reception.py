@@ -2,16 +2,31 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.front_desk import (
+    FIXED,
+    KEY,
+    MINUTE,
+    MOBILE,
+    NOW,
+    OLD,
+    SITE,
+    Crash,
+    Gateway,
+    InvitesAgainMeanwhile,
+    hug_over,
+    invited,
+    planned,
+    wrong,
+)
 
 from hugathome.app import HugAtHome
-from hugathome.codes import Challenge, ChallengeState, CodePolicy, Kept, Sms, Tally
+from hugathome.codes import Challenge, CodePolicy, Kept, Tally
 from hugathome.errors import (
     CodeAlreadyUsed,
     CodeExpired,
@@ -21,7 +36,6 @@ from hugathome.errors import (
     HugathomeError,
     LinkUnknown,
     MalformedCode,
-    NotPermitted,
     NotYetOpen,
     QuotaReached,
     SendTooSoon,
@@ -31,65 +45,13 @@ from hugathome.errors import (
     TooManyAttempts,
     UnknownParticipant,
 )
-from hugathome.history import Action
-from hugathome.journal import Journal
 from hugathome.reception import Invitation
 from hugathome.roles import Step
-from hugathome.session import ROOM_KEPT, Participant, Session
-from hugathome.signalling import Called
+from hugathome.session import ROOM_KEPT, Session
 from hugathome.stores import Store, open_store
 from hugathome.stores.memory import MemoryCodes, MemorySessions
 from hugathome.testing.clock import FakeClock
 from hugathome.transitions import Presence, Status
-from hugathome.words import parse_origin_bound
-
-KEY = b"a secret of thirty-two bytes, no"
-OLD = b"an older secret of thirty-two by"
-SITE = "https://www.example.ch/visit"
-NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
-DOCTOR = Participant(id="dr-rossi", role="practitioner", name="Dr A. Rossi")
-NURSE = Participant(id="nurse", role="nurse", name="B. Keller", phone="+41791234568")
-MOBILE = "+41791234567"
-FIXED = "+41223723311"
-
-
-class Crash(BaseException):
-    """The process dies here."""
-
-
-@dataclass
-class Gateway:
-    """A provider that keeps what it accepts, and fails as it is told to."""
-
-    accepted: list[Sms] = field(default_factory=list)
-    keys: set[str] = field(default_factory=set)
-    fails: BaseException | None = None
-    fails_after: BaseException | None = None
-    """Raised once the message is accepted: the line breaks before the answer comes."""
-
-    async def send(self, message: Sms) -> None:
-        if self.fails is not None:
-            raise self.fails
-        if message.idempotency_key not in self.keys:
-            self.keys.add(message.idempotency_key)
-            self.accepted.append(message)
-        if self.fails_after is not None:
-            raise self.fails_after
-
-    @property
-    def texts(self) -> list[str]:
-        return [message.text for message in self.accepted]
-
-    @property
-    def code(self) -> str:
-        """The code of the last message that carries one."""
-        found = [bound[1] for text in self.texts if (bound := parse_origin_bound(text))]
-        return found[-1]
-
-    @property
-    def codes(self) -> list[str]:
-        return [bound[1] for text in self.texts if (bound := parse_origin_bound(text))]
 
 
 @pytest.fixture
@@ -107,11 +69,6 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     return open_store("memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/clinic.db")
 
 
-def hug_over(store: Store, sms: Gateway, clock: FakeClock, **other: Any) -> HugAtHome:
-    options: dict[str, Any] = {"key": KEY, "site": SITE, "timezone": "Europe/Zurich", "brand": "HUG", **other}
-    return HugAtHome(store=store, sms=sms, clock=clock, **options)
-
-
 @pytest.fixture
 async def hug(store: Store, sms: Gateway, clock: FakeClock) -> AsyncIterator[HugAtHome]:
     async with hug_over(store, sms, clock) as hug:
@@ -120,37 +77,8 @@ async def hug(store: Store, sms: Gateway, clock: FakeClock) -> AsyncIterator[Hug
         assert positions == list(range(1, len(positions) + 1))
 
 
-async def planned(
-    hug: HugAtHome,
-    *,
-    starts_at: datetime = NOW,
-    phone: str | None = MOBILE,
-    modality: Any = "video",
-    language: Any = None,
-    accepted: bool = True,
-) -> Session:
-    patient = Participant(id="p-1", role="patient", name="M. Dupont", language=language, phone=phone)
-    session = await hug.sessions.plan(
-        organisation="hug",
-        service="cardiology",
-        modality=modality,
-        starts_at=starts_at,
-        ends_at=starts_at + 30 * MINUTE,
-        participants=[DOCTOR, patient, NURSE],
-    )
-    return await hug.sessions.accept(session.id, "p-1", recorded_by="dr-rossi") if accepted else session
-
-
-async def invited(hug: HugAtHome, **other: Any) -> Invitation:
-    return await hug.invite((await planned(hug, **other)).id, "p-1")
-
-
 async def steps(hug: HugAtHome, invitation: Invitation) -> list[Step | None]:
     return [change.step for change in (await hug.sessions.get(invitation.session)).steps("p-1")]
-
-
-def wrong(code: str) -> str:
-    return f"{(int(code) + 1) % 1_000_000:06}"
 
 
 async def test_a_consent_that_is_withdrawn_closes_the_link_until_it_is_given_again(
@@ -693,20 +621,6 @@ async def test_a_phone_visit_starts_when_the_patient_checks_in(hug: HugAtHome, s
     assert (await hug.sessions.get(session.id)).status is Status.IN_PROGRESS
 
 
-class InvitesAgainMeanwhile(MemoryCodes):
-    """Somebody of the staff invites again in the very moment in which a code is used."""
-
-    meanwhile: Callable[[], Any] | None = None
-
-    async def save(self, record: Challenge | Tally, *, expected: int) -> bool:
-        has_saved = await super().save(record, expected=expected)
-        is_use = isinstance(record, Challenge) and record.state is ChallengeState.USED
-        if is_use and self.meanwhile is not None:
-            meanwhile, self.meanwhile = self.meanwhile, None
-            await meanwhile()
-        return has_saved
-
-
 async def test_a_link_that_is_replaced_in_the_same_moment_lets_nobody_in(
     sms: Gateway, clock: FakeClock
 ) -> None:
@@ -781,106 +695,6 @@ async def test_a_host_vouches_for_whom_it_has_authenticated(hug: HugAtHome, cloc
 async def test_a_grant_for_what_is_no_session_is_refused(hug: HugAtHome, session_id: Any) -> None:
     with pytest.raises(HugathomeError):
         hug.grant(session_id, "p-1")
-
-
-# --- Calling -------------------------------------------------------------------------------------
-
-
-async def test_a_patient_whose_page_is_closed_is_called_by_sms(
-    hug: HugAtHome, sms: Gateway, clock: FakeClock
-) -> None:
-    invitation = await invited(hug)
-
-    await hug.call(invitation.session, "p-1", by="dr-rossi")
-    await hug.call(invitation.session, "p-1", by="dr-rossi")
-
-    assert len(sms.texts) == 2
-    assert invitation.url in sms.texts[1]
-    assert parse_origin_bound(sms.texts[1]) is None
-    await clock.advance(minutes=2)
-    session = await hug.call(invitation.session, "p-1", by="dr-rossi")
-    assert len(sms.texts) == 3
-    assert [change.action for change in session.history].count(Action.CALL) == 3
-
-
-async def test_an_open_page_rings_and_no_sms_goes_out(
-    hug: HugAtHome, sms: Gateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    invitation = await invited(hug)
-
-    async def is_connected(_journal: Journal, _session: str, participant: str) -> bool:
-        return participant == "p-1"
-
-    monkeypatch.setattr(Journal, "is_connected", is_connected)
-    await hug.call(invitation.session, "p-1", by="dr-rossi")
-
-    entries = [entry for _, entry in await hug.sessions._journal.load(invitation.session)]
-    assert [entry for entry in entries if isinstance(entry, Called)] == [
-        Called(participant="p-1", by="dr-rossi")
-    ]
-    assert len(sms.accepted) == 1
-
-
-async def test_who_has_no_link_is_not_called_by_sms(hug: HugAtHome, sms: Gateway) -> None:
-    session = await planned(hug)
-
-    await hug.call(session.id, "p-1", by="dr-rossi")
-
-    assert sms.accepted == []
-
-
-@pytest.mark.parametrize(
-    ("minutes", "refusal"), [(-31, NotYetOpen), (91, SessionEnded)], ids=["too early", "too late"]
-)
-async def test_nobody_is_called_to_a_closed_door(
-    hug: HugAtHome, sms: Gateway, clock: FakeClock, minutes: int, refusal: type[HugathomeError]
-) -> None:
-    invitation = await invited(hug, starts_at=NOW + 60 * MINUTE)
-    await clock.advance(minutes=60 + minutes)
-
-    with pytest.raises(refusal):
-        await hug.call(invitation.session, "p-1", by="dr-rossi")
-    assert len(sms.accepted) == 1
-
-    if refusal is SessionEnded:
-        await hug.sessions.extend(invitation.session, closes_at=clock.now() + 60 * MINUTE, by="dr-rossi")
-        await hug.call(invitation.session, "p-1", by="dr-rossi")
-        assert invitation.url in sms.texts[-1]
-
-
-async def test_who_waits_for_a_telephone_call_is_told_that_it_comes(hug: HugAtHome, sms: Gateway) -> None:
-    invitation = await invited(hug, modality="phone", language="en")
-
-    await hug.call(invitation.session, "p-1", by="dr-rossi")
-
-    assert "we are about to phone you" in sms.texts[-1]
-    assert invitation.link_id not in sms.texts[-1]
-
-
-@pytest.mark.parametrize(
-    ("by", "error"), [("nurse", NotPermitted), ("p-1", NotPermitted), ("x", UnknownParticipant)]
-)
-async def test_only_a_practitioner_calls(
-    hug: HugAtHome, sms: Gateway, by: str, error: type[Exception]
-) -> None:
-    invitation = await invited(hug)
-
-    with pytest.raises(error):
-        await hug.call(invitation.session, "p-1", by=by)
-
-    assert len(sms.accepted) == 1
-
-
-async def test_a_call_whose_sms_fails_is_told(hug: HugAtHome, sms: Gateway) -> None:
-    invitation = await invited(hug)
-    sms.fails = SmsNotSent("the provider is away")
-    with pytest.raises(SmsNotSent):
-        await hug.call(invitation.session, "p-1", by="dr-rossi")
-
-    sms.fails = None
-    await hug.call(invitation.session, "p-1", by="dr-rossi")
-
-    assert len(sms.accepted) == 2
 
 
 # --- What is due ---------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """What a message says, how long it is, and what a phone reads from it."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -122,15 +123,16 @@ def test_any_text_can_be_read(text: str) -> None:
 
 
 @every_language
+@pytest.mark.parametrize("write", [words.code_alone, words.code_to_read], ids=["to-type", "to-read"])
 @given(host=hosts, digits=st.integers(6, 8))
 def test_a_code_and_its_line_share_one_segment_up_to_the_longest_brand_and_host(
-    language: Language, host: str, digits: int
+    language: Language, write: Callable[..., tuple[str, ...]], host: str, digits: int
 ) -> None:
     site = f"https://{host}"
     letterhead = Letterhead(brand=longest_brand(site), site=site)
     code = "493817"[:6] + "0" * (digits - 6)
 
-    (text,) = words.code_alone(letterhead, language, code=code)
+    (text,) = write(letterhead, language, code=code)
 
     assert (septets(text) or 999) <= 160
     assert text.startswith(code)
@@ -205,6 +207,7 @@ def every_message(language: Language) -> list[str]:
         *words.invitation_with_code(LETTERHEAD, language, link=LINK, code="493817"),
         *words.invitation_with_code(LETTERHEAD, language, link=LINK + "x" * 99, code="493817"),
         *words.code_alone(LETTERHEAD, language, code="493817"),
+        *words.code_to_read(LETTERHEAD, language, code="493817"),
         *words.call(LETTERHEAD, language, link=LINK),
         *words.phone_invitation(LETTERHEAD, language, starts_at=WINTER, zone=ZURICH),
         *words.phone_invitation_now(LETTERHEAD, language),
@@ -228,6 +231,16 @@ def test_no_message_is_longer_than_two_segments(language: Language) -> None:
 def test_a_message_without_a_code_binds_nothing(language: Language) -> None:
     for text in every_message(language):
         assert (parse_origin_bound(text) is None) == ("493817" not in text)
+
+
+@every_language
+def test_whoever_is_to_read_a_code_out_is_not_told_to_keep_it_to_themselves(language: Language) -> None:
+    (to_type,) = words.code_alone(LETTERHEAD, language, code="493817")
+    (to_read,) = words.code_to_read(LETTERHEAD, language, code="493817")
+
+    kept, read = (text.partition("HUG@home")[2] for text in (to_type, to_read))
+    assert kept.partition(".")[2] != read.partition(".")[2]
+    assert re.search("t[ée]l[ée]f|téléphone|phone|vor", read)
 
 
 @every_language
