@@ -5,7 +5,7 @@ const ACTIONS = {
   accept: "{who} accepts a remote visit",
   withdraw: "{who} takes the consent back",
   invite: "{who} is invited",
-  deliver: "The SMS to {who} is {delivery}",
+  deliver: "SMS to {who}: {delivery}",
   "check-in": "{who} typed the right code",
   identify: "{who} is identified",
   arrive: "{who} arrives",
