@@ -3,7 +3,7 @@
 import asyncio
 import json
 
-from playwright.async_api import Browser, BrowserContext, Page, WebSocket, expect
+from playwright.async_api import Browser, BrowserContext, Frame, Page, WebSocket, expect
 from tests.pages.clinic import PHONE, Clinic
 
 from hugathome import Session
@@ -50,7 +50,9 @@ async () => {
 """
 BRIGHTNESS = """
 (participant) => {
-    const video = document.querySelector(`video[data-participant="${participant}"]`);
+    const element = document.querySelector("hugathome-visit");
+    const root = element ? element.shadowRoot : document;
+    const video = root.querySelector(`video[data-participant="${participant}"]`);
     const canvas = Object.assign(document.createElement("canvas"), { width: 16, height: 12 });
     const context = canvas.getContext("2d");
     context.drawImage(video, 0, 0, 16, 12);
@@ -84,20 +86,20 @@ async def open_room(context: BrowserContext, clinic: Clinic, session: Session, p
     return page
 
 
-async def in_state(page: Page, state: str) -> None:
+async def in_state(page: Page | Frame, state: str) -> None:
     await expect(page.locator("body")).to_have_attribute("data-state", state, timeout=15_000)
 
 
-async def use(page: Page, action: str) -> None:
+async def use(page: Page | Frame, action: str) -> None:
     await page.locator(f"[data-action={action}]:visible").first.click()
 
 
-async def received(page: Page) -> dict[str, float]:
+async def received(page: Page | Frame) -> dict[str, float]:
     figures: dict[str, float] = await page.evaluate(RECEIVED)
     return figures
 
 
-async def sees_and_hears(page: Page, participant: str) -> None:
+async def sees_and_hears(page: Page | Frame, participant: str) -> None:
     """Return once picture and sound of `participant` have come and go on coming."""
     await expect(page.locator(f'video[data-participant="{participant}"]')).to_be_visible(timeout=15_000)
     first = await received(page)

@@ -1,0 +1,196 @@
+"""The room in a host's own page on another origin: as a frame, and as an element."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+from tests.pages.browsing import DESKTOP, device, in_state, open_from_sms, sees_and_hears, use
+from tests.pages.clinic import Clinic
+from tests.pages.host import EVENTS, LISTENING, Host
+
+from hugathome import Session
+
+pytestmark = [pytest.mark.media, pytest.mark.browser]
+
+ALLOWED = "camera; microphone; autoplay; display-capture; fullscreen; screen-wake-lock"
+KEEP_MEDIA = """
+window.media = [];
+const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = async (asked) => {
+    const stream = await open(asked);
+    window.media.push(...stream.getTracks());
+    return stream;
+};
+window.sockets = [];
+window.WebSocket = class extends WebSocket {
+    constructor(...options) {
+        super(...options);
+        window.sockets.push(this);
+    }
+};
+"""
+WHAT_IS_OPEN = """
+() => ({
+    tracks: window.media.filter((track) => track.readyState === "live").length,
+    connections: window.connections.filter((each) => each.connectionState !== "closed").length,
+    sockets: window.sockets.filter((each) => each.readyState <= WebSocket.OPEN).length,
+})
+"""
+NOTHING_IS_OPEN = f"() => Object.values(({WHAT_IS_OPEN.strip()})()).every((many) => many === 0)"
+
+
+@pytest.fixture
+async def host() -> AsyncIterator[Host]:
+    host = Host()
+    await host.start()
+    yield host
+    await host.stop()
+
+
+@pytest.fixture
+async def clinic(tmp_path: Path, host: Host) -> AsyncIterator[Clinic]:
+    clinic = Clinic(tmp_path, frames=[host.origin])
+    await clinic.start()
+    host.visits = clinic.base
+    yield clinic
+    await clinic.stop()
+
+
+async def host_page(chromium: Browser, host: Host, body: str) -> Page:
+    host.pages["/visits"] = f"<!doctype html><html lang=de><title>Host</title><body>{body}"
+    context = await device(chromium, KEEP_MEDIA, LISTENING % json.dumps(EVENTS), viewport=DESKTOP)
+    page = await context.new_page()
+    await page.goto(f"{host.origin}/visits")
+    return page
+
+
+def element(clinic: Clinic, session: Session, participant: str = "dr-rossi") -> str:
+    grant = clinic.hug.grant(session.id, participant).token
+    script = f'<script type="module" src="{clinic.base}/visit/browser/element.js"></script>'
+    return f'{script}<hugathome-visit grant="{grant}"></hugathome-visit>'
+
+
+async def heard(page: Page, name: str) -> list[dict[str, Any]]:
+    everything: list[dict[str, Any]] = await page.evaluate("window.heard")
+    return [each["detail"] for each in everything if each["name"] == name]
+
+
+async def element_in_state(page: Page, state: str) -> None:
+    visit = page.locator("hugathome-visit")
+    await expect(visit).to_have_attribute("data-state", state, timeout=15_000)
+
+
+async def test_the_room_in_a_frame_holds_the_visit_and_tells_its_host(
+    host: Host, clinic: Clinic, chromium: Browser
+) -> None:
+    session = await clinic.plan()
+    patient = await open_from_sms(await device(chromium), clinic)
+    await use(patient, "join")
+    room = clinic.room_url(session, "dr-rossi")
+    page = await host_page(chromium, host, f'<iframe src="{room}" allow="{ALLOWED}"></iframe>')
+    (frame,) = page.main_frame.child_frames
+
+    await in_state(frame, "devices")
+    await use(frame, "join")
+    await in_state(frame, "visit")
+    await use(frame, "admit")
+    await sees_and_hears(frame, "p-1")
+    await sees_and_hears(patient, "dr-rossi")
+    await use(frame, "end")
+    await frame.select_option("[data-outcome]", "prescription")
+    await use(frame, "confirm-end")
+    await in_state(frame, "ended")
+
+    told = await page.evaluate("window.heard")
+    assert {each["origin"] for each in told} == {clinic.base}
+    assert {each["source"] for each in told} == {"hugathome"}
+    states = [each["state"] for each in await heard(page, "state")]
+    assert (states[0], states[-2:]) == ("devices", ["visit", "ended"])
+    assert await heard(page, "joined") == [{}]
+    assert await heard(page, "ended") == [{"outcome": "prescription"}]
+    assert "Dupont" not in json.dumps(told)
+
+
+async def test_a_host_that_may_not_frame_the_room_sees_nothing(
+    host: Host, chromium: Browser, tmp_path: Path
+) -> None:
+    clinic = Clinic(tmp_path, frames=["https://ehr.example.ch"])
+    await clinic.start()
+    try:
+        host.visits = clinic.base
+        room = clinic.room_url(await clinic.plan(), "dr-rossi")
+        page = await host_page(chromium, host, f'<iframe src="{room}" allow="{ALLOWED}"></iframe>')
+        (frame,) = page.main_frame.child_frames
+
+        await expect(frame.locator("[data-state]")).to_have_count(0)
+        assert await page.evaluate("window.heard") == []
+    finally:
+        await clinic.stop()
+
+
+async def test_the_element_holds_the_visit_and_tells_its_host(
+    host: Host, clinic: Clinic, chromium: Browser
+) -> None:
+    session = await clinic.plan()
+    patient = await open_from_sms(await device(chromium), clinic)
+    await use(patient, "join")
+    page = await host_page(chromium, host, element(clinic, session))
+
+    await element_in_state(page, "devices")
+    assert "grant=" not in await page.content()
+    await use(page, "join")
+    await element_in_state(page, "visit")
+    await expect(page.locator("hugathome-visit")).to_have_attribute("data-link", "live")
+    await use(page, "admit")
+    await sees_and_hears(page, "p-1")
+    await sees_and_hears(patient, "dr-rossi")
+    await use(page, "leave")
+    await element_in_state(page, "ended")
+
+    assert await heard(page, "joined") == [{}]
+    assert await heard(page, "left") == [{}]
+    assert [each["state"] for each in await heard(page, "state")][-2:] == ["visit", "ended"]
+    await page.wait_for_function(NOTHING_IS_OPEN)
+
+
+async def test_an_element_that_is_taken_out_leaves_nothing_open_and_begins_again_where_it_was(
+    host: Host, clinic: Clinic, chromium: Browser
+) -> None:
+    session = await clinic.plan()
+    patient = await open_from_sms(await device(chromium), clinic)
+    await use(patient, "join")
+    page = await host_page(chromium, host, element(clinic, session))
+    await element_in_state(page, "devices")
+    await use(page, "join")
+    await use(page, "admit")
+    await sees_and_hears(page, "p-1")
+    assert 0 not in (await page.evaluate(WHAT_IS_OPEN)).values()
+
+    await page.evaluate("window.visit = document.querySelector('hugathome-visit'); window.visit.remove()")
+    await page.wait_for_function(NOTHING_IS_OPEN)
+    assert await page.evaluate("window.visit.shadowRoot.childElementCount") == 0
+    await page.evaluate("document.body.append(window.visit)")
+
+    await element_in_state(page, "visit")
+    await sees_and_hears(page, "p-1")
+    await sees_and_hears(patient, "dr-rossi")
+
+
+async def test_a_grant_that_is_refused_is_said_and_a_fresh_one_is_taken(
+    host: Host, clinic: Clinic, chromium: Browser
+) -> None:
+    session = await clinic.plan()
+    page = await host_page(chromium, host, element(clinic, session).replace('grant="', 'grant="x'))
+    await element_in_state(page, "error")
+    assert await heard(page, "problem") == [{"kind": "grant-refused"}]
+
+    fresh = clinic.hug.grant(session.id, "dr-rossi").token
+    await page.evaluate(
+        "(grant) => document.querySelector('hugathome-visit').setAttribute('grant', grant)", fresh
+    )
+
+    await element_in_state(page, "devices")
+    assert fresh not in await page.content()
