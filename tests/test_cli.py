@@ -1,9 +1,13 @@
 """The command: what it answers, and how it says no."""
 
+import re
+import signal
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from hugathome import cli
@@ -124,3 +128,63 @@ def test_a_port_is_a_port(run: Run, port: str) -> None:
 
     assert code == 2
     assert "--port" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--lan"], "--lan goes with --serve, and --address with --lan"),
+        (["--serve", "--address", "127.0.0.2"], "--lan goes with --serve, and --address with --lan"),
+        (["--serve", "--lan", "--address", "my-laptop"], "--address takes an IP address of this machine"),
+        (
+            ["--serve", "--lan", "--address", "127.0.0.1"],
+            "no phone reaches 127.0.0.1: give another with --address",
+        ),
+    ],
+)
+def test_a_demonstration_that_nobody_could_reach_is_refused(run: Run, arguments: list[str], why: str) -> None:
+    assert run("demo", *arguments, "--port", "0") == (2, "", f"hugathome: {why}\n")
+
+
+def test_the_demonstration_says_that_its_port_is_taken(run: Run) -> None:
+    with listening() as taken:
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, out, err = run("demo", "--serve", "--port", str(port))
+
+    assert (code, out) == (2, "")
+    assert err == f"hugathome: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+
+
+@pytest.fixture
+def demonstration() -> Iterator[subprocess.Popen[str]]:
+    command = [
+        sys.executable,
+        "-c",
+        "from hugathome.cli import main; main()",
+        "demo",
+        "--serve",
+        "--port",
+        "0",
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    yield process
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_demonstration_stays_open_until_it_is_told_to_end(
+    demonstration: subprocess.Popen[str], number: signal.Signals
+) -> None:
+    assert demonstration.stdout is not None
+    opened, _, how_to_end = (demonstration.stdout.readline() for _ in range(3))
+    address = re.fullmatch(r"The clinic is open at (http://127\.0\.0\.1:\d+/)\n", opened)
+    assert how_to_end == "Ctrl-C closes it, and forgets everything.\n"
+    assert address is not None
+    page = httpx.get(address[1], trust_env=False)
+    demonstration.send_signal(number)
+    out, err = demonstration.communicate(timeout=10)
+
+    assert page.status_code == 200
+    assert (demonstration.returncode, out, err) == (0, "Closed.\n", "")

@@ -1,6 +1,8 @@
-"""Serving over uvicorn: what is particular about the sockets, and TLS."""
+"""Serving over uvicorn: what is particular about the sockets, TLS, and what runs beside."""
 
 import asyncio
+import os
+import signal
 import socket
 import ssl
 from pathlib import Path
@@ -10,7 +12,8 @@ import httpx
 import pytest
 from tests.certificates import self_signed
 
-from hugathome.serving import listening, serving
+from hugathome.serving import listening, running_due, serving, told_to_end
+from hugathome.testing import FakeHugAtHome
 
 
 async def hello(_scope: object, _receive: object, send: Any) -> None:
@@ -50,3 +53,32 @@ async def test_whoever_is_accepted_is_answered_without_waiting_for_more_to_send(
         server.close()
 
     assert no_delay == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_tells_whoever_waits_for_the_end(number: signal.Signals) -> None:
+    loop = asyncio.get_running_loop()
+    told = told_to_end()
+    try:
+        os.kill(os.getpid(), number)
+        async with asyncio.timeout(5):
+            await told.wait()
+    finally:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(each)
+
+
+async def test_what_is_due_is_looked_for_as_long_as_the_block_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = asyncio.Event()
+
+    async def look(_: object) -> None:
+        looked.set()
+
+    monkeypatch.setattr(FakeHugAtHome, "run_due", look)
+    async with FakeHugAtHome() as hug:
+        async with running_due(hug):
+            async with asyncio.timeout(5):
+                await looked.wait()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+
+    assert not [task for task in others if "_pump" in repr(task)]
