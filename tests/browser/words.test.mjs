@@ -1,11 +1,14 @@
-// Five languages that say the same things, and a page that asks for no word that is missing.
+// Five languages that say the same things, and pages that ask for no word that is missing.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { languages, wordsOf } from "../../src/hugathome/browser/words.js";
+import { languageOf, languages, wordsOf } from "../../src/hugathome/browser/words.js";
 
-const source = (name) => readFileSync(new URL(`../../src/hugathome/browser/${name}`, import.meta.url), "utf-8");
+const browser = new URL("../../src/hugathome/browser/", import.meta.url);
+const source = (name) => readFileSync(new URL(name, browser), "utf-8");
+const pages = readdirSync(browser).filter((name) => /\.(js|html)$/.test(name) && name !== "words.js");
+const everything = pages.map(source).join("\n");
 
 function keys(words, prefix = "") {
   return Object.entries(words).flatMap(([key, value]) =>
@@ -13,31 +16,43 @@ function keys(words, prefix = "") {
   );
 }
 
+const said = (words, key) => key.split(".").reduce((at, name) => at[name], words);
+const gaps = (text) => [...text.matchAll(/\{\w+\}/g)].map(([gap]) => gap).sort();
+
 test("there are the five languages, and English for everybody else", () => {
   assert.deepEqual([...languages].sort(), ["de", "en", "fr", "it", "rm"]);
   assert.equal(wordsOf("pt"), wordsOf("en"));
+  assert.equal(languageOf("pt"), "en");
+  assert.equal(languageOf("rm"), "rm");
 });
 
 for (const language of languages) {
-  test(`${language} says everything that English says, and nothing empty`, () => {
-    const words = wordsOf(language);
+  test(`${language} says everything that English says, with the same gaps, and nothing empty`, () => {
+    const [words, english] = [wordsOf(language), wordsOf("en")];
 
-    assert.deepEqual(keys(words).sort(), keys(wordsOf("en")).sort());
-    for (const key of keys(words)) assert.ok(key.split(".").reduce((at, name) => at[name], words).trim(), key);
-    assert.match(words.early, /\{opens\}/);
+    assert.deepEqual(keys(words).sort(), keys(english).sort());
+    for (const key of keys(words)) {
+      assert.ok(said(words, key).trim(), key);
+      assert.deepEqual(gaps(said(words, key)), gaps(said(english, key)), key);
+    }
   });
 }
 
-test("every word that the page asks for is there", () => {
-  const asked = [...(source("page.html") + source("markup.js")).matchAll(/data-word="(\w+)"/g)].map(([, word]) => word);
-  const used = [...source("page.js").matchAll(/this\.words\.(\w+)/g)].map(([, word]) => word);
+test("every word that the pages ask for is there", () => {
+  const asked = [...everything.matchAll(/data-word="(\w+)"/g), ...everything.matchAll(/\bwords\.(\w+)/g)];
+  const missing = asked.map(([, word]) => word).filter((word) => word !== "js" && !wordsOf("en")[word]);
 
-  assert.ok(asked.length > 20);
-  for (const word of [...asked, ...used]) assert.ok(wordsOf("en")[word], word);
+  assert.ok(asked.length > 80);
+  assert.deepEqual(missing, []);
 });
 
 test("every word that is there is asked for", () => {
-  const everything = source("page.html") + source("markup.js") + source("page.js");
+  for (const word of Object.keys(wordsOf("en"))) assert.match(everything, new RegExp(`\\b${word}\\b`), word);
+});
 
-  for (const word of Object.keys(wordsOf("en"))) assert.match(everything, new RegExp(`\\b${word}\\b`));
+test("the clinician is told every step that there is", () => {
+  const roles = readFileSync(new URL("../roles.py", browser), "utf-8");
+  const steps = roles.slice(roles.indexOf("class Step"), roles.indexOf("RoleName =")).matchAll(/= "([a-z-]+)"/g);
+
+  assert.deepEqual(Object.keys(wordsOf("en").steps).sort(), [...steps].map(([, step]) => step).sort());
 });

@@ -58,7 +58,7 @@ async def test_two_pages_hold_the_whole_visit(clinic: Clinic, chromium: Browser)
     await expect(clinician.locator(".tile")).to_contain_text("M. Dupont")
 
     await use(patient, "mute")
-    await expect(patient.locator("[data-action=mute]")).to_have_attribute("aria-pressed", "true")
+    await expect(patient.locator("[data-action=mute]")).to_have_text("Remettre le micro")
     await use(clinician, "end")
     await clinician.select_option("[data-outcome]", "prescription")
     await use(clinician, "confirm-end")

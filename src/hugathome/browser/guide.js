@@ -3,13 +3,19 @@
  * and the visit, and is the only module that knows in which order people meet them.
  */
 import { ask } from "./api.js";
+import { Attendance, KINDS } from "./attendance.js";
+import { Awake } from "./awake.js";
+import { Desk } from "./desk.js";
 import { Devices } from "./devices.js";
+import { Door } from "./door.js";
 import { Kept } from "./kept.js";
-import { Visit } from "./visit.js";
+import { Sounds } from "./sounds.js";
 
 /** Close codes that say more than "it did not work". */
 const ENDINGS = { 4001: "superseded", 4005: "session-ended", 4006: "removed", 4007: "removed" };
 const NORMAL = 1000;
+/** Refusals after which only the telephone helps. */
+const BLOCKING = new Set(["too-many-attempts", "quota-reached"]);
 
 export class Guide {
   /**
@@ -22,13 +28,18 @@ export class Guide {
     this._way = way;
     this._announce = announce;
     this._placed = placed;
-    this._devices = new Devices();
+    this._devices = new Devices({ lost: (kind) => this._lost(kind) });
+    this._sounds = new Sounds();
+    this._awake = new Awake();
+    this._door = way.link ? new Door(way.link) : null;
     this._kept = null;
     this._face = null;
-    this._visit = null;
+    this._stay = null;
     page.listen(this._controls(), announce);
-    this._unhook = hook(window, "online", () => this._visit && this._visit.hint());
-    this._unhookScreen = hook(document, "visibilitychange", () => this._note(document.hidden ? "screen-off" : "screen-on"));
+    this._hooks = [
+      hook(window, "online", () => this._stay && this._stay.hint()),
+      hook(document, "visibilitychange", () => this._seen()),
+    ];
   }
 
   /** Begin, or begin again. */
@@ -44,27 +55,53 @@ export class Guide {
   /** End everything here and let go of the page; it ends nothing for the others. */
   stop() {
     this._rest();
-    this._unhook();
-    this._unhookScreen();
+    for (const unhook of this._hooks) unhook();
   }
 
   _controls() {
-    const page = this._page;
+    const desk = new Desk({
+      people: this._page.people,
+      say: (command) => this._stay.say(command),
+      pass: () => this._kept.value.pass,
+      attempt: (work) => this._try(work),
+    });
+    return { ...this._controlsOfEntrance(), ...this._controlsOfVisit(), ...desk.controls };
+  }
+
+  _controlsOfEntrance() {
     return {
       "send-code": () => this._try(() => this._sendCode()),
       "check-in": () => this._try(() => this._checkIn()),
+      "call-me-back": () => this._try(() => this._callMeBack()),
+      "test-sound": () => this._testSound(),
+      "choose-camera": ({ value }) => this._try(() => this._choose("videoinput", value)),
+      "choose-microphone": ({ value }) => this._try(() => this._choose("audioinput", value)),
+      "choose-speaker": ({ value }) => this._choosePlayer(value),
+      "retry-devices": () => this._check(),
+      "copy-link": () => this._copyLink().catch(() => undefined), // by hand, then
       join: () => this._join(),
-      admit: (control) => this._say({ type: "admit", participant: control.closest("[data-person]").dataset.person }),
-      mute: () => this._toggle("audio"),
-      camera: () => this._toggle("video"),
-      hear: () => page.hear(),
+      forget: () => this._forget(),
+      again: () => this.begin(),
+    };
+  }
+
+  _controlsOfVisit() {
+    const page = this._page;
+    return {
+      answer: () => this._stay.answer(),
+      mute: () => this._stay.toggle("audio"),
+      camera: () => this._stay.toggle("video"),
+      flip: () => this._try(() => this._stay.flip()),
+      screen: () => this._try(() => this._stay.share()),
+      hear: () => page.stage.hear(),
+      "people-panel": () => page.togglePeople(),
+      "text-panel": () => this._stay.toggleTexts(),
+      "send-text": () => this._stay.sendText(),
+      retry: () => this._stay.hint(),
       leave: () => this._leave(),
       end: () => page.confirmEnd(true),
       "keep-on": () => page.confirmEnd(false),
       "confirm-end": () => this._end(),
-      answer: () => page.answered(),
-      forget: () => this._forget(),
-      again: () => this.begin(),
     };
   }
 
@@ -76,13 +113,12 @@ export class Guide {
   }
 
   async _comeByLink(link) {
-    this._link = link;
     this._kept = new Kept(`link/${link}`);
-    this._face = await ask("link", { link });
-    this._page.introduce(this._face);
+    this._face = await this._door.look();
+    this._page.introduce(this._face, { isPatient: true });
     if (this._face.status === "ended") return this._page.ended("ended");
     if (this._kept.value.pass && this._face.status === "open") return this._check();
-    return this._page.code(this._face);
+    return this._askForCode();
   }
 
   async _comeWithGrant(grant) {
@@ -103,112 +139,145 @@ export class Guide {
 
   _arrive(place) {
     this._face = place.visit;
-    this._page.introduce(this._face);
+    this._page.introduce(this._face, { isPatient: false });
     return this._check();
   }
 
+  // --- The code ------------------------------------------------------------------------------------
+
+  _askForCode() {
+    const { status, modality, opensAt } = this._face;
+    this._page.code(this._face);
+    if (status === "early") this._door.awaitOpening(opensAt, () => this.begin());
+    else if (modality !== "phone") this._readSms();
+  }
+
   async _sendCode() {
-    await ask("send-code", { link: this._link });
-    this._page.codeIsComing();
+    await this._door.send();
+    this._page.entrance.codeIsComing();
+    this._readSms();
+  }
+
+  _readSms() {
+    this._door.readSms((code) => {
+      this._page.entrance.typed = code;
+      this._try(() => this._checkIn());
+    });
   }
 
   async _checkIn() {
-    const place = await ask("check-in", { link: this._link, code: this._page.typed });
+    const place = await this._door.enter(this._page.entrance.typed);
     this._kept.keep({ pass: place.pass });
+    this._door.leave();
     await this._check();
   }
 
+  async _callMeBack() {
+    const { pass } = this._kept.value;
+    await ask("call-me-back", pass ? { pass } : { link: this._way.link });
+    this._page.isCalledBack();
+  }
+
+  // --- The devices ---------------------------------------------------------------------------------
+
   /** Ask for the devices; whoever was inside before a reload goes straight on. */
   async _check() {
+    this._devices.close();
+    this._page.entrance.askForDevices(this._face.modality);
     this._page.show("devices");
-    this._page.devices(null);
     const opening = this._open();
     if (this._kept.value.isInside) return this._join();
     return opening;
   }
 
   async _open() {
-    const found = await this._devices.open(this._kinds);
-    this._page.devices(found);
-    this._page.mirror(this._devices.stream);
+    const { modality } = this._face;
+    if (modality === "phone") return "none";
+    const found = await this._devices.open(KINDS[modality]);
+    const { why } = this._devices;
+    if (this._page.state === "devices") {
+      this._page.entrance.devices({ found, why, modality });
+      this._page.aid(found === "none" ? { canCallBack: true } : null);
+      await this._showDevices();
+    }
     return found;
   }
 
-  get _kinds() {
-    return this._face.modality === "video" ? ["audio", "video"] : ["audio"];
+  async _showDevices() {
+    const { entrance } = this._page;
+    entrance.mirror(this._devices.stream, { isFront: this._devices.isFront });
+    if (this._devices.has("audio")) {
+      this._sounds.listen(this._devices.stream, (loudness) => entrance.level(loudness));
+    }
+    entrance.choices(await this._devices.listed(), this._devices.chosen);
+  }
+
+  _testSound() {
+    this._sounds.test();
+    this._page.entrance.soundIsTested();
+  }
+
+  async _choose(kind, id) {
+    await this._devices.choose(kind, id);
+    await this._showDevices();
+  }
+
+  _choosePlayer(id) {
+    this._sounds.choose(id);
+    this._page.stage.playInto(id);
+  }
+
+  async _copyLink() {
+    this._page.entrance.linkIs(location.href);
+    await navigator.clipboard.writeText(location.href);
+    this._page.entrance.linkIsCopied();
+  }
+
+  _lost(kind) {
+    if (this._stay) this._stay.lost(kind);
+    else this._check();
   }
 
   // --- The visit -----------------------------------------------------------------------------------
 
   async _join() {
+    this._sounds.unlock();
     const found = await this._open();
+    this._sounds.deafen();
     this._kept.keep({ isInside: true });
-    if (this._visit) this._visit.stop();
-    this._visit = new Visit({
-      kinds: this._kinds,
-      tracks: this._devices.tracks,
+    if (this._stay) this._stay.stop();
+    this._stay = new Attendance({
+      page: this._page,
+      devices: this._devices,
+      sounds: this._sounds,
+      modality: this._face.modality,
       freshGrant: async () => (await ask("grant", { pass: this._kept.value.pass })).grant,
-      changed: () => this._show(),
-      rang: () => this._ring(),
-      refused: (problem) => this._fail(problem),
-      disallowed: (code) => this._page.notice(code),
+      announce: this._announce,
+      closed: (end) => this._close(end),
+      failed: (problem) => this._fail(problem),
     });
-    this._say({ type: "step", step: found === "none" ? "devices-refused" : "devices-allowed" });
-    this._page.waiting({ hostIsPresent: false });
-    this._visit.start();
-    this._announce("joined", {});
+    this._page.entrance.mirror(this._devices.stream, { isFront: this._devices.isFront });
+    this._stay.start(found);
+    this._awake.hold();
   }
 
-  /** Show where the visit stands; called after everything that happens in it. */
-  _show() {
-    const page = this._page;
-    const { client, streams } = this._visit;
-    if (client.phase === "closed") return this._close(client.end);
-    page.link(client.phase === "live" || client.state === null ? "live" : "reconnecting");
-    if (client.state === "waiting") return page.waiting({ hostIsPresent: client.session.hostPresent });
-    if (client.state !== "admitted") return undefined;
-    page.show("visit");
-    page.tiles(streams, client.roster);
-    page.people(client.roster, { canAdmit: client.can.includes("admit"), me: client.participant });
-    return this._showControls();
-  }
-
-  _showControls() {
-    const isOn = (kind) => (this._devices.has(kind) ? this._devices.isOn(kind) : null);
-    const canEnd = this._visit.client.can.includes("end");
-    this._page.controls({ sound: isOn("audio"), picture: isOn("video"), canEnd });
-  }
-
-  _toggle(kind) {
-    this._devices.toggle(kind);
-    this._showControls();
-  }
-
-  _ring() {
-    this._page.ring();
-    this._announce("ring", {});
-  }
-
-  _say(command) {
-    this._page.notice(null);
-    this._visit.say(command);
-  }
-
-  _note(step) {
-    if (this._visit && this._visit.client.phase === "live") this._visit.say({ type: "step", step });
+  /** The page is seen again, or no longer. */
+  _seen() {
+    this._awake.seen();
+    if (this._stay) this._stay.note(document.hidden ? "screen-off" : "screen-on");
   }
 
   // --- The end -------------------------------------------------------------------------------------
 
   _leave() {
-    this._say({ type: "leave" });
+    this._stay.say({ type: "leave" });
     this._kept.keep({ isInside: false });
-    if (this._visit.client.phase !== "live") this._close({ code: NORMAL });
+    if (this._stay.client.phase !== "live") this._close({ code: NORMAL });
   }
 
   _end() {
     this._page.confirmEnd(false);
-    this._say({ type: "complete", outcome: this._page.outcome });
+    this._stay.say({ type: "complete", outcome: this._page.outcome });
   }
 
   _forget() {
@@ -234,14 +303,15 @@ export class Guide {
 
   _over(kind, { isFinal = false } = {}) {
     if (kind === "session-ended") return this._ended();
-    if (kind === "grant-refused" && this._link && this._face) return this._askAgain();
+    if (kind === "grant-refused" && this._door && this._face) return this._askAgain();
     this._rest();
     this._announce("problem", { kind });
-    return this._page.error(kind, { canTryAgain: !isFinal });
+    this._page.error(kind, { canTryAgain: !isFinal });
+    return this._page.aid({ canCallBack: Boolean(this._face) });
   }
 
   _ended() {
-    const { session } = (this._visit && this._visit.client) || {};
+    const { session } = (this._stay && this._stay.client) || {};
     this._rest();
     if (this._kept) this._kept.forget();
     this._page.ended("ended");
@@ -252,30 +322,36 @@ export class Guide {
   _askAgain() {
     this._rest();
     this._kept.forget();
-    this._page.code(this._face);
+    this._askForCode();
     this._page.notice("grant-refused");
   }
 
   _rest() {
-    if (this._visit) this._visit.stop();
-    this._visit = null;
-    this._quiet();
-  }
-
-  _quiet() {
+    if (this._stay) this._stay.stop();
+    this._stay = null;
+    if (this._door) this._door.leave();
+    this._awake.release();
+    this._sounds.deafen();
     this._devices.close();
-    this._page.mirror(null);
+    this._page.entrance.mirror(null);
   }
 
-  /** Do what a control asks; a refusal is said where the person is. */
+  /** Do what a control asks; a refusal is said where the person is, with a way on. */
   async _try(work) {
     this._page.notice(null);
     try {
       await work();
     } catch (problem) {
-      if (problem.kind === "session-ended") this._fail(problem);
-      else this._page.notice(problem.kind || "unknown");
+      this._refused(problem);
     }
+  }
+
+  _refused(problem) {
+    const kind = problem.kind || "unknown";
+    if (kind === "session-ended") return this._fail(problem);
+    if (kind === "send-too-soon") this._page.entrance.coolDown(problem.body.retryAfter);
+    if (BLOCKING.has(kind)) this._page.aid({ canCallBack: true });
+    return this._page.notice(kind);
   }
 }
 

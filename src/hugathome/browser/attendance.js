@@ -1,0 +1,216 @@
+/**
+ * One stay in a visit, from joining to leaving: keeps the page in step with the room, follows the modality,
+ * rings, and carries out what the controls of the visit ask.
+ */
+import { Sending } from "./sending.js";
+import { Visit } from "./visit.js";
+
+const RINGS_FOR = 60; // seconds
+
+/** What each modality needs of the devices. */
+export const KINDS = { video: ["audio", "video"], audio: ["audio"], phone: [] };
+
+export class Attendance {
+  /**
+   * `closed(end)` is called when the hub has closed for good, `failed(problem)` once no grant can be had;
+   * `freshGrant()` trades the pass.
+   */
+  constructor({ page, devices, sounds, modality, freshGrant, announce, closed, failed }) {
+    Object.assign(this, { _page: page, _devices: devices, _sounds: sounds, _announce: announce, _closed: closed });
+    this._modality = modality;
+    this._saidAs = null;
+    this._canFlip = false;
+    this._ringing = null;
+    this._isOver = false;
+    this._visit = new Visit({
+      tracks: devices.tracks,
+      freshGrant,
+      changed: () => this._isOver || this.show(),
+      rang: () => this._ring(),
+      texted: (text) => this._texted(text),
+      refused: (problem) => failed(problem),
+      disallowed: (code) => page.notice(code),
+    });
+    const shown = (stream, how) => page.entrance.mirror(stream, how);
+    this._sending = new Sending({ devices, visit: this._visit, shown });
+  }
+
+  get client() {
+    return this._visit.client;
+  }
+
+  /** Come in; `found` says what the devices were found to be. */
+  start(found) {
+    const isWithout = found === "none" && this._modality !== "phone";
+    this.say({ type: "step", step: isWithout ? "devices-refused" : "devices-allowed" });
+    this._page.waiting({ hostIsPresent: false, modality: this._modality });
+    this._visit.start();
+    this._lookForCameras();
+    this._announce("joined", {});
+  }
+
+  say(command) {
+    this._page.notice(null);
+    this._visit.say(command);
+  }
+
+  /** Note a fact of this device, if anybody hears it now. */
+  note(step) {
+    if (this.client.phase === "live") this._visit.say({ type: "step", step });
+  }
+
+  /** The network, or the person, has reason to believe that the host can be reached. */
+  hint() {
+    this._visit.hint();
+  }
+
+  /** A device went away by itself. */
+  lost(kind) {
+    this._sending.lost(kind);
+    this._page.notice(kind === "audio" ? "microphone-lost" : "camera-lost");
+    this.show();
+  }
+
+  stop() {
+    this._isOver = true;
+    this._quiet();
+    this._sending.stop();
+    this._visit.stop();
+  }
+
+  // --- What is shown -------------------------------------------------------------------------------
+
+  /** Show where the visit stands; called after everything that happens in it. */
+  show() {
+    const { client, _page: page } = this;
+    if (client.phase === "closed") return this._closed(client.end);
+    page.link(client.link);
+    if (client.session) this._follow(client.session.modality);
+    if (client.state === "waiting") {
+      return page.waiting({ hostIsPresent: client.session.hostPresent, modality: this._modality });
+    }
+    return client.state === "admitted" ? this._showVisit() : undefined;
+  }
+
+  _showVisit() {
+    const { client, _page: page, _modality: modality } = this;
+    const { streams, quality } = this._visit;
+    const { roster, participant: me } = client;
+    const canAdmit = client.can.includes("admit");
+    page.show("visit");
+    page.stage.tiles({ streams, roster, quality, reason: this._reason(canAdmit) });
+    page.stage.advise(this._advice());
+    page.people.show(roster, { canAdmit, me, modality });
+    page.talk.show(client.texts, { roster, me, longest: this._visit.limits.text });
+    page.arrange({ canAdmit });
+    page.stage.controls({ ...this._sending.state, ...this._may(), canFlip: this._canFlip });
+    this._introduceOurselves();
+  }
+
+  /** Why there is nobody to be seen. */
+  _reason(canAdmit) {
+    const { words } = this._page;
+    if (this._modality !== "phone") return words.alone;
+    return canAdmit ? words.byPhoneTitle : words.callingNow;
+  }
+
+  _may() {
+    const { can } = this.client;
+    const { mediaDevices } = navigator;
+    return {
+      canShare: can.includes("share-screen") && Boolean(mediaDevices && mediaDevices.getDisplayMedia),
+      canEnd: can.includes("end"),
+      canText: this._visit.limits.text > 0,
+    };
+  }
+
+  /** What would help: less picture where ours arrives badly, a better place, or at last the telephone. */
+  _advice() {
+    const { sound, picture } = this._visit.quality.get(this.client.participant) || {};
+    const others = [...this._visit.streams.keys()].map((each) => this._visit.quality.get(each) || {});
+    if (others.some((each) => each.sound === "lost")) return "lost";
+    const isBad = (verdict) => verdict === "weak" || verdict === "lost";
+    if (![sound, picture, ...others.flatMap((each) => [each.sound, each.picture])].some(isBad)) return null;
+    return this._devices.isOn("video") ? "weak" : "far";
+  }
+
+  /** Every new connection of ours is a new peer, of whom nobody knows yet what it sends. */
+  _introduceOurselves() {
+    if (this._saidAs === this.client.peer) return;
+    this._saidAs = this.client.peer;
+    this._quiet();
+    this._sending.say();
+  }
+
+  // --- The modality --------------------------------------------------------------------------------
+
+  /** Open and close the devices as the visit turns to sound, to the telephone, and back. */
+  _follow(modality) {
+    if (modality === this._modality) return;
+    this._modality = modality;
+    this._page.say(this._page.words.modalities[modality]);
+    this._sending.follow(KINDS[modality]).then(() => this._isOver || this.show());
+  }
+
+  async _lookForCameras() {
+    const { videoinput = [] } = await this._devices.listed();
+    this._canFlip = videoinput.length > 1;
+  }
+
+  // --- The ring ------------------------------------------------------------------------------------
+
+  _ring() {
+    this._quiet();
+    this._sounds.ring();
+    this._page.ring(true);
+    this._ringing = setTimeout(() => this._sounds.quiet(), RINGS_FOR * 1000);
+    this._announce("ring", {});
+  }
+
+  answer() {
+    this._quiet();
+    this.note("call-answered");
+  }
+
+  _quiet() {
+    clearTimeout(this._ringing);
+    this._sounds.quiet();
+    this._page.ring(false);
+  }
+
+  // --- Controls ------------------------------------------------------------------------------------
+
+  /** Switch sound ("audio") or picture ("video") on or off. */
+  toggle(kind) {
+    this._sending.toggle(kind);
+    this.show();
+  }
+
+  async flip() {
+    await this._sending.flip();
+    this.show();
+  }
+
+  async share() {
+    await this._sending.share();
+    this.show();
+  }
+
+  toggleTexts() {
+    this._page.talk.toggle();
+    this.show();
+  }
+
+  sendText() {
+    const { written } = this._page.talk;
+    if (!written) return;
+    this.say({ type: "text", text: written });
+    this._page.talk.sent();
+  }
+
+  _texted(text) {
+    const { participant, roster } = this.client;
+    if (text.participant !== participant) this._page.say(this._page.talk.announced(text, { roster }));
+    this._announce("text", {});
+  }
+}

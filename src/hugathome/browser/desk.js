@@ -1,0 +1,53 @@
+/** What a clinician does about the others in a visit, each as one command to the hub or one call of the API. */
+import { ask } from "./api.js";
+
+const RINGS_FOR = 60; // seconds
+
+export class Desk {
+  /** `say(command)` speaks to the hub, `pass()` returns the page's own pass, `attempt(work)` says refusals. */
+  constructor({ people, say, pass, attempt }) {
+    this._people = people;
+    this._say = say;
+    this._pass = pass;
+    this._attempt = attempt;
+  }
+
+  /** The controls that are the clinician's alone. */
+  get controls() {
+    const about = (type) => (control) => this._say({ type, participant: personOf(control) });
+    const modality = (how) => () => this._say({ type: "modality", modality: how });
+    return {
+      admit: about("admit"),
+      deny: about("deny"),
+      remove: about("remove"),
+      "return-to-waiting": about("return-to-waiting"),
+      "modality-video": modality("video"),
+      "modality-audio": modality("audio"),
+      "modality-phone": modality("phone"),
+      call: (control) => this._attempt(() => this._call(personOf(control))),
+      "code-for": () => this._attempt(() => this._sendCode()),
+      identify: () => this._attempt(() => this._identify()),
+      "choose-how": () => this._people.askForProof(),
+    };
+  }
+
+  async _call(participant) {
+    const { how } = await ask("call", { pass: this._pass(), participant });
+    this._people.called(participant, how);
+    setTimeout(() => this._people.called(participant, null), RINGS_FOR * 1000);
+  }
+
+  async _sendCode() {
+    await ask("code-for", { pass: this._pass(), participant: this._people.whom });
+    this._people.codeIsSent();
+  }
+
+  async _identify() {
+    await ask("identify", { pass: this._pass(), participant: this._people.whom, ...this._people.identity });
+    this._people.isIdentified();
+  }
+}
+
+function personOf(control) {
+  return control.closest("[data-person]").dataset.person;
+}

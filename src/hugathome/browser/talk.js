@@ -1,0 +1,74 @@
+/** The text messages beside the picture: their list, what is being written, how many nobody has read. */
+import { fill, write } from "./elements.js";
+import { text } from "./markup.js";
+
+export class Talk {
+  constructor(elements) {
+    this._elements = elements;
+    this._shown = [];
+    this._read = 0;
+  }
+
+  get isOpen() {
+    return !this._elements.one("[data-talk]").hidden;
+  }
+
+  /** What was written; empty if nothing. */
+  get written() {
+    return this._elements.one("[data-text]").value.trim();
+  }
+
+  sent() {
+    this._elements.one("[data-text]").value = "";
+  }
+
+  /** Open or close the panel, and put the focus where one goes on. */
+  toggle() {
+    const isOpen = !this.isOpen;
+    const control = this._elements.control("text-panel");
+    this._elements.toggle("[data-talk]", isOpen);
+    control.setAttribute("aria-expanded", String(isOpen));
+    (isOpen ? this._elements.one("[data-text]") : control).focus();
+    this._count();
+  }
+
+  /** Show these messages, `{participant, text, at}`, of people from `roster`. */
+  show(texts, { roster, me, longest }) {
+    this._elements.one("[data-text]").maxLength = longest;
+    if (texts.length !== this._shown.length || texts.some((each, index) => each !== this._shown[index])) {
+      this._shown = [...texts];
+      const list = this._elements.one("[data-texts]");
+      list.textContent = "";
+      list.append(...texts.map((each) => this._entry(each, { roster, me })));
+      list.scrollTop = list.scrollHeight;
+      this._elements.toggle("[data-no-texts]", texts.length === 0);
+    }
+    this._count();
+  }
+
+  /** Say that a message came, to those who do not see it come. */
+  announced({ participant }, { roster }) {
+    return fill(this._elements.words.textCame, { name: nameOf(participant, roster) });
+  }
+
+  _entry({ participant, text: words, at }, { roster, me }) {
+    const entry = text();
+    const isMine = participant === me;
+    entry.classList.toggle("is-mine", isMine);
+    write(entry.querySelector("[data-by]"), isMine ? this._elements.words.me : nameOf(participant, roster));
+    write(entry.querySelector("[data-at]"), this._elements.time(at));
+    write(entry.querySelector("[data-words]"), words);
+    return entry;
+  }
+
+  _count() {
+    if (this.isOpen) this._read = this._shown.length;
+    const unread = Math.max(this._shown.length - this._read, 0);
+    this._elements.text("[data-unread]", unread > 0 ? String(unread) : null);
+  }
+}
+
+function nameOf(participant, roster) {
+  const seen = roster.get(participant);
+  return (seen && seen.name) || "";
+}
