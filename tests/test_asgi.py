@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute, Route
 
 from hugathome import (
+    Action,
     ConfigurationError,
     HugAtHome,
     Invitation,
@@ -19,6 +20,7 @@ from hugathome import (
     Organisation,
     Participant,
     Session,
+    Status,
     Step,
 )
 from hugathome._asked import (
@@ -32,8 +34,10 @@ from hugathome._asked import (
 )
 from hugathome._model import Record
 from hugathome.asgi import AsgiApp, routes
+from hugathome.journal import Journal
 from hugathome.logs import open_log
 from hugathome.openapi import document
+from hugathome.roles import ModalityName
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
 from hugathome.testing import FakeClock, Outbox
@@ -70,17 +74,24 @@ class Clinic:
         application = self.hug.asgi() if self.hug.site == ORIGIN else self.hug.asgi(otherwise=somebody_else)
         self.http = browser(application)
 
-    async def plan(self, *, starts_at: datetime = NOON, organisation: str = "hug") -> Session:
+    async def plan(
+        self,
+        *,
+        starts_at: datetime = NOON,
+        organisation: str = "hug",
+        modality: ModalityName = "video",
+        phone: str = PHONE,
+    ) -> Session:
         session = await self.hug.sessions.plan(
             organisation=organisation,
             service="cardiology",
-            modality="video",
+            modality=modality,
             starts_at=starts_at,
             ends_at=starts_at + timedelta(minutes=30),
             reference="appointment/4711",
             participants=[
                 Participant(id="dr-rossi", role="practitioner", name=CLINICIAN_NAME),
-                Participant(id="p-1", role="patient", name=PATIENT_NAME, language="fr", phone=PHONE),
+                Participant(id="p-1", role="patient", name=PATIENT_NAME, language="fr", phone=phone),
             ],
         )
         await self.hug.sessions.accept(session.id, "p-1", recorded_by="dr-rossi")
@@ -88,6 +99,14 @@ class Clinic:
 
     async def invite(self, **options: Any) -> Invitation:
         return await self.hug.invite((await self.plan(**options)).id, "p-1")
+
+    async def passes(self, session: Session, participant: str) -> str:
+        """Return the pass of somebody's page."""
+        grant = self.hug.grant(session.id, participant)
+        return (await self.hug.visit_pass(grant.token)).token
+
+    async def ask_as(self, session: Session, whom: str, call: str, **asked: object) -> httpx.Response:
+        return await self.ask(call, **{"pass": await self.passes(session, whom), **asked})
 
     async def ask(self, call: str, **asked: object) -> httpx.Response:
         response = await self.http.post(f"{SITE}/api/{call}", json=asked)
@@ -351,6 +370,147 @@ async def test_an_old_grant_and_a_grant_for_a_pass_are_refused(clinic: Clinic) -
     assert_problem(await clinic.ask("pass", grant=grant.token), 403, "grant-refused")
 
 
+# --- At a call -----------------------------------------------------------------------------------
+
+
+async def test_staff_call_and_are_told_how_that_reaches_whom_they_call(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invitation = await clinic.invite()
+    session = await clinic.hug.sessions.get(invitation.session)
+
+    nobody = await clinic.ask_as(session, "dr-rossi", "call", participant="dr-rossi")
+    by_sms = await clinic.ask_as(session, "dr-rossi", "call", participant="p-1")
+    monkeypatch.setattr(Journal, "is_connected", has_a_page)
+    rings = await clinic.ask_as(session, "dr-rossi", "call", participant="p-1")
+
+    assert [answer.json() for answer in (nobody, by_sms, rings)] == [
+        {"how": "none"},
+        {"how": "sms"},
+        {"how": "ring"},
+    ]
+    assert clinic.outbox.last().link == invitation.url
+    calls = [c for c in (await clinic.hug.sessions.get(session.id)).history if c.action is Action.CALL]
+    assert {call.by for call in calls} == {"dr-rossi"}
+
+
+async def has_a_page(_journal: Journal, _session: str, _participant: str) -> bool:
+    return True
+
+
+async def test_staff_type_the_code_that_a_patient_reads_out(clinic: Clinic) -> None:
+    session = await clinic.plan(modality="phone")
+
+    sent = await clinic.ask_as(session, "dr-rossi", "code-for", participant="p-1")
+    code = clinic.outbox.last(to=PHONE).code
+    typed = await clinic.ask_as(session, "dr-rossi", "identify", participant="p-1", code=code)
+
+    assert (sent.status_code, sent.json(), typed.status_code, typed.json()) == (202, {}, 200, {})
+    started = await clinic.hug.sessions.get(session.id)
+    assert started.status is Status.IN_PROGRESS
+    assert [(c.how, c.by) for c in [started.identity("p-1")] if c] == [("code", "dr-rossi")]
+
+
+async def test_staff_say_how_they_know_who_is_on_a_fixed_line(clinic: Clinic) -> None:
+    session = await clinic.plan(modality="phone", phone="+41223723311")
+
+    no_code = await clinic.ask_as(session, "dr-rossi", "code-for", participant="p-1")
+    known = await clinic.ask_as(session, "dr-rossi", "identify", participant="p-1", how="date of birth")
+
+    assert_problem(no_code, 409, "no-mobile-number")
+    assert known.status_code == 200
+    assert (await clinic.hug.sessions.get(session.id)).status is Status.IN_PROGRESS
+
+
+@pytest.mark.parametrize("call", ["call", "code-for", "identify"])
+async def test_what_staff_do_at_a_call_is_for_staff_only(clinic: Clinic, call: str) -> None:
+    session = await clinic.hug.sessions.get((await clinic.plan(modality="phone")).id)
+    how = {"how": "I am he"} if call == "identify" else {}
+
+    refused = await clinic.ask_as(session, "p-1", call, participant="p-1", **how)
+    unknown = await clinic.ask_as(session, "dr-rossi", call, participant="p-2", **how)
+    forged = await clinic.ask(call, **{"pass": "a.b.c", "participant": "p-1", **how})
+
+    assert_problem(refused, 403, "not-permitted")
+    assert_problem(unknown, 404, "unknown-participant")
+    assert_problem(forged, 403, "grant-refused")
+    assert await clinic.hug.sessions.get(session.id) == session
+    assert len(clinic.outbox) == 0
+
+
+@pytest.mark.parametrize(
+    "asked", [{}, {"code": "123456", "how": "passport"}, {"how": ""}, {"code": None}, {"how": 7}], ids=str
+)
+async def test_an_identity_is_one_code_or_one_word(clinic: Clinic, asked: dict[str, object]) -> None:
+    session = await clinic.plan(modality="phone")
+
+    refused = await clinic.ask_as(session, "dr-rossi", "identify", participant="p-1", **asked)
+
+    assert_problem(refused, 400, "invalid-input")
+
+
+async def test_whoever_is_to_be_called_back_is_noted_once_and_sent_nothing(clinic: Clinic) -> None:
+    invitation = await clinic.invite()
+    session = await clinic.hug.sessions.get(invitation.session)
+    sent = len(clinic.outbox)
+
+    by_link = await clinic.ask("call-me-back", link=invitation.link_id)
+    by_pass = await clinic.ask_as(session, "p-1", "call-me-back")
+
+    assert (by_link.status_code, by_pass.status_code, by_link.json()) == (202, 202, {})
+    steps = [change.step for change in (await clinic.hug.sessions.get(session.id)).steps("p-1")]
+    assert steps.count(Step.CALL_ME_BACK) == 1
+    assert len(clinic.outbox) == sent
+
+
+async def test_to_be_called_back_takes_a_link_or_a_pass_to_a_visit_that_goes_on(clinic: Clinic) -> None:
+    invitation = await clinic.invite()
+    visit_pass = await clinic.passes(await clinic.hug.sessions.get(invitation.session), "p-1")
+
+    neither = await clinic.ask("call-me-back")
+    both = await clinic.ask("call-me-back", **{"link": invitation.link_id, "pass": visit_pass})
+    nobodys = await clinic.ask("call-me-back", link="AAAAAAAAAAA")
+    await clinic.hug.sessions.cancel(invitation.session, by="the secretary")
+
+    assert_problem(neither, 400, "invalid-input")
+    assert_problem(both, 400, "invalid-input")
+    assert_problem(nobodys, 404, "link-unknown")
+    assert_problem(await clinic.ask("call-me-back", link=invitation.link_id), 410, "session-ended")
+    assert_problem(await clinic.ask("call-me-back", **{"pass": visit_pass}), 410, "session-ended")
+
+
+async def test_no_page_starts_a_phone_visit(clinic: Clinic) -> None:
+    invitation = await clinic.invite(modality="phone")
+    await clinic.hug.send_code_for(invitation.session, "p-1", by="dr-rossi")
+    sent, code = len(clinic.outbox), clinic.outbox.last().code
+
+    looked = await clinic.ask("link", link=invitation.link_id)
+    asked = await clinic.ask("send-code", link=invitation.link_id)
+    typed = await clinic.ask("check-in", link=invitation.link_id, code=code)
+
+    assert looked.json()["modality"] == "phone"
+    assert_problem(asked, 409, "by-phone")
+    assert_problem(typed, 409, "by-phone")
+    assert len(clinic.outbox) == sent
+    assert (await clinic.hug.sessions.get(invitation.session)).status is Status.PLANNED
+    await clinic.hug.check_in(invitation.link_id, str(code))
+
+
+async def test_a_page_that_was_open_when_the_visit_turned_to_the_telephone_is_told_so(clinic: Clinic) -> None:
+    invitation = await clinic.invite()
+    await clinic.hug.sessions.change_modality(invitation.session, "phone", by="dr-rossi")
+    code = clinic.outbox.last().code
+    assert_problem(await clinic.ask("check-in", link=invitation.link_id, code=code), 409, "by-phone")
+
+    await clinic.hug.sessions.change_modality(invitation.session, "video", by="dr-rossi")
+    let_in = await clinic.ask("check-in", link=invitation.link_id, code=code)
+
+    assert let_in.json()["visit"]["modality"] == "video"
+
+
+# --- The end -------------------------------------------------------------------------------------
+
+
 async def test_a_visit_that_has_ended_lets_nobody_in(clinic: Clinic) -> None:
     invitation = await clinic.invite()
     let_in = (await clinic.ask("check-in", link=invitation.link_id, code=clinic.outbox.last().code)).json()
@@ -426,6 +586,11 @@ async def test_a_request_of_another_origin_is_refused(clinic: Clinic, origin: st
         CheckInAsked(link="secret", code="secret"),
         PassAsked(grant="secret"),
         GrantAsked(**{"pass": "secret"}),
+        StaffAsked(**{"pass": "secret", "participant": "p-1"}),
+        IdentifyAsked(**{"pass": "secret", "participant": "p-1", "code": "secret"}),
+        IdentifyAsked(**{"pass": "secret", "participant": "p-1", "how": "secret"}),
+        CallMeBackAsked(link="secret"),
+        CallMeBackAsked(**{"pass": "secret"}),
     ],
     ids=lambda asked: type(asked).__name__,
 )

@@ -36,6 +36,7 @@ from hugathome import (
     JoinGrant,
     LinkUnknown,
     MalformedCode,
+    NoMobileNumber,
     NotPermitted,
     NotYetOpen,
     Organisation,
@@ -268,6 +269,21 @@ async def planned(clinic: Clinic, do: Callable[[Session], Any]) -> None:
     await do(await clinic.plan())
 
 
+async def identified(clinic: Clinic, **options: Any) -> None:
+    invitation = await clinic.invited(modality="phone")
+    await clinic.hug.identify(invitation.session, PATIENT, **{"by": CLINICIAN, **options})
+
+
+async def wrong_code_read_out(clinic: Clinic) -> None:
+    invitation = await clinic.invited()
+    await clinic.hug.identify(invitation.session, PATIENT, by=CLINICIAN, code=clinic.wrong_code)
+
+
+async def asked_for(clinic: Clinic, whom: str) -> None:
+    invitation = await clinic.invited(modality="phone")
+    await clinic.hug.send_code_for(invitation.session, whom, by=CLINICIAN)
+
+
 async def read_events(clinic: Clinic, **options: Any) -> None:
     async for _ in clinic.hug.events(**options):
         pass
@@ -418,6 +434,60 @@ REFUSED: Mapping[str, tuple[Callable[[Clinic], Any], type[HugathomeError]]] = {
         lambda c: c.hug.grant("hug.x", PATIENT, claims={"x": "x" * 2**20}),
         InvalidInput,
     ),
+    # the telephone
+    "an unknown modality later": (
+        lambda c: planned(c, lambda s: c.hug.sessions.change_modality(s.id, NAME, by=CLINICIAN)),  # type: ignore[arg-type]
+        InvalidInput,
+    ),
+    "no modality": (
+        lambda c: planned(c, lambda s: c.hug.sessions.change_modality(s.id, None, by=CLINICIAN)),  # type: ignore[arg-type]
+        InvalidInput,
+    ),
+    "half a character for a reason": (
+        lambda c: planned(
+            c, lambda s: c.hug.sessions.change_modality(s.id, "phone", by=CLINICIAN, reason=HALF)
+        ),
+        InvalidInput,
+    ),
+    "a modality changed by the patient": (
+        lambda c: planned(c, lambda s: c.hug.sessions.change_modality(s.id, "phone", by=PATIENT)),
+        NotPermitted,
+    ),
+    "an identity by neither code nor word": (
+        lambda c: planned(c, lambda s: c.hug.identify(s.id, PATIENT, by=CLINICIAN)),
+        InvalidInput,
+    ),
+    "an identity by code and word": (
+        lambda c: planned(c, lambda s: c.hug.identify(s.id, PATIENT, by=CLINICIAN, code="1", how="2")),
+        InvalidInput,
+    ),
+    "half a character for an identity": (lambda c: identified(c, how=HALF), InvalidInput),
+    "a megabyte for an identity": (lambda c: identified(c, how="x" * 2**20), InvalidInput),
+    "no text for an identity": (lambda c: identified(c, how=[NAME]), InvalidInput),
+    "an identity by the patient": (lambda c: identified(c, how=NAME, by=PATIENT), NotPermitted),
+    "an identity by half a character": (lambda c: identified(c, how="known", by=HALF), InvalidInput),
+    "letters read out for a code": (lambda c: identified(c, code=NAME), MalformedCode),
+    "a megabyte read out for a code": (lambda c: identified(c, code="1" * 2**20), MalformedCode),
+    "a number read out for a code": (lambda c: identified(c, code=123456), MalformedCode),
+    "a wrong code read out": (wrong_code_read_out, CodeRejected),
+    "a code for the patient by the patient": (
+        lambda c: planned(c, lambda s: c.hug.send_code_for(s.id, PATIENT, by=PATIENT)),
+        NotPermitted,
+    ),
+    "a code for half a character": (
+        lambda c: planned(c, lambda s: c.hug.send_code_for(s.id, HALF, by=CLINICIAN)),
+        InvalidInput,
+    ),
+    "a code for somebody without a mobile": (
+        lambda c: asked_for(c, CLINICIAN),
+        NoMobileNumber,
+    ),
+    "a call by half a character": (
+        lambda c: planned(c, lambda s: c.hug.call(s.id, PATIENT, by=HALF)),
+        InvalidInput,
+    ),
+    "half a character for a holder": (lambda c: c.hug.holder(HALF), GrantRefused),
+    "no text for a holder": (lambda c: c.hug.holder(None), GrantRefused),  # type: ignore[arg-type]
     "no grant": (lambda c: c.hug.visit_pass(""), GrantRefused),
     "half a character for a pass": (lambda c: c.hug.regrant(HALF), GrantRefused),
     "a megabyte for a grant": (lambda c: c.hug.visit_pass("x" * 2**20), GrantRefused),
@@ -453,7 +523,9 @@ async def test_in_python_it_raises_our_own_error(clinic: Clinic, what: str) -> N
     assert_is_ours(clinic, refused.value)
 
 
-@pytest.mark.parametrize("do", ["invite", "admit", "grant", "extend"])
+@pytest.mark.parametrize(
+    "do", ["invite", "admit", "grant", "extend", "call", "change-modality", "identify", "send-code-for"]
+)
 async def test_what_has_ended_takes_nothing_more(clinic: Clinic, do: str) -> None:
     session = await ended(clinic)
     calls: Mapping[str, Callable[[], Any]] = {
@@ -463,6 +535,10 @@ async def test_what_has_ended_takes_nothing_more(clinic: Clinic, do: str) -> Non
         "extend": lambda: clinic.hug.sessions.extend(
             session.id, closes_at=NOON + timedelta(hours=3), by=CLINICIAN
         ),
+        "call": lambda: clinic.hug.call(session.id, PATIENT, by=CLINICIAN),
+        "change-modality": lambda: clinic.hug.sessions.change_modality(session.id, "phone", by=CLINICIAN),
+        "identify": lambda: clinic.hug.identify(session.id, PATIENT, by=CLINICIAN, how="known"),
+        "send-code-for": lambda: clinic.hug.send_code_for(session.id, PATIENT, by=CLINICIAN),
     }
 
     with pytest.raises(SessionEnded) as refused:
@@ -527,7 +603,7 @@ UNREADABLE: Mapping[str, bytes] = {
 
 @pytest.mark.parametrize("what", UNREADABLE)
 async def test_a_body_that_cannot_be_read_is_a_bad_request(clinic: Clinic, what: str) -> None:
-    for call in ("link", "send-code", "check-in", "pass", "grant"):
+    for call in RIGHT:
         answer = await clinic.post(call, UNREADABLE[what])
 
         assert_problem(answer, 400, "invalid-input")
@@ -621,6 +697,10 @@ async def test_grants_and_passes_that_are_not_ours_or_not_for_this_are_forbidden
 
     assert_problem(await clinic.ask("pass", {"grant": grant}), 403, "grant-refused")
     assert_problem(await clinic.ask("grant", {"pass": visit_pass}), 403, "grant-refused")
+    assert_problem(await clinic.ask("call-me-back", {"pass": visit_pass}), 403, "grant-refused")
+    for call in ("call", "code-for", "identify"):
+        answer = await clinic.ask(call, {"pass": visit_pass, "participant": PATIENT})
+        assert_problem(answer, 403, "grant-refused")
     assert_problem(await clinic.ask("pass", {"grant": visit_pass}), 403, "grant-refused")
     assert_problem(await clinic.ask("grant", {"pass": grant}), 403, "grant-refused")
 
@@ -973,7 +1053,13 @@ class World:
         await self.clinic.__aenter__()
         told = await self.clinic.let_in()
         self.session = told["session"]
-        self.secrets = {"<link>": told["link"], "<pass>": told["pass"], "<code>": self.clinic.code}
+        staff = await self.clinic.hug.visit_pass(self.clinic.hug.grant(self.session, CLINICIAN).token)
+        self.secrets = {
+            "<link>": told["link"],
+            "<pass>": told["pass"],
+            "<staff>": staff.token,
+            "<code>": self.clinic.code,
+        }
 
     async def close(self) -> None:
         await self.clinic.assert_goes_on()
@@ -999,7 +1085,7 @@ def world() -> Iterator[World]:
 
 TEXTS = st.one_of(
     st.text(st.characters(), max_size=40),
-    st.sampled_from(["<link>", "<code>", "<grant>", "<pass>", NOWHERE, HALF, "\x00", "1" * 300]),
+    st.sampled_from(["<link>", "<code>", "<grant>", "<pass>", "<staff>", NOWHERE, HALF, "\x00", "1" * 300]),
 )
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
@@ -1012,6 +1098,10 @@ RIGHT: Mapping[str, dict[str, Any]] = {
     "check-in": {"link": "<link>", "code": "<code>"},
     "pass": {"grant": "<grant>"},
     "grant": {"pass": "<pass>"},
+    "call-me-back": {"link": "<link>"},
+    "call": {"pass": "<staff>", "participant": PATIENT},
+    "code-for": {"pass": "<staff>", "participant": PATIENT},
+    "identify": {"pass": "<staff>", "participant": PATIENT, "code": "<code>", "how": "known"},
 }
 HELLO = {
     "v": 1,
