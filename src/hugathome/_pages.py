@@ -35,14 +35,15 @@ _PERMISSIONS: Final = ", ".join(
 )
 _WITHOUT_SCRIPT: Final[Mapping[str, str]] = MappingProxyType(
     {
-        Language.FRENCH: "Cette page a besoin de JavaScript. Ouvrez-la dans un autre navigateur, "
-        "ou appelez-nous.",
-        Language.GERMAN: "Diese Seite braucht JavaScript. Öffnen Sie sie in einem anderen Browser, "
-        "oder rufen Sie uns an.",
-        Language.ITALIAN: "Questa pagina richiede JavaScript. La apra in un altro browser, o ci chiami.",
-        Language.ROMANSH: "Questa pagina dovra JavaScript. Avri ella en in auter navigatur, "
-        "u telefonai a nus.",
-        Language.ENGLISH: "This page needs JavaScript. Open it in another browser, or call us.",
+        Language.FRENCH: "Cette page a besoin de JavaScript. Rechargez-la, ouvrez-la dans un autre "
+        "navigateur, ou appelez-nous.",
+        Language.GERMAN: "Diese Seite braucht JavaScript. Laden Sie sie neu, öffnen Sie sie in einem anderen "
+        "Browser, oder rufen Sie uns an.",
+        Language.ITALIAN: "Questa pagina richiede JavaScript. La ricarichi, la apra in un altro browser, "
+        "o ci chiami.",
+        Language.ROMANSH: "Questa pagina dovra JavaScript. Chargiai ella danovamain, avri ella en in auter "
+        "navigatur, u telefonai a nus.",
+        Language.ENGLISH: "This page needs JavaScript. Reload it, open it in another browser, or call us.",
     }
 )
 
@@ -95,11 +96,11 @@ class Pages:
             "without_script": _WITHOUT_SCRIPT[spoken],
         }
         escaped = {name: html.escape(value) for name, value in filled.items()}
-        return self._template.substitute(escaped, preloads=self._preloads(client)).encode()
+        return self._template.substitute(escaped, preloads=self._preloads(client, spoken)).encode()
 
-    def _preloads(self, client: str) -> str:
+    def _preloads(self, client: str, spoken: Language) -> str:
         """Return links to every module that the first one leads to, so that none waits for another."""
-        needed = self._client.needed_by("main.js")
+        needed = [*self._client.needed_by("main.js"), f"words-{spoken}.js"]
         return "\n".join(f'<link rel="modulepreload" href="{client}{name}">' for name in needed)
 
 

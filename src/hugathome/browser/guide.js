@@ -48,6 +48,7 @@ export class Guide {
     try {
       await this._come(this._way);
     } catch (problem) {
+      await this._page.ready;
       this._fail(problem);
     }
   }
@@ -115,7 +116,7 @@ export class Guide {
   async _comeByLink(link) {
     this._kept = new Kept(`link/${link}`);
     this._face = await this._door.look();
-    this._page.introduce(this._face, { isPatient: true });
+    await this._page.introduce(this._face, { isPatient: true });
     if (this._face.status === "ended") return this._page.ended("ended");
     if (this._kept.value.pass && this._face.status === "open") return this._check();
     return this._askForCode();
@@ -137,9 +138,9 @@ export class Guide {
     return this._arrive(await ask("grant", { pass: this._kept.value.pass || "" }));
   }
 
-  _arrive(place) {
+  async _arrive(place) {
     this._face = place.visit;
-    this._page.introduce(this._face, { isPatient: false });
+    await this._page.introduce(this._face, { isPatient: false });
     return this._check();
   }
 

@@ -7,7 +7,6 @@ import { Guide } from "./guide.js";
 import { Page } from "./page.js";
 
 const body = document.body;
-body.querySelector(".late").remove(); // this browser is young enough
 
 /** Read the address: a patient's names a link, the room's a grant or a visit that this browser knows. */
 function way() {
@@ -30,6 +29,7 @@ const page = new Page(body, {
     document.documentElement.lang = language;
   },
 });
+page.ready.then(() => body.querySelector(".late").remove()); // this browser is young enough
 const placed = (visit) => history.replaceState(null, "", `#visit=${visit}`);
 addEventListener("hashchange", () => location.hash.startsWith("#grant=") && location.reload());
 new Guide(page, way(), { announce, placed }).begin();

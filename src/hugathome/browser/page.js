@@ -32,7 +32,8 @@ export class Page {
     this.stage = new Stage(this._elements);
     this.people = new People(this._elements);
     this.talk = new Talk(this._elements);
-    this.speak(root.lang || document.documentElement.lang);
+    /** Resolved once the page can say something. */
+    this.ready = this._speak(root.lang || document.documentElement.lang);
     root.dataset.state = "loading";
     root.dataset.link = "live";
     this._watchSize();
@@ -145,8 +146,8 @@ export class Page {
 
   // --- Words ---------------------------------------------------------------------------------------
 
-  speak(language) {
-    const { words } = Object.assign(this._elements, { words: wordsOf(language) });
+  async _speak(language) {
+    const words = (this._elements.words = await wordsOf(language));
     this._root.lang = languageOf(language);
     this._elements.speak();
     for (const step of this._elements.all("[data-step]")) step.textContent = fill(words.step, step.dataset);
@@ -157,8 +158,9 @@ export class Page {
   }
 
   /** Say whose page this is, in the person's language; a patient's is told at which step they are. */
-  introduce({ language, brand, helpPhone, privacyUrl, entry }, { isPatient }) {
-    this.speak(language);
+  async introduce({ language, brand, helpPhone, privacyUrl, entry }, { isPatient }) {
+    await this.ready;
+    await this._speak(language);
     this._introduced({ title: `${this.words.title} – ${brand}`, language: this._root.lang });
     this._elements.text("[data-brand]", brand);
     this._elements.text("[data-help-phone], [data-help-number]", helpPhone);
