@@ -1,5 +1,6 @@
 """The tables of the reference say what the code says; a failure shows the table as it should be."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from hugathome.history import Action
 from hugathome.roles import CAPABILITIES, Capability, Role, Step
 from hugathome.transitions import PRESENCES, TRANSITIONS, Presence, Status
 
-REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "docs" / "reference"
+BROWSER = ROOT / "src" / "hugathome" / "browser"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -97,3 +100,12 @@ def test_a_table_of_the_reference_is_the_one_of_the_code(page: str, expected: st
     text = (REFERENCE / page).read_text(encoding="utf-8")
 
     assert expected in text, f"{page} should hold:\n\n{expected}"
+
+
+def test_every_hook_that_the_reference_promises_is_in_the_pages() -> None:
+    rows = (REFERENCE / "http-api.md").read_text(encoding="utf-8").partition("`data-action`")[2]
+    promised = set(re.findall(r"`([a-z-]+)`", rows.partition("`data-participant`")[0]))
+    pages = "".join(path.read_text(encoding="utf-8") for path in BROWSER.glob("*.js"))
+
+    assert {"send-code", "confirm-end", "identify"} <= promised
+    assert {hook for hook in promised if f'data-action="{hook}"' not in pages} == set()
