@@ -3,13 +3,14 @@
 import gzip
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
 from urllib.parse import urljoin
 
 import httpx
 import pytest
 
 from hugathome import HugAtHome
-from hugathome._files import Files, takes_gzip
+from hugathome._files import Files, takes_gzip, without_comments
 from hugathome._origins import Origins, origin_of
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
@@ -17,6 +18,7 @@ from hugathome.stores import open_store
 SITE = "https://www.example.ch/visit"
 OWN = "https://www.example.ch"
 FRAME = "https://ehr.example.ch"
+CLIENT = Path(__file__).parents[1] / "src" / "hugathome" / "browser"
 ROOM, INVITATION = f"{SITE}/room", f"{SITE}/j/AAAAAAAAAAA"
 
 
@@ -110,7 +112,7 @@ async def test_a_page_names_every_module_at_once_so_that_none_waits_for_another(
 
     assert needed
     assert needed <= {urljoin(ROOM, url) for url in loaded}
-    assert len(loaded) == len(set(loaded)) == len(needed) + 1
+    assert len(loaded) == len(set(loaded)) == len(needed) + 2, "the first one, and the words of one language"
 
 
 async def test_what_is_loaded_weighs_little(http: httpx.AsyncClient) -> None:
@@ -150,6 +152,30 @@ def test_a_file_is_the_same_in_both_encodings_and_told_apart(files: Files) -> No
     assert "Content-Encoding" not in plain.headers
     assert plain.headers["Vary"] == gzipped.headers["Vary"] == "Accept-Encoding"
     assert plain.etag != gzipped.etag
+
+
+def test_comments_are_not_sent_and_every_line_keeps_its_number() -> None:
+    source = (
+        '/**\n * What it is for.\n */\nimport { a } from "./a.js";\n\n'
+        "  // why\n  a(/* nothing */); // now\n  /** One line. */\n"
+        'const url = `\nhttps://x/*y`;\nconst css = "a /* b */ c";\n'
+    )
+
+    assert without_comments(source) == (
+        '\n\n\nimport { a } from "./a.js";\n\n'
+        "\n  a(/* nothing */); // now\n\n"
+        'const url = `\nhttps://x/*y`;\nconst css = "a /* b */ c";\n'
+    )
+
+
+def test_of_a_module_everything_else_is_sent(files: Files) -> None:
+    for path in CLIENT.glob("*.js"):
+        lines = path.read_text(encoding="utf-8").split("\n")
+        sent = files.get(path.name, accepted="")
+        assert sent is not None
+
+        expected = ["" if line.lstrip().startswith(("/", "*")) else line for line in lines]
+        assert sent.body.decode().split("\n") == expected
 
 
 @pytest.mark.parametrize("accepted", ["identity", "gzip"])
