@@ -42,6 +42,13 @@ _PREFERENCES: Final[Mapping[str, str | int | bool]] = {
     "network.proxy.type": 1,
     "network.trr.mode": 5,
 }
+_NOTES_HITS = "addEventListener('click', ({ target }) => { window.hit = target; }, true);"
+_IS_HIT = """
+async (selector) => {
+    await new Promise(requestAnimationFrame);
+    return Boolean(window.hit && window.hit.closest(selector));
+}
+"""
 _VISIBLE = """
 (selector) => {
     const isSeen = (element) => element.getClientRects().length > 0;
@@ -68,7 +75,7 @@ class Firefox:
         made = await self.ask("browsingContext.create", type="tab", userContext=visitor["userContext"])
         tab = Tab(self, made["context"])
         await self.ask("browsingContext.setViewport", context=tab.context, viewport=dict(viewport))
-        preload = f"() => {{ {KEEP_CONNECTIONS} }}"
+        preload = f"() => {{ {KEEP_CONNECTIONS} {_NOTES_HITS} }}"
         await self.ask("script.addPreloadScript", functionDeclaration=preload, contexts=[tab.context])
         await tab.go(url)
         return tab
@@ -113,14 +120,13 @@ class Tab:
         return json.loads(value["value"]) if value["type"] == "string" else None
 
     async def click(self, selector: str) -> None:
-        """Click in the middle of the first element that matches and can be seen, once there is one."""
-        element = {"type": "element", "element": {"sharedId": await self.visible(selector)}}
-        steps = [
-            {"type": "pointerMove", "x": 0, "y": 0, "origin": element},
-            {"type": "pointerDown", "button": 0},
-            {"type": "pointerUp", "button": 0},
-        ]
-        await self._act({"type": "pointer", "id": "finger", "actions": steps})
+        """Click the first element that matches and can be seen; again where it moved away meanwhile."""
+
+        async def hit() -> bool | None:
+            await self._press(await self.visible(selector))
+            return await self.evaluate(_IS_HIT, selector) or None
+
+        await _patiently(hit, f"{selector} cannot be clicked")
 
     async def type(self, selector: str, text: str) -> None:
         """Click into a field and type."""
@@ -147,6 +153,15 @@ class Tab:
             raise FirefoxRefused(answer["exceptionDetails"]["text"])
         result: dict[str, Any] = answer["result"]
         return result
+
+    async def _press(self, name: str) -> None:
+        element = {"type": "element", "element": {"sharedId": name}}
+        steps = [
+            {"type": "pointerMove", "x": 0, "y": 0, "origin": element},
+            {"type": "pointerDown", "button": 0},
+            {"type": "pointerUp", "button": 0},
+        ]
+        await self._act({"type": "pointer", "id": "finger", "actions": steps})
 
     async def _act(self, source: dict[str, Any]) -> None:
         await self._browser.ask("input.performActions", context=self.context, actions=[source])

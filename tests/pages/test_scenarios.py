@@ -9,7 +9,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 from tests.pages.browsing import DESKTOP, device, in_state, sees_and_hears, use
 from tests.pages.clinic import PHONE, nothing_else
 
-from hugathome import Participant, Session
+from hugathome import Participant, Session, Step
 from hugathome.serving import listening, serving
 from hugathome.testing import FakeHugAtHome
 
@@ -18,6 +18,10 @@ pytestmark = [pytest.mark.media, pytest.mark.browser]
 NINE = datetime(2026, 1, 15, 8, tzinfo=UTC)
 """Nine o'clock in Geneva."""
 HEARTBEAT = 20
+IN_APP = """
+Object.defineProperty(navigator, "mediaDevices", { value: undefined });
+"""
+"""What the browsers inside messengers lack."""
 SCANNERS = ["facebookexternalhit/1.1", "WhatsApp/2.23.20.0", "Mozilla/5.0 (Windows NT 10.0) SafeLinks"]
 
 
@@ -145,6 +149,29 @@ async def test_neither_a_scanner_nor_a_preview_uses_up_what_is_behind_a_link(
     runs_scripts = await opened(await device(chromium), hug)
     await in_state(runs_scripts, "code")
     await comes_in(await opened(await device(chromium), hug), hug)
+    assert len(hug.outbox) == 1
+
+
+async def test_a_link_opened_inside_another_app_hears_the_visit_and_asks_to_be_called_back(
+    hug: FakeHugAtHome, chromium: Browser
+) -> None:
+    session = await planned(hug)
+    patient = await opened(await device(chromium, IN_APP), hug)
+    await types_the_code(patient, hug)
+    await in_state(patient, "devices")
+    await use(patient, "call-me-back")
+    await expect(patient.locator("[data-action=call-me-back]")).to_be_hidden()
+    await offers_help(patient)
+
+    await use(patient, "join")
+    clinician = await doctor_comes(chromium, hug, session)
+    await use(clinician, "admit")
+    await in_state(patient, "visit")
+    await sees_and_hears(patient, "dr-rossi")
+
+    steps = [change.step for change in (await hug.sessions.get(session.id)).steps("p-1")]
+    assert Step.CALL_ME_BACK in steps
+    assert Step.DEVICES_REFUSED in steps
     assert len(hug.outbox) == 1
 
 
