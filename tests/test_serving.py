@@ -35,6 +35,29 @@ async def test_with_a_certificate_it_serves_tls_and_nothing_else(tmp_path: Path)
     assert answer.text == "hello"
 
 
+async def test_the_end_waits_for_no_browser_that_keeps_an_idle_connection(tmp_path: Path) -> None:
+    certificate = self_signed(tmp_path)
+    trusts_it = ssl.create_default_context(cafile=str(certificate.chain))
+    now = asyncio.get_running_loop().time
+
+    def ask(at: tuple[str, int]) -> ssl.SSLSocket:
+        """Ask for something, and leave the connection open: a blocking socket reads no goodbye."""
+        connection = trusts_it.wrap_socket(socket.create_connection(at), server_hostname=at[0])
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+        while not connection.recv(4096).endswith((b"hello", b"0\r\n\r\n")):
+            pass
+        return connection
+
+    bound = listening()
+    async with serving(hello, bound, tls=certificate):
+        idle = await asyncio.to_thread(ask, bound.getsockname())
+        told_at = now()
+    took = now() - told_at
+    idle.close()
+
+    assert took < 3, "seconds; it would wait for five"
+
+
 async def test_whoever_is_accepted_is_answered_without_waiting_for_more_to_send() -> None:
     accepted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 

@@ -134,3 +134,20 @@ class _Server(uvicorn.Server):
         from contextlib import nullcontext
 
         return nullcontext()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close every connection, and wait for none whose other side leaves TLS's goodbye unanswered."""
+        hanging_up = asyncio.create_task(self._hang_up())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            hanging_up.cancel()
+            await asyncio.gather(hanging_up, return_exceptions=True)
+
+    async def _hang_up(self) -> None:
+        """Drop what is closing and has nothing left to send: browsers let idle connections be closed so."""
+        while True:
+            await asyncio.sleep(0.1)
+            for transport in [connection.transport for connection in self.server_state.connections]:
+                if transport.is_closing() and not transport.get_write_buffer_size():
+                    transport.abort()
