@@ -127,8 +127,9 @@ async def test_what_is_no_wish_is_refused(visitor: Visitor, body: bytes) -> None
     assert answer.status_code == 400
 
 
-async def test_a_page_of_somebody_else_cannot_ask(visitor: Visitor) -> None:
-    elsewhere = {"Origin": "http://evil.example"}
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1"])
+async def test_a_page_of_somebody_else_cannot_ask(visitor: Visitor, origin: str) -> None:
+    elsewhere = {"Origin": origin}
     visit = await visitor.plan()
 
     answers = [

@@ -39,23 +39,25 @@ class Clinic:
         self._events: list[Event] = []
         self._robots: dict[str, asyncio.Task[None]] = {}
         self._remarks: dict[str, str] = {}
-        self._tasks = asyncio.TaskGroup()
+        self._watch: asyncio.Task[None] | None = None
         self._board = ""
         self._news = asyncio.Event()
         self._is_closed = False
 
     async def __aenter__(self) -> Self:
-        await self._tasks.__aenter__()
-        self._watch = self._tasks.create_task(self._look_again_and_again())
+        self._watch = asyncio.create_task(self._look_again_and_again())
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         self.close()
-        for task in (self._watch, *self._robots.values()):
+        running = [task for task in (self._watch, *self._robots.values()) if task is not None]
+        for task in running:
             task.cancel()
-        await self._tasks.__aexit__(kind, error, trace)
+        for outcome in await asyncio.gather(*running, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome
 
     def close(self) -> None:
         """End what follows the board: a server that stops waits for it."""
@@ -91,7 +93,7 @@ class Clinic:
         session = await self._hug.sessions.get(visit)
         if visit not in self._robots:
             self._remarks.pop(visit, None)
-            self._robots[visit] = self._tasks.create_task(self._attend(session))
+            self._robots[visit] = asyncio.create_task(self._attend(session))
             self._robots[visit].add_done_callback(lambda _: self._robots.pop(visit, None))
 
     def send_robot_home(self, visit: str) -> None:

@@ -36,7 +36,7 @@ _HEADERS: Final[Mapping[str, str]] = {
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # under no-referrer, a form would not say whose page it is on
     "X-Content-Type-Options": "nosniff",
 }
 _MEDIA_TYPES: Final = {
