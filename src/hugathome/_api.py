@@ -6,9 +6,10 @@ answer names anybody.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote
 
 from hugathome import words
@@ -21,6 +22,7 @@ from hugathome._asked import (
     PassAsked,
     StaffAsked,
 )
+from hugathome._model import Record
 from hugathome.errors import ByPhone, HugathomeError, NotYetOpen, QuotaReached, SendTooSoon, SessionError
 from hugathome.history import Action
 from hugathome.roles import Capability, Step
@@ -30,13 +32,34 @@ if TYPE_CHECKING:
     from hugathome.app import HugAtHome
 
 Answer = Mapping[str, Any]
+Asked = TypeVar("Asked", bound=Record)
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Asked]):
+    """One call of the API: what is asked, who answers, and the HTTP status of the answer."""
+
+    form: type[Asked]
+    do: Callable[[Asked], Awaitable[Answer]]
+    status: int = 200
 
 
 class Api:
-    """The API of one deployment."""
+    """The API of one deployment; `calls` has all of it by name."""
 
     def __init__(self, hug: "HugAtHome") -> None:
         self._hug = hug
+        self.calls: Mapping[str, Call[Any]] = {
+            "link": Call(LinkAsked, self.link),
+            "send-code": Call(LinkAsked, self.send_code, 202),
+            "check-in": Call(CheckInAsked, self.check_in),
+            "pass": Call(PassAsked, self.visit_pass),
+            "grant": Call(GrantAsked, self.regrant),
+            "call-me-back": Call(CallMeBackAsked, self.call_me_back, 202),
+            "call": Call(StaffAsked, self.call),
+            "code-for": Call(StaffAsked, self.code_for, 202),
+            "identify": Call(IdentifyAsked, self.identify),
+        }
 
     async def link(self, asked: LinkAsked) -> Answer:
         """Say how the visit stands behind a link; it names nobody."""

@@ -14,16 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from hugathome._api import Api
-from hugathome._asked import (
-    CallMeBackAsked,
-    CheckInAsked,
-    GrantAsked,
-    IdentifyAsked,
-    LinkAsked,
-    PassAsked,
-    StaffAsked,
-)
+from hugathome._api import Api, Call
 from hugathome._files import Files
 from hugathome._origins import Origins
 from hugathome._pages import API_HEADERS, Kind, Pages
@@ -48,7 +39,6 @@ try:
     from starlette.routing import BaseRoute, Route, WebSocketRoute
 
     from hugathome._endpoints import (
-        Endpoint,
         answering,
         command,
         http_problem,
@@ -85,7 +75,7 @@ def build(hug: "HugAtHome", *, otherwise: AsgiApp | None = None) -> AsgiApp:
 def routes(hug: "HugAtHome") -> list[BaseRoute]:
     """Return every route; `openapi.json` describes them."""
     origins = Origins(site=hug.site, frames=hug.frames)
-    api, pages = Api(hug), _PageRoutes(hug, origins)
+    pages = _PageRoutes(hug, origins)
     described = document(site=hug.site)
 
     async def openapi(_: Request) -> Response:
@@ -97,21 +87,14 @@ def routes(hug: "HugAtHome") -> list[BaseRoute]:
         Route("/browser/{name}", shared(answering(pages.newest), origins)),
         Route("/browser/{release}/{name}", shared(answering(pages.file), origins)),
         Route("/openapi.json", openapi),
-        _post("link", command(api.link, LinkAsked, origins)),
-        _post("send-code", command(api.send_code, LinkAsked, origins, status=202)),
-        _post("check-in", command(api.check_in, CheckInAsked, origins)),
-        _post("pass", command(api.visit_pass, PassAsked, origins)),
-        _post("grant", command(api.regrant, GrantAsked, origins)),
-        _post("call-me-back", command(api.call_me_back, CallMeBackAsked, origins, status=202)),
-        _post("call", command(api.call, StaffAsked, origins)),
-        _post("code-for", command(api.code_for, StaffAsked, origins, status=202)),
-        _post("identify", command(api.identify, IdentifyAsked, origins)),
+        *(_post(name, call, origins) for name, call in Api(hug).calls.items()),
         WebSocketRoute("/signal", _Signalling(hug, origins)),
         *([Route("/api/{name}", preflight(origins), methods=["OPTIONS"])] if hug.frames else []),
     ]
 
 
-def _post(name: str, endpoint: Endpoint) -> Route:
+def _post(name: str, call: Call[Any], origins: Origins) -> Route:
+    endpoint = command(call.do, call.form, origins, status=call.status)
     return Route(f"/api/{name}", endpoint, methods=["POST"])
 
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hugathome._api import Api
-from hugathome._asked import CheckInAsked, GrantAsked, LinkAsked, PassAsked
 from hugathome.clock import Clock, SystemClock
 from hugathome.errors import HugathomeError, InvalidInput, TransportClosed
 from hugathome.signalling import Transport
@@ -43,15 +42,6 @@ class Site(Protocol):
         ...
 
 
-_ASKED = {
-    "link": LinkAsked,
-    "send-code": LinkAsked,
-    "check-in": CheckInAsked,
-    "pass": PassAsked,
-    "grant": GrantAsked,
-}
-
-
 class MemorySite:
     """The deployment in this process: no network and no HTTP."""
 
@@ -67,19 +57,10 @@ class MemorySite:
 
     async def ask(self, call: str, **asked: str) -> Answer:
         """Make a call of the API."""
-        match call:
-            case "link":
-                return await self._api.link(LinkAsked(**asked))
-            case "send-code":
-                return await self._api.send_code(LinkAsked(**asked))
-            case "check-in":
-                return await self._api.check_in(CheckInAsked(**asked))
-            case "pass":
-                return await self._api.visit_pass(PassAsked(**asked))
-            case "grant":
-                return await self._api.regrant(GrantAsked(**asked))
-            case _:
-                raise InvalidInput("the API has no such call")
+        known = self._api.calls.get(call)
+        if known is None:
+            raise InvalidInput("the API has no such call")
+        return await known.do(known.form(**asked))
 
     async def connect(self) -> Transport:
         """Serve one end of a pair and return the other."""
