@@ -25,9 +25,12 @@ def held(hug: HugAtHome, *, start: datetime, end: datetime) -> Session:
         hug.check_in(link, "not a code")
     except CodeError as refused:
         shown.append(refused.public)
+    session = hug.sessions.change_modality(session.id, "phone", by="dr-rossi")
+    session = hug.identify(session.id, "p-1", by="dr-rossi", how="known to us")
+    assert session.is_by_phone
     page: str = hug.room_url(hug.grant(session.id, "dr-rossi"))
     assert page
-    return hug.sessions.cancel(session.id, by="dr-rossi", reason="an example")
+    return hug.sessions.complete(session.id, by="dr-rossi")
 
 
 def told(hug: HugAtHome) -> list[Event]:

@@ -9,12 +9,14 @@ from datetime import datetime
 from fastapi import FastAPI
 
 from hugathome import (
+    Change,
     CodeError,
     CodePolicy,
     Event,
     HugAtHome,
     IceServer,
     JoinGrant,
+    NoMobileNumber,
     Organisation,
     Participant,
     PhoneNumber,
@@ -66,6 +68,7 @@ async def planned(hug: HugAtHome, *, start: datetime, end: datetime) -> Session:
                 phone=PhoneNumber.parse("079 123 45 67", region="CH"),
             ),
             Participant(id="n-1", role="nurse", name="C. Favre", phone="+41791234568"),
+            Participant(id="n-2", role="nurse", name="B. Keller", phone="+41223723311"),
         ],
     )
 
@@ -97,7 +100,22 @@ async def held(hug: HugAtHome, session: Session) -> Session:
     ids: list[str] = [participant.id for participant in (*session.waiting, *session.present)]
     assert ids == ["p-1"]
     assert session.steps("p-1")[0].step is not None
+    await by_telephone(hug, session)
     return await hug.sessions.complete(session.id, by="dr-rossi", outcome="in-person-visit-needed")
+
+
+async def by_telephone(hug: HugAtHome, session: Session) -> None:
+    session = await hug.sessions.change_modality(session.id, "phone", by="dr-rossi", reason="no picture")
+    assert session.is_by_phone
+    try:
+        await hug.send_code_for(session.id, "n-2", by="dr-rossi")
+    except NoMobileNumber:
+        session = await hug.identify(session.id, "n-2", by="dr-rossi", how="known to us")
+    identity: Change | None = session.identity("n-2")
+    assert identity is not None
+    said: str | None = identity.how
+    assert said == "known to us"
+    await hug.sessions.change_modality(session.id, "video", by="dr-rossi")
 
 
 async def told(hug: HugAtHome) -> Sequence[Event]:

@@ -102,5 +102,5 @@ def test_what_a_synchronous_host_writes_runs(tmp_path: Path, start: datetime) ->
         ended = host.held(hug, start=start, end=start + timedelta(minutes=30))
         events = host.told(hug)
 
-    assert ended.status is Status.CANCELLED
-    assert events[-1].change.action == "cancel"
+    assert ended.status is Status.COMPLETED
+    assert events[-1].change.action == "complete"
