@@ -45,7 +45,7 @@ async def planned(hug: FakeHugAtHome, *, starts_at: datetime = NINE) -> Session:
         starts_at=starts_at,
         ends_at=starts_at + timedelta(minutes=30),
         participants=[
-            Participant(id="dr-rossi", role="practitioner", name="Dr A. Rossi"),
+            Participant(id="dr-rossi", role="practitioner", name="Dr A. Rossi", language="de"),
             Participant(id="p-1", role="patient", name="M. Dupont", phone=PHONE),
         ],
     )
@@ -337,4 +337,11 @@ async def test_a_room_that_is_closed_and_opened_again_from_the_history_is_the_sa
     await in_state(again, "visit")
     await again.reload()
     await in_state(again, "visit")
+    await use(again, "end")
+    await again.select_option("[data-outcome]", "no-show")
+    await use(again, "confirm-end")
+    await in_state(again, "ended")
+    await again.reload()
+    await in_state(again, "ended")
+    await expect(again.locator("html")).to_have_attribute("lang", "de")
     assert again.url == address

@@ -132,10 +132,13 @@ export class Guide {
     return this._arrive(place);
   }
 
-  /** A page that was loaded again finds its pass by the visit that it came from. */
+  /** A page that was loaded again finds its pass, or that all is over, by the visit that it came from. */
   async _comeBack(visit) {
     this._kept = new Kept(`room/${visit}`);
-    return this._arrive(await ask("grant", { pass: this._kept.value.pass || "" }));
+    const { pass = "", over } = this._kept.value;
+    if (!over) return this._arrive(await ask("grant", { pass }));
+    await this._page.introduce(over, { isPatient: false });
+    return this._page.ended("ended");
   }
 
   async _arrive(place) {
@@ -315,8 +318,14 @@ export class Guide {
     const { session } = (this._stay && this._stay.client) || {};
     this._rest();
     if (this._kept) this._kept.forget();
+    if (!this._door && this._face) this._keepEnd(this._face);
     this._page.ended("ended");
     this._announce("ended", { outcome: (session && session.outcome) || null });
+  }
+
+  /** A link says itself that all is over; a room that is loaded again has nobody left to ask. */
+  _keepEnd({ language, brand, helpPhone, privacyUrl, entry }) {
+    this._kept.keep({ over: { language, brand, helpPhone, privacyUrl, entry } });
   }
 
   /** The pass is dead, the link is not: a new code opens a new one. */
