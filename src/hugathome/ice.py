@@ -19,7 +19,8 @@ from hugathome.wire import IceServerView
 
 _SCHEMES = ("stun:", "stuns:", "turn:", "turns:")
 CREDENTIALS_LIFETIME = timedelta(hours=1)
-"""A relay checks credentials at every refresh: these outlive a usual visit, and a device may ask for more."""
+"""Longer than a usual visit: through some relays a connection does not outlive what it was made with. coturn
+looks at the time only when one is made; whoever connects anew later has asked for fresh ones by then."""
 
 
 class IceServer(Record):

@@ -1,0 +1,193 @@
+"""Visits that can be held only through a relay: a real coturn that runs as the documentation says."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright, expect
+from tests.certificates import self_signed
+from tests.pages.browsing import (
+    DESKTOP,
+    FLAGS,
+    device,
+    frames_of,
+    in_state,
+    open_from_sms,
+    open_room,
+    received,
+    sees_and_hears,
+    use,
+)
+from tests.pages.clinic import Clinic
+from tests.pages.hospital import RELAYED, SERVERS, Room, documented, hospital, lacks, relay
+
+from hugathome import IceServer
+from hugathome.ice import ice_servers_for
+from hugathome.serving import Certificate
+
+LACKS = lacks()
+pytestmark = [
+    pytest.mark.media,
+    pytest.mark.browser,
+    pytest.mark.skipif(LACKS is not None, reason=str(LACKS)),
+]
+
+OVER_UDP = f"turn:{SERVERS}:3478?transport=udp"
+OVER_TLS = f"turns:{SERVERS}:443?transport=tcp"
+(SECRET,) = documented()["static-auth-secret"]
+HOW_THE_RELAY_REFUSES = """
+window.refusal = new Promise((refused) => {
+    window.RTCPeerConnection = class extends RTCPeerConnection {
+        constructor(...options) {
+            super(...options);
+            this.addEventListener("icecandidateerror", ({ errorCode }) => refused(errorCode));
+        }
+    };
+});
+"""
+WAYS = """
+async () => {
+    const figures = await window.connections[window.connections.length - 1].getStats();
+    const { selectedCandidatePairId } = [...figures.values()].find((each) => each.type === "transport");
+    const { localCandidateId, remoteCandidateId } = figures.get(selectedCandidatePairId);
+    const { candidateType, relayProtocol } = figures.get(localCandidateId);
+    return [candidateType, relayProtocol || null, figures.get(remoteCandidateId).candidateType];
+}
+"""
+"""The kind of the selected way: from here, by which protocol to the relay, to there."""
+
+Opens = Callable[..., Awaitable[Clinic]]
+
+
+def with_another_secret() -> IceServer:
+    return IceServer(urls=[OVER_UDP], secret="a secret that coturn does not know")
+
+
+def with_credentials_of_yesterday() -> IceServer:
+    then = datetime(2026, 1, 1, tzinfo=UTC)
+    (minted,) = ice_servers_for([IceServer(urls=[OVER_UDP], secret=SECRET)], peer="p_1", now=then)
+    return IceServer(urls=minted.urls, username=minted.username, credential=minted.credential)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return self_signed(tmp_path_factory.mktemp("certificate"), address=SERVERS)
+
+
+@pytest.fixture(scope="module")
+def rooms(certificate: Certificate, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Room, Room]]:
+    """Give two rooms, and coturn between them."""
+    paths = {"cert": str(certificate.chain), "pkey": str(certificate.key)}
+    here = {"listening-ip": SERVERS, "relay-ip": RELAYED, **paths}
+    with hospital() as both, relay(tmp_path_factory.mktemp("relay"), here):
+        yield both
+
+
+@pytest.fixture
+async def opens(certificate: Certificate, tmp_path: Path) -> AsyncIterator[Opens]:
+    """Give what opens a clinic whose pages are told of a relay."""
+    opened: list[Clinic] = []
+
+    async def open_clinic(server: IceServer, **options: Any) -> Clinic:
+        clinic = Clinic(tmp_path, host=SERVERS, tls=certificate, ice_servers=[server], **options)
+        await clinic.start()
+        opened.append(clinic)
+        return clinic
+
+    yield open_clinic
+    for clinic in opened:
+        await clinic.stop()
+
+
+@pytest.fixture
+async def browsers(rooms: tuple[Room, Room], tmp_path: Path) -> AsyncIterator[tuple[Browser, Browser]]:
+    """Give one browser in each room."""
+    async with async_playwright() as playwright:
+        elsewhere = {"--allow-loopback-in-peer-connection"}  # a way that leads nowhere from here
+        flags = [*(flag for flag in FLAGS if flag not in elsewhere), "--ignore-certificate-errors"]
+        programs = [room.program("/usr/bin/chromium", tmp_path) for room in rooms]
+        one, other = [
+            await playwright.chromium.launch(executable_path=program, args=flags) for program in programs
+        ]
+        yield one, other
+        for browser in (one, other):
+            await browser.close()
+
+
+async def admitted(clinic: Clinic, phones: Browser, desks: Browser, *scripts: str) -> tuple[Page, Page]:
+    """Return the patient's page and the clinician's, once the patient is let in."""
+    session = await clinic.plan()
+    patient = await open_from_sms(await device(phones, *scripts), clinic)
+    clinician = await open_room(await device(desks, *scripts, viewport=DESKTOP), clinic, session, "dr-rossi")
+    for page in (patient, clinician):
+        await use(page, "join")
+    await use(clinician, "admit")
+    for page in (patient, clinician):
+        await in_state(page, "visit")
+    return patient, clinician
+
+
+async def test_no_room_has_a_way_to_the_other_nor_to_where_the_relay_speaks(rooms: tuple[Room, Room]) -> None:
+    one, other = rooms
+
+    assert one.reaches(SERVERS)
+    assert other.reaches(SERVERS)
+    assert not one.reaches(other.address)
+    assert not other.reaches(one.address)
+    assert not one.reaches(RELAYED)
+
+
+@pytest.mark.parametrize(("url", "protocol"), [(OVER_UDP, "udp"), (OVER_TLS, "tls")])
+async def test_two_pages_that_can_meet_only_through_the_relay_hold_the_visit(
+    opens: Opens, browsers: tuple[Browser, Browser], url: str, protocol: str
+) -> None:
+    clinic = await opens(IceServer(urls=[url], secret=SECRET))
+
+    patient, clinician = await admitted(clinic, *browsers)
+    await sees_and_hears(patient, "dr-rossi")
+    await sees_and_hears(clinician, "p-1")
+
+    for page in (patient, clinician):
+        assert await page.evaluate(WAYS) == ["relay", protocol, "relay"]
+
+
+@pytest.mark.parametrize(
+    "server", [with_another_secret(), with_credentials_of_yesterday()], ids=["wrong", "old"]
+)
+async def test_where_the_relay_refuses_the_link_stays_and_nobody_is_shown(
+    opens: Opens, browsers: tuple[Browser, Browser], server: IceServer
+) -> None:
+    clinic = await opens(server)
+
+    patient, clinician = await admitted(clinic, *browsers, HOW_THE_RELAY_REFUSES)
+    unauthorized = [await page.evaluate("window.refusal") for page in (patient, clinician)]
+
+    assert unauthorized == [401, 401]
+    for page in (patient, clinician):
+        await expect(page.locator("body")).to_have_attribute("data-link", "live")
+        await in_state(page, "visit")
+        assert await received(page) == {"frames": 0, "energy": 0}
+
+
+@pytest.mark.parametrize("relay_only", [False, True])
+async def test_with_relay_only_nobody_learns_an_address_although_there_is_a_direct_way(
+    opens: Opens, browsers: tuple[Browser, Browser], rooms: tuple[Room, Room], relay_only: bool
+) -> None:
+    clinic = await opens(IceServer(urls=[OVER_UDP], secret=SECRET), relay_only=relay_only)
+    session = await clinic.plan()
+    desk = browsers[0]
+    patient = await open_from_sms(await device(desk), clinic)
+    clinician = await open_room(await device(desk, viewport=DESKTOP), clinic, session, "dr-rossi")
+    heard = [frames_of(page) for page in (patient, clinician)]
+    for page in (patient, clinician):
+        await use(page, "join")
+    await use(clinician, "admit")
+    await sees_and_hears(patient, "dr-rossi")
+    await sees_and_hears(clinician, "p-1")
+
+    learnt = ["candidate:" in text and rooms[0].address in text for frames in heard for text in frames]
+    assert any(learnt) is not relay_only
+    way, _, _ = await patient.evaluate(WAYS)
+    assert (way == "relay") is relay_only
