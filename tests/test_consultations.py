@@ -716,6 +716,22 @@ async def test_the_room_is_told_how_the_visit_goes_on_and_when_a_step_was_noted(
     }
 
 
+@pytest.mark.parametrize(
+    ("later", "shown"),
+    [(Step.SCREEN_OFF, Step.CALL_ME_BACK), (Step.CALL_ANSWERED, Step.CALL_ANSWERED)],
+)
+async def test_the_room_is_told_of_a_wish_to_be_called_back_until_it_is_answered(
+    hug: HugAtHome, later: Step, shown: Step
+) -> None:
+    session = await under_way(hug)
+    await hug.sessions.step(session.id, "p-1", Step.CALL_ME_BACK)
+
+    await hug.sessions.step(session.id, "p-1", later)
+
+    last = (await recorded(hug, session))[-1]
+    assert [each.step for each in last.participants if each.participant == "p-1"] == [shown]
+
+
 async def test_the_room_is_told_what_became_of_a_message(hug: HugAtHome) -> None:
     session = await planned(hug)
     await hug.sessions.accept(session.id, "p-1", recorded_by="dr-rossi")

@@ -514,6 +514,19 @@ def test_the_last_step_says_when_it_was_and_only_to_those_who_admit() -> None:
     assert not heard(told, "pat")
 
 
+def test_a_wish_to_be_called_back_stands_until_it_is_answered_whatever_the_device_tells() -> None:
+    scene = visit()
+    scene.does("pat", NoteStep(step=Step.CALL_ME_BACK))
+
+    lain_down = scene.does("pat", NoteStep(step=Step.SCREEN_OFF))
+    answered = scene.does("pat", NoteStep(step=Step.CALL_ANSWERED))
+
+    assert heard(lain_down, "dr") == []
+    (seen,) = heard(answered, "dr")
+    assert isinstance(seen, ParticipantChanged)
+    assert seen.step is Step.CALL_ANSWERED
+
+
 # --- Who is connected with whom ------------------------------------------------------------------
 
 

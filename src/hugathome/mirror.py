@@ -3,8 +3,11 @@
 Names and capabilities go in; telephone numbers, links and history stay out.
 """
 
+from datetime import datetime
+from functools import reduce
+
 from hugathome.history import Action
-from hugathome.roles import CAPABILITIES, Role
+from hugathome.roles import CAPABILITIES, Role, Step
 from hugathome.session import Participant, Session
 from hugathome.signalling import Recorded, RecordedParticipant
 from hugathome.transitions import OUT, Presence
@@ -43,7 +46,8 @@ def recorded(session: Session) -> Recorded:
 
 
 def _recorded(session: Session, participant: Participant) -> RecordedParticipant:
-    attendance, steps = session.of(participant.id), session.steps(participant.id)
+    attendance = session.of(participant.id)
+    step, step_at = _standing(session, participant)
     return RecordedParticipant(
         participant=participant.id,
         role=participant.role,
@@ -53,6 +57,14 @@ def _recorded(session: Session, participant: Participant) -> RecordedParticipant
         removed=attendance.presence in OUT,
         denied=attendance.presence is Presence.DENIED,
         device=attendance.device,
-        step=steps[-1].step if steps else None,
-        step_at=steps[-1].at if steps else None,
+        step=step,
+        step_at=step_at,
     )
+
+
+def _standing(session: Session, participant: Participant) -> tuple[Step, datetime] | tuple[None, None]:
+    """Return the last step of a participant that no later one covers, and its time."""
+    noted = [(change.step, change.at) for change in session.steps(participant.id) if change.step]
+    if not noted:
+        return None, None
+    return reduce(lambda one, later: later if later[0].covers(one[0]) else one, noted)

@@ -84,6 +84,26 @@ class Step(StrEnum):
     CALL_ME_BACK = "call-me-back"
     CALL_ANSWERED = "call-answered"
 
+    def covers(self, earlier: "Step") -> bool:
+        """Whether this is what a clinician should see now instead of an earlier one.
+
+        A wish to be called back stands whatever the device goes on to tell of itself.
+        """
+        return earlier is not Step.CALL_ME_BACK or self not in _OF_THE_DEVICE
+
+
+_OF_THE_DEVICE = frozenset(
+    {
+        Step.PAGE_OPENED,
+        Step.DEVICES_ALLOWED,
+        Step.DEVICES_REFUSED,
+        Step.SCREEN_OFF,
+        Step.SCREEN_ON,
+        Step.MEDIA_CONNECTED,
+        Step.MEDIA_FAILED,
+    }
+)
+
 
 RoleName = Literal["practitioner", "patient", "related-person", "nurse", "interpreter", "observer"]
 ModalityName = Literal["video", "audio", "phone"]

@@ -62,5 +62,8 @@ def now_sending(peer: Peer, sending: Sending) -> Peer:
 
 
 def with_step(noted: Mapping[str, Noted], participant: str, step: Step, *, at: datetime) -> dict[str, Noted]:
-    """Return the facts with one that is newer."""
+    """Return the facts with one that is newer, unless it does not cover what it follows."""
+    earlier = noted.get(participant)
+    if earlier is not None and not step.covers(earlier.step):
+        return dict(noted)
     return {**noted, participant: Noted(step=step, at=at)}
