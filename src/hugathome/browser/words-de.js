@@ -172,6 +172,8 @@ export const words = {
     "not-yet-open": "Es ist noch zu früh. Bitte kommen Sie kurz vor dem Termin wieder.",
     "grant-refused": "Dieser Zugang gilt nicht mehr. Öffnen Sie den Link der SMS oder Ihrer Liste noch einmal.",
     "not-permitted": "Das ist in dieser Sprechstunde nicht erlaubt.",
+    "by-phone": "Diese Sprechstunde findet am Telefon statt. Wir rufen Sie an.",
+    "no-mobile-number": "An diese Nummer kann keine SMS gesendet werden.",
     "camera-lost": "Die Kamera antwortet nicht mehr. Die Sprechstunde geht mit Ton weiter.",
     "microphone-lost": "Das Mikrofon antwortet nicht mehr. Schliessen Sie es wieder an, oder gehen Sie hinaus und wieder hinein.",
     superseded: "Die Sprechstunde ist auf einem anderen Gerät oder in einem anderen Fenster offen.",

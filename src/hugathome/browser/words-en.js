@@ -172,6 +172,8 @@ export const words = {
     "not-yet-open": "It is still too early. Come back shortly before the appointment.",
     "grant-refused": "This access is no longer valid. Open the link from the SMS or from your list again.",
     "not-permitted": "This is not permitted in this visit.",
+    "by-phone": "This visit is by telephone. We will call you.",
+    "no-mobile-number": "No SMS can be sent to this number.",
     "camera-lost": "The camera no longer responds. The visit goes on with sound.",
     "microphone-lost": "The microphone no longer responds. Plug it in again, or leave and come back.",
     superseded: "The visit is open on another device or in another window.",

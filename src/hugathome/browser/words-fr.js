@@ -172,6 +172,8 @@ export const words = {
     "not-yet-open": "C’est encore trop tôt. Revenez peu avant le rendez-vous.",
     "grant-refused": "Cet accès n’est plus valable. Ouvrez à nouveau le lien du SMS ou de votre liste.",
     "not-permitted": "Cela n’est pas permis dans cette consultation.",
+    "by-phone": "Cette consultation a lieu par téléphone. Nous vous appellerons.",
+    "no-mobile-number": "Aucun SMS ne peut être envoyé à ce numéro.",
     "camera-lost": "La caméra ne répond plus. La consultation continue avec le son.",
     "microphone-lost": "Le micro ne répond plus. Rebranchez-le, ou quittez et revenez.",
     superseded: "La consultation est ouverte sur un autre appareil ou dans une autre fenêtre.",

@@ -172,6 +172,8 @@ export const words = {
     "not-yet-open": "È ancora troppo presto. Torni poco prima dell’appuntamento.",
     "grant-refused": "Questo accesso non è più valido. Apra di nuovo il link dell’SMS o della Sua lista.",
     "not-permitted": "Questo non è consentito in questa consultazione.",
+    "by-phone": "Questa consultazione si tiene per telefono. La chiameremo.",
+    "no-mobile-number": "A questo numero non si possono inviare SMS.",
     "camera-lost": "La videocamera non risponde più. La consultazione continua con l’audio.",
     "microphone-lost": "Il microfono non risponde più. Lo ricolleghi, oppure esca e rientri.",
     superseded: "La consultazione è aperta su un altro dispositivo o in un’altra finestra.",

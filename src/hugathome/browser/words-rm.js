@@ -172,6 +172,8 @@ export const words = {
     "not-yet-open": "Igl è anc memia baud. Turnai curt avant il termin.",
     "grant-refused": "Quest access n’è betg pli valaivel. Avri anc ina giada la colliaziun dal SMS u da Vossa glista.",
     "not-permitted": "Quai n’è betg lubì en questa consultaziun.",
+    "by-phone": "Questa consultaziun è al telefon. Nus telefonain a Vus.",
+    "no-mobile-number": "A quest numer na po vegnir tramess nagin SMS.",
     "camera-lost": "La camera na respunda betg pli. La consultaziun cuntinuescha cun il tun.",
     "microphone-lost": "Il microfon na respunda betg pli. Colliai el puspè, u bandunai e turnai.",
     superseded: "La consultaziun è averta sin in auter apparat u en in’autra fanestra.",
