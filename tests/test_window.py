@@ -5,6 +5,7 @@ from hugathome.messages import (
     Candidates,
     Hold,
     Leave,
+    Sending,
 )
 from hugathome.window import Window
 from hugathome.wire import CandidateInit
@@ -63,3 +64,12 @@ def test_a_new_peer_says_again_what_was_not_taken_except_of_connections_that_are
     _, sent = window.acknowledged(1).renumbered().flushed(limit=64)
 
     assert [(each.type, each.seq) for each in sent] == [("admit", 1), ("leave", 2)]
+
+
+def test_a_new_peer_says_again_what_it_sends_once_and_as_it_is_now() -> None:
+    earlier, now = Sending(sound=True, picture="camera"), Sending(sound=False, picture="none")
+    taken, _ = Window().said(earlier).said(now).flushed(limit=64)
+
+    assert taken.acknowledged(2).renumbered().waiting == (now,)
+    assert taken.acknowledged(2).renumbered().renumbered().waiting == (now,)
+    assert taken.acknowledged(1).renumbered().waiting == (now,)

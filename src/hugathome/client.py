@@ -6,6 +6,7 @@
     greeting   silence for 10 s                  away       drop, come back
     live       ping                              live       send pong
     live       silence for `limits.dead_after`   away       drop, come back
+    live       half of `ice_lifetime`            live       ask for fresh ICE servers
     live       goaway                            away       drop, come back
     any        close, retry resume               away       drop, come back
     any        close, retry rejoin               away       drop, come back; the next hello takes the grant
@@ -47,6 +48,7 @@ from hugathome.effects import (
 from hugathome.line import CONNECT_WITHIN, Line, MediaState, Step
 from hugathome.messages import (
     Answer,
+    AskIceServers,
     Candidates,
     Close,
     Command,
@@ -142,6 +144,10 @@ class Client(Record):
     """The present generation of each connection, by `pc`."""
     ice_servers: tuple[IceServerView, ...] = ()
     relay_only: bool = False
+    ice_lifetime: timedelta | None = None
+    """How long the credentials of `ice_servers` lived when they came; none where they never expire."""
+    refresh_at: datetime | None = None
+    """When fresh ones are to be asked for."""
     rings: int = 0
     """How often the clinician has called."""
     texts: tuple[TextView, ...] = ()
@@ -180,19 +186,19 @@ class Client(Record):
         silence = _silence_ends(self)
         if silence is not None and now >= silence:
             return _away(self, Drop(), now=now)
-        client, effects = self, list[Effect]()
+        client, effects = _refreshed(self, now=now)
         for line in self.lines.values():
             if _is_awaited(self, line):
                 client, more = _stepped(client, line.overdue(now=now))
                 effects += more
-        return client, tuple(effects)
+        return client, effects
 
     @property
     def due(self) -> datetime | None:
         """When `passed` is to be called, if nothing else happens before."""
-        silence = _silence_ends(self)
         awaited = [line.due for line in self.lines.values() if _is_awaited(self, line)]
-        return min(awaited if silence is None else [silence, *awaited], default=None)
+        times = [_silence_ends(self), _refresh_due(self), *awaited]
+        return min((time for time in times if time is not None), default=None)
 
     # --- From an endpoint ------------------------------------------------------------------------
 
@@ -237,9 +243,9 @@ def _welcomed(client: Client, welcome: Welcome, *, now: datetime) -> Next:
         can=welcome.can,
         state=welcome.state,
         session=welcome.session,
-        ice_servers=client.ice_servers if welcome.ice_servers is None else welcome.ice_servers,
-        relay_only=welcome.relay_only,
     )
+    if welcome.ice_servers is not None:
+        client = _given(client, welcome, now=now)
     again = tuple(Send(each.to_json()) for each in window.unacked)
     client, seen = _seen(client, welcome.snapshot, now=now) if welcome.snapshot else (client, ())
     client, sent = _flushed(client)
@@ -265,6 +271,8 @@ def _taken(client: Client, message: ServerMessage, *, now: datetime) -> Next:
             return _unpaired(client, message.pc)
         case Snapshot():
             return _seen(client, message, now=now)
+        case IceServers():
+            return _given(client, message, now=now), ()
         case _:
             return _noted(client, message), ()
 
@@ -276,8 +284,6 @@ def _noted(client: Client, message: ServerMessage) -> Client:
         case ParticipantChanged():
             view = ParticipantView(**_fields(message, ParticipantView))
             return client.but(roster={**client.roster, view.participant: view})
-        case IceServers():
-            return client.but(ice_servers=message.ice_servers, relay_only=message.relay_only)
         case Ring():
             return client.but(rings=client.rings + 1)
         case Text(participant=str(sender), text=text, at=datetime() as at):
@@ -300,6 +306,16 @@ def _seen(client: Client, view: RoomView, *, now: datetime) -> Next:
         after, begun = _paired(after, pair, now=now)
         effects += begun
     return after, tuple(effects)
+
+
+def _given(client: Client, given: Welcome | IceServers, *, now: datetime) -> Client:
+    lifetime = None if given.ice_lifetime is None else timedelta(seconds=given.ice_lifetime)
+    return client.but(
+        ice_servers=given.ice_servers or (),
+        relay_only=given.relay_only,
+        ice_lifetime=lifetime,
+        refresh_at=None if lifetime is None else now + lifetime / 2,
+    )
 
 
 def _closed(client: Client, close: Close, *, now: datetime) -> Next:
@@ -375,6 +391,19 @@ def _silence_ends(client: Client) -> datetime | None:
         return None
     patience = timedelta(seconds=client.limits.dead_after) if client.phase is Phase.LIVE else GREET_WITHIN
     return client.heard_at + patience
+
+
+def _refresh_due(client: Client) -> datetime | None:
+    """Return when the credentials are half over; only those inside are given others."""
+    is_inside = client.phase is Phase.LIVE and client.state == "admitted"
+    return client.refresh_at if is_inside else None
+
+
+def _refreshed(client: Client, *, now: datetime) -> Next:
+    due = _refresh_due(client)
+    if due is None or client.ice_lifetime is None or now < due:
+        return client, ()
+    return client.but(refresh_at=now + client.ice_lifetime / 2), (Send(AskIceServers().to_json()),)
 
 
 def _away(client: Client, *first: Effect, now: datetime, wait: timedelta = timedelta()) -> Next:

@@ -6,7 +6,7 @@ commands are unacknowledged; the others wait, unnumbered.
 """
 
 from hugathome._model import Record
-from hugathome.messages import Command
+from hugathome.messages import Command, Sending
 
 
 class Window(Record):
@@ -18,10 +18,13 @@ class Window(Record):
     """Numbered and sent."""
     waiting: tuple[Command, ...] = ()
     """Neither."""
+    sending: Sending | None = None
+    """What this device has said last that it sends."""
 
     def said(self, command: Command) -> "Window":
         """Let a command wait for its turn."""
-        return self.but(waiting=(*self.waiting, command))
+        sending = command if isinstance(command, Sending) else self.sending
+        return self.but(waiting=(*self.waiting, command), sending=sending)
 
     def acknowledged(self, ack: int | None) -> "Window":
         """Forget what the hub has taken: all up to `ack`."""
@@ -39,9 +42,15 @@ class Window(Record):
         return self.but(seq=self.seq + len(sent), unacked=unacked, waiting=self.waiting[room:]), sent
 
     def renumbered(self) -> "Window":
-        """Begin anew for a new peer: connections of the old one are no more, nor is what was said of them."""
+        """Begin anew for a new peer: connections of the old one are no more, nor is what was said of them.
+
+        What this device sends is said again: nobody knows it of the new peer.
+        """
         unsaid = (*(each.but(seq=None) for each in self.unacked), *self.waiting)
-        return Window(waiting=tuple(each for each in unsaid if not hasattr(each, "pc")))
+        waiting = tuple(each for each in unsaid if not hasattr(each, "pc"))
+        if self.sending is not None and not any(isinstance(each, Sending) for each in waiting):
+            waiting = (*waiting, self.sending)
+        return Window(waiting=waiting, sending=self.sending)
 
     def holds(self, command: Command) -> bool:
         """Whether a command waits, or waits for its acknowledgement."""
