@@ -42,6 +42,9 @@ export const LASTING = 15;
 /** Away for so many seconds, the link is no longer reconnecting but lost: time for the telephone. */
 export const LOST_AFTER = 30;
 
+/** As many as a hub gives back. */
+const MOST_TEXTS = 100;
+
 const CAPS = { rollback: true, iceRestart: true, trickle: "full" };
 /** Until the hub says otherwise; nobody writes before. */
 const LIMITS = { window: 64, deadAfter: 45, text: 0 };
@@ -235,7 +238,7 @@ export class Client {
 
   _texted({ participant, text, at }) {
     const written = { participant, text, at };
-    this.texts = [...this.texts, written];
+    this.texts = [...this.texts, written].slice(-MOST_TEXTS);
     return [{ kind: "texted", text: written }];
   }
 

@@ -23,7 +23,8 @@ export class Endpoint {
     this._sending = null;
     this._isClosed = false;
     const rtc = (this._rtc = new RTCPeerConnection(configuration()));
-    rtc.onnegotiationneeded = () => this._heard("wantsOffer");
+    // The first description is due unasked, and holds all that it was made with.
+    rtc.onnegotiationneeded = () => rtc.localDescription && this._heard("wantsOffer");
     rtc.onicecandidate = ({ candidate }) => this._found(candidate);
     rtc.onconnectionstatechange = () => this._heard("fared", rtc.connectionState);
     rtc.ontrack = ({ track }) => received(track);
