@@ -20,8 +20,8 @@ from typing import Any, Final, TypeVar
 from tests.pages.browsing import HANDHELD, KEEP_CONNECTIONS
 from websockets.asyncio.client import ClientConnection, connect
 
-PATIENCE = 20.0
-"""Seconds until what a test waits for has failed."""
+PATIENCE = 40.0
+"""Seconds until what a test waits for has failed: on a busy machine Firefox alone takes twenty to start."""
 _LOOKS_EVERY = 0.05
 _ADDRESS = "WebDriverBiDiServer.json"
 """The file of the profile in which Firefox says where it listens."""

@@ -250,7 +250,7 @@ async def test_a_doctor_who_is_75_minutes_late_finds_the_page_waiting_and_rings_
     await in_state(patient, "waiting")
     await expect(patient.locator("body")).to_have_attribute("data-link", "live")
     clinician = await doctor_comes(chromium, hug, session)
-    await hug.call(session.id, "p-1", by="dr-rossi")
+    await use(clinician, "call")
     await use(patient, "answer")
     await expect(patient.locator("[data-action=answer]")).to_be_hidden()
     await use(clinician, "admit")
