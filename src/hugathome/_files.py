@@ -7,7 +7,7 @@ for they are a fifth of what a bad connection would carry; every line keeps its 
 
 import gzip
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
@@ -23,8 +23,10 @@ _MEDIA_TYPES: Final = {
 }
 _COMMENT: Final = re.compile(r"^[ \t]*(?:/\*(?:[^*]|\*(?!/))*\*/|//.*)$", re.MULTILINE)
 """A comment that has its lines to itself."""
-_IMPORTED: Final = re.compile(r'^(?:import|export|\})[^"\n]*"\./([^"]+)";$', re.MULTILINE)
-"""A module that another needs, in the one way in which ours say it."""
+_IMPORTED: Final = re.compile(r'^(?:import|\})[^"\n]*"\./([^"]+)";$', re.MULTILINE)
+"""A module that another needs before it can run, in the one way in which ours say it."""
+_LATER: Final = re.compile(r'\bimport\("\./([^"]+)"\)')
+"""A module that another needs at some time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,17 +53,26 @@ class Files:
         return (self._gzipped if takes_gzip(accepted) else self._plain).get(name)
 
     def needed_by(self, entry: str) -> Sequence[str]:
-        """Return the modules that `entry` imports, and those that they do: each once, the nearest first."""
-        needed = {entry: None}
-        waiting = [entry]
-        for name in waiting:
-            new = [each for each in self._imports(name) if each not in needed]
-            needed.update(dict.fromkeys(new))
-            waiting.extend(new)
-        return [name for name in needed if name != entry]
+        """Return the modules that `entry` cannot run without: each once, the nearest first."""
+        return self._reached([entry])[1:]
 
-    def _imports(self, name: str) -> Iterator[str]:
-        yield from _IMPORTED.findall(self._plain[name].body.decode())
+    def needed_later_by(self, entry: str) -> Sequence[str]:
+        """Return the modules that `entry` and what it needs ask for as they run, and what those need."""
+        first = self._reached([entry])
+        later = [each for name in first for each in _LATER.findall(self._source(name))]
+        return [each for each in self._reached(later) if each not in first]
+
+    def _reached(self, names: Sequence[str]) -> list[str]:
+        reached = dict.fromkeys(names)
+        waiting = list(reached)
+        for name in waiting:
+            new = [each for each in _IMPORTED.findall(self._source(name)) if each not in reached]
+            reached.update(dict.fromkeys(new))
+            waiting.extend(new)
+        return waiting
+
+    def _source(self, name: str) -> str:
+        return self._plain[name].body.decode()
 
 
 def takes_gzip(accepted: str) -> bool:

@@ -96,12 +96,17 @@ class Pages:
             "without_script": _WITHOUT_SCRIPT[spoken],
         }
         escaped = {name: html.escape(value) for name, value in filled.items()}
-        return self._template.substitute(escaped, preloads=self._preloads(client, spoken)).encode()
+        return self._template.substitute(escaped, **self._preloads(client, spoken)).encode()
 
-    def _preloads(self, client: str, spoken: Language) -> str:
-        """Return links to every module that the first one leads to, so that none waits for another."""
-        needed = [*self._client.needed_by("main.js"), f"words-{spoken}.js"]
-        return "\n".join(f'<link rel="modulepreload" href="{client}{name}">' for name in needed)
+    def _preloads(self, client: str, spoken: Language) -> Mapping[str, str]:
+        """Return links to all modules, so that none waits for another; to those of later on by themselves."""
+
+        def links(names: Sequence[str], *, how: str = "") -> str:
+            return "\n".join(f'<link rel="modulepreload" href="{client}{name}"{how}>' for name in names)
+
+        first = (f"words-{spoken}.js", *self._client.needed_by("main.js"))
+        later = self._client.needed_later_by("main.js")
+        return {"preloads": links(first), "later": links(later, how=' fetchpriority="low"')}
 
 
 def _page_headers(socket: str, ancestors: str) -> Mapping[str, str]:

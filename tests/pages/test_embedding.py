@@ -90,7 +90,9 @@ async def test_the_room_in_a_frame_holds_the_visit_and_tells_its_host(
     patient = await open_from_sms(await device(chromium), clinic)
     await use(patient, "join")
     room = clinic.room_url(session, "dr-rossi")
-    page = await host_page(chromium, host, f'<iframe src="{room}" allow="{ALLOWED}"></iframe>')
+    page = await host_page(
+        chromium, host, f'<iframe src="{room}" allow="{ALLOWED}" width="1000" height="700"></iframe>'
+    )
     (frame,) = page.main_frame.child_frames
 
     await in_state(frame, "devices")
@@ -122,7 +124,9 @@ async def test_a_host_that_may_not_frame_the_room_sees_nothing(
     try:
         host.visits = clinic.base
         room = clinic.room_url(await clinic.plan(), "dr-rossi")
-        page = await host_page(chromium, host, f'<iframe src="{room}" allow="{ALLOWED}"></iframe>')
+        page = await host_page(
+            chromium, host, f'<iframe src="{room}" allow="{ALLOWED}" width="1000" height="700"></iframe>'
+        )
         (frame,) = page.main_frame.child_frames
 
         await expect(frame.locator("[data-state]")).to_have_count(0)
@@ -177,6 +181,31 @@ async def test_an_element_that_is_taken_out_leaves_nothing_open_and_begins_again
     await element_in_state(page, "visit")
     await sees_and_hears(page, "p-1")
     await sees_and_hears(patient, "dr-rossi")
+
+
+async def test_an_element_that_is_taken_out_while_it_opens_leaves_nothing_open(
+    host: Host, clinic: Clinic, chromium: Browser
+) -> None:
+    session = await clinic.plan()
+    page = await host_page(chromium, host, element(clinic, session))
+    await element_in_state(page, "devices")
+
+    grants = [clinic.hug.grant(session.id, "dr-rossi").token for _ in range(4)]
+    await page.evaluate(
+        """async (grants) => {
+            const visit = document.querySelector("hugathome-visit");
+            for (const [turn, grant] of grants.entries()) {
+                visit.setAttribute("grant", grant);
+                await new Promise((go) => setTimeout(go, 10 * turn * turn));
+            }
+            visit.remove();
+        }""",
+        grants,
+    )
+
+    await page.wait_for_function(NOTHING_IS_OPEN)
+    await page.wait_for_timeout(500)
+    await page.wait_for_function(NOTHING_IS_OPEN)
 
 
 async def test_a_grant_that_is_refused_is_said_and_a_fresh_one_is_taken(

@@ -2,13 +2,11 @@
  * One stay in a visit, from joining to leaving: keeps the page in step with the room, follows the modality,
  * rings, and carries out what the controls of the visit ask.
  */
+import { KINDS } from "./devices.js";
 import { Sending } from "./sending.js";
 import { Visit } from "./visit.js";
 
 const RINGS_FOR = 60; // seconds
-
-/** What each modality needs of the devices. */
-export const KINDS = { video: ["audio", "video"], audio: ["audio"], phone: [] };
 
 export class Attendance {
   /**
@@ -19,6 +17,7 @@ export class Attendance {
     Object.assign(this, { _page: page, _devices: devices, _sounds: sounds, _announce: announce, _closed: closed });
     this._modality = modality;
     this._saidAs = null;
+    this._awaited = new Set();
     this._canFlip = false;
     this._ringing = null;
     this._isOver = false;
@@ -97,12 +96,13 @@ export class Attendance {
     const { streams, quality } = this._visit;
     const { roster, participant: me } = client;
     const canAdmit = client.can.includes("admit");
+    if (canAdmit) this._announceArrivals();
     page.show("visit");
     page.stage.tiles({ streams, roster, quality, reason: this._reason(canAdmit) });
     page.stage.advise(this._advice());
     page.people.show(roster, { canAdmit, me, modality });
     page.talk.show(client.texts, { roster, me, longest: this._visit.limits.text });
-    page.arrange({ canAdmit });
+    page.arrange({ canAdmit, modality });
     page.stage.controls({ ...this._sending.state, ...this._may(), canFlip: this._canFlip });
     this._introduceOurselves();
   }
@@ -110,8 +110,18 @@ export class Attendance {
   /** Why there is nobody to be seen. */
   _reason(canAdmit) {
     const { words } = this._page;
-    if (this._modality !== "phone") return words.alone;
-    return canAdmit ? words.byPhoneTitle : words.callingNow;
+    if (this._modality === "phone") return canAdmit ? words.byPhoneTitle : words.callingNow;
+    return canAdmit && this._awaited.size > 0 ? words.aloneAwaited : words.alone;
+  }
+
+  /** Tell the clinician, by a sound too, that somebody has come to the waiting room. */
+  _announceArrivals() {
+    const awaited = [...this.client.roster.values()].filter(({ state }) => state === "arrived");
+    const isNew = awaited.some(({ participant }) => !this._awaited.has(participant));
+    this._awaited = new Set(awaited.map(({ participant }) => participant));
+    if (!isNew) return;
+    this._sounds.chime();
+    this._page.say(this._page.words.aloneAwaited);
   }
 
   _may() {

@@ -14,6 +14,9 @@ const WHY = {
   TypeError: "unsupported",
 };
 
+/** What each modality needs of the devices. */
+export const KINDS = { video: ["audio", "video"], audio: ["audio"], phone: [] };
+
 export class Devices {
   /** `lost(kind)` is called when a device goes away by itself. */
   constructor({ lost = () => undefined } = {}) {
@@ -24,6 +27,7 @@ export class Devices {
     this._chosen = {};
     this._facing = "user";
     this._opening = null;
+    this._turn = 0;
   }
 
   /** Ask for what `kinds` names; resolves to "all", "sound", "picture" or "none". Asking twice asks once. */
@@ -94,6 +98,7 @@ export class Devices {
   }
 
   close() {
+    this._turn += 1;
     for (const track of this.tracks) this._drop(track);
     this.stream = null;
     this._opening = null;
@@ -114,13 +119,20 @@ export class Devices {
     return "none";
   }
 
-  /** A browser without `mediaDevices` ends up with a TypeError. */
-  _ask(kinds) {
+  /**
+   * Resolve to a stream of `kinds`; where all was closed meanwhile, never, and what came too late is closed.
+   * A browser without `mediaDevices` ends up with a TypeError.
+   */
+  async _ask(kinds) {
+    const turn = this._turn;
     const exact = (kind) => (this._chosen[kind] ? { deviceId: { exact: this._chosen[kind] } } : {});
-    return navigator.mediaDevices.getUserMedia({
+    const stream = await navigator.mediaDevices.getUserMedia({
       audio: kinds.includes("audio") && { ...SOUND, ...exact("audioinput") },
       video: kinds.includes("video") && { ...PICTURE, facingMode: this._facing, ...exact("videoinput") },
     });
+    if (turn === this._turn) return stream;
+    for (const track of stream.getTracks()) track.stop();
+    return new Promise(() => undefined);
   }
 
   /** Many phones cannot open two cameras at once: the old one closes first. */

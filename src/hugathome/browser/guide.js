@@ -3,10 +3,9 @@
  * and the visit, and is the only module that knows in which order people meet them.
  */
 import { ask } from "./api.js";
-import { Attendance, KINDS } from "./attendance.js";
 import { Awake } from "./awake.js";
 import { Desk } from "./desk.js";
-import { Devices } from "./devices.js";
+import { Devices, KINDS } from "./devices.js";
 import { Door } from "./door.js";
 import { Kept } from "./kept.js";
 import { Sounds } from "./sounds.js";
@@ -15,7 +14,7 @@ import { Sounds } from "./sounds.js";
 const ENDINGS = { 4001: "superseded", 4005: "session-ended", 4006: "removed", 4007: "removed" };
 const NORMAL = 1000;
 /** Refusals after which only the telephone helps. */
-const BLOCKING = new Set(["too-many-attempts", "quota-reached"]);
+const BLOCKING = new Set(["too-many-attempts", "quota-reached", "no-mobile-number"]);
 
 export class Guide {
   /**
@@ -35,6 +34,7 @@ export class Guide {
     this._kept = null;
     this._face = null;
     this._stay = null;
+    this._turn = 0;
     page.listen(this._controls(), announce);
     this._hooks = [
       hook(window, "online", () => this._stay && this._stay.hint()),
@@ -48,7 +48,7 @@ export class Guide {
     try {
       await this._come(this._way);
     } catch (problem) {
-      await this._page.ready;
+      await this._still(this._page.ready);
       this._fail(problem);
     }
   }
@@ -115,15 +115,15 @@ export class Guide {
 
   async _comeByLink(link) {
     this._kept = new Kept(`link/${link}`);
-    this._face = await this._door.look();
-    await this._page.introduce(this._face, { isPatient: true });
+    this._face = await this._still(this._door.look());
+    await this._still(this._page.introduce(this._face, { isPatient: true }));
     if (this._face.status === "ended") return this._page.ended("ended");
     if (this._kept.value.pass && this._face.status === "open") return this._check();
     return this._askForCode();
   }
 
   async _comeWithGrant(grant) {
-    const place = await ask("pass", { grant });
+    const place = await this._still(ask("pass", { grant }));
     const visit = `${place.session}/${place.participant}`;
     this._way = { visit };
     this._kept = new Kept(`room/${visit}`);
@@ -136,14 +136,14 @@ export class Guide {
   async _comeBack(visit) {
     this._kept = new Kept(`room/${visit}`);
     const { pass = "", over } = this._kept.value;
-    if (!over) return this._arrive(await ask("grant", { pass }));
-    await this._page.introduce(over, { isPatient: false });
+    if (!over) return this._arrive(await this._still(ask("grant", { pass })));
+    await this._still(this._page.introduce(over, { isPatient: false }));
     return this._page.ended("ended");
   }
 
   async _arrive(place) {
     this._face = place.visit;
-    await this._page.introduce(this._face, { isPatient: false });
+    await this._still(this._page.introduce(this._face, { isPatient: false }));
     return this._check();
   }
 
@@ -157,7 +157,7 @@ export class Guide {
   }
 
   async _sendCode() {
-    await this._door.send();
+    await this._still(this._door.send());
     this._page.entrance.codeIsComing();
     this._readSms();
   }
@@ -170,7 +170,7 @@ export class Guide {
   }
 
   async _checkIn() {
-    const place = await this._door.enter(this._page.entrance.typed);
+    const place = await this._still(this._door.enter(this._page.entrance.typed));
     this._kept.keep({ pass: place.pass });
     this._door.leave();
     await this._check();
@@ -197,7 +197,7 @@ export class Guide {
   async _open() {
     const { modality } = this._face;
     if (modality === "phone") return "none";
-    const found = await this._devices.open(KINDS[modality]);
+    const found = await this._still(this._devices.open(KINDS[modality]));
     const { why } = this._devices;
     if (this._page.state === "devices") {
       this._page.entrance.devices({ found, why, modality });
@@ -247,6 +247,7 @@ export class Guide {
   async _join() {
     this._sounds.unlock();
     const found = await this._open();
+    const { Attendance } = await this._still(import("./attendance.js")); // it came while the person looked around
     this._sounds.deafen();
     this._kept.keep({ isInside: true });
     if (this._stay) this._stay.stop();
@@ -337,6 +338,7 @@ export class Guide {
   }
 
   _rest() {
+    this._turn += 1;
     if (this._stay) this._stay.stop();
     this._stay = null;
     if (this._door) this._door.leave();
@@ -344,6 +346,17 @@ export class Guide {
     this._sounds.deafen();
     this._devices.close();
     this._page.entrance.mirror(null);
+  }
+
+  /** Wait for `promise`; where everything was ended meanwhile, what was to follow never does. */
+  _still(promise) {
+    const turn = this._turn;
+    return new Promise((follow, fail) => {
+      promise.then(
+        (value) => turn === this._turn && follow(value),
+        (problem) => turn === this._turn && fail(problem),
+      );
+    });
   }
 
   /** Do what a control asks; a refusal is said where the person is, with a way on. */
