@@ -732,14 +732,30 @@ async def test_the_room_is_told_of_a_wish_to_be_called_back_until_it_is_answered
     assert [each.step for each in last.participants if each.participant == "p-1"] == [shown]
 
 
-async def test_the_room_is_told_what_became_of_a_message(hug: HugAtHome) -> None:
+async def test_a_room_that_is_open_is_told_what_became_of_a_message(hug: HugAtHome) -> None:
+    session = await planned(hug)
+    await hug.sessions.accept(session.id, "p-1", recorded_by="dr-rossi")
+    await hug.invite(session.id, "p-1")
+    assert await recorded(hug, session) == []  # the day before, there is no room yet
+
+    await hug.sessions.step(session.id, "p-1", Step.PAGE_OPENED)
+    await hug.call(session.id, "p-1", by="dr-rossi")
+
+    steps = [each.step for told in await recorded(hug, session) for each in told.participants if each.step]
+    assert steps == [Step.PAGE_OPENED, Step.SMS_SENT]
+
+
+async def test_a_message_that_went_out_is_no_failure_where_the_room_cannot_be_told(
+    hug: HugAtHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
     session = await planned(hug)
     await hug.sessions.accept(session.id, "p-1", recorded_by="dr-rossi")
 
-    await hug.invite(session.id, "p-1")
+    async def away(_journal: Journal, _room: str) -> bool:
+        raise StoreUnavailable("the log is away")
 
-    (told_room,) = await recorded(hug, session)
-    assert {each.step for each in told_room.participants} == {None, Step.SMS_SENT}
+    monkeypatch.setattr(Journal, "is_open", away)
+    assert (await hug.invite(session.id, "p-1")).delivery == "sent"
 
 
 async def test_the_room_is_told_nothing_of_a_refusal(hug: HugAtHome) -> None:

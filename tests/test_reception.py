@@ -242,6 +242,22 @@ async def test_a_phone_visit_is_announced_without_a_link(hug: HugAtHome, sms: Ga
     assert sms.texts == list(invitation.texts)
 
 
+@pytest.mark.parametrize(("planned_as", "held_as"), [("video", "phone"), ("phone", "video")])
+async def test_a_visit_that_is_held_otherwise_than_announced_is_announced_anew(
+    hug: HugAtHome, sms: Gateway, planned_as: str, held_as: Any
+) -> None:
+    first = await invited(hug, modality=planned_as, starts_at=NOW + timedelta(days=1))
+    await hug.sessions.change_modality(first.session, held_as, by="dr-rossi")
+
+    again = await hug.invite(first.session, "p-1", again=True)
+
+    assert len(sms.texts) == 2
+    assert [invitation.url in text for invitation, text in zip((first, again), sms.texts, strict=True)] == [
+        planned_as == "video",
+        held_as == "video",
+    ]
+
+
 async def test_inviting_again_replaces_link_and_budget(hug: HugAtHome, sms: Gateway) -> None:
     first = await invited(hug)
     for _ in range(5):

@@ -7,12 +7,14 @@ are sealed before a store sees them. Nothing here waits for anything but its sea
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from hugathome._model import in_utc
 from hugathome.archive import Archive
 from hugathome.clock import Clock
-from hugathome.errors import InvalidInput, ReferenceTaken, SessionNotFound, StaleSession
+from hugathome.door import moved
+from hugathome.errors import HugathomeError, InvalidInput, ReferenceTaken, SessionNotFound, StaleSession
 from hugathome.history import (
     Action,
     AnyOutcome,
@@ -28,7 +30,7 @@ from hugathome.mirror import SEEN, recorded
 from hugathome.organisations import Organisations
 from hugathome.roles import OPAQUE_ID, ORGANISATION_ID, AnyLanguage, AnyModality, Step
 from hugathome.session import Event, Participant, Session, SessionStore
-from hugathome.transitions import Presence, Status
+from hugathome.transitions import Status
 from hugathome.verifier import Randomness, opaque
 
 _RACES = 24
@@ -329,7 +331,7 @@ class Consultations:
 
     async def _move(self, session_id: str, whom: str, action: Action, position: str | None) -> Session:
         change = Change(action=action, at=self._clock.now(), participant=whom, position=position)
-        return await self.change(session_id, lambda session: _moved(session, change))
+        return await self.change(session_id, lambda session: moved(session, change))
 
     def _refuse_unless_ours(self, organisation: str) -> None:
         self._organisations.get(organisation)
@@ -340,33 +342,16 @@ class Consultations:
         news = after.history[len(before.history) if before else 0 :]
         saved = await self._archive.save(after, expected=before.version if before else 0, news=news)
         if saved and any(change.action in SEEN for change in news):
-            await self._archive.after_commit(lambda: self._journal.append(after.id, recorded(after)))
+            await self._archive.after_commit(lambda: self._tell(after, news))
         return saved
 
-
-def _moved(session: Session, change: Change) -> Session:
-    """Return the session after a coming or going, or as it was where that says nothing new.
-
-    Every worker that follows the room tells of a going: one that is told late is older than the return.
-    """
-    whom = change.participant or ""
-    attendance = session.of(whom)
-    is_arrival = change.action is Action.ARRIVE
-    if session.status.is_terminal or change.position == attendance.position is not None:
-        return session
-    if not is_arrival and _is_older(change.position, attendance.position):
-        return session
-    is_here = attendance.presence in (Presence.ARRIVED, Presence.ADMITTED)
-    if is_here != is_arrival:
-        return session.after(change)
-    is_news = is_here and change.position is not None
-    return session.noting(whom, position=change.position) if is_news else session
-
-
-def _is_older(position: str | None, other: str | None) -> bool:
-    if position is None or other is None:
-        return False
-    return int(position.partition(".")[0]) < int(other.partition(".")[0])
+    async def _tell(self, session: Session, news: Sequence[Change]) -> None:
+        if any(change.action is not Action.DELIVER for change in news):
+            await self._journal.append(session.id, recorded(session))
+            return
+        with suppress(HugathomeError):  # what was sent was sent, and whoever comes later reads the record
+            if await self._journal.is_open(session.id):  # an SMS of the day before opens no room
+                await self._journal.append(session.id, recorded(session))
 
 
 def _refuse_to_page(limit: int, after: int = 0) -> None:

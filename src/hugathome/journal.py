@@ -73,6 +73,10 @@ class Journal:
                 after = after.after(record, offset)
                 yield after, self._entry(room, record)
 
+    async def is_open(self, room: str) -> bool:
+        """Whether anything was ever told to the room that is not forgotten."""
+        return bool(await self._log.load(room, START.offset))
+
     async def is_connected(self, session_id: str, participant_id: str) -> bool:
         """Whether a page of this participant is connected, as far as the log knows."""
         room = Room(session=session_id)

@@ -61,7 +61,7 @@ class Switchboard:
             return called.noting(participant_id, messages=(*messages, text))
 
         session = await self._consultations.change(session_id, decide)
-        if session.history[-1].how is Reach.RING:
+        if session.history[-1].how == Reach.RING:
             ring = Called(participant=participant_id, by=by)
             await self._store.after_commit(lambda: self._journal.append(session_id, ring))
         if text in session.of(participant_id).messages:
