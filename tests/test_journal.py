@@ -143,6 +143,17 @@ async def test_whoever_has_joined_is_connected_until_they_have_gone() -> None:
     assert not await journal.is_connected(ROOM, "pat")
 
 
+async def test_a_room_is_open_from_its_first_entry_until_it_is_forgotten() -> None:
+    journal = journal_on(MemoryLog())
+
+    assert not await journal.is_open(ROOM)
+    await journal.append(ROOM, ENTRIES[0])
+    assert await journal.is_open(ROOM)
+    assert not await journal.is_open("hug.another")
+    await journal.forget(ROOM)
+    assert not await journal.is_open(ROOM)
+
+
 def test_hosts_without_an_event_loop_use_it_too() -> None:
     journal = journal_on(MemoryLog())
 

@@ -1,5 +1,6 @@
 """Staff's side of the way in: who is called how, and how somebody on the telephone is known."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -304,6 +305,21 @@ async def test_a_code_that_was_read_out_starts_a_phone_visit(hug: HugAtHome, sms
     assert (check.action, check.how, check.by, check.at) == (Action.IDENTIFY, "code", "dr-rossi", NOW)
     with pytest.raises(CodeAlreadyUsed):
         await hug.identify(session.id, "p-1", by="dr-rossi", code=sms.code)
+
+
+async def test_of_parallel_identifications_with_one_code_one_counts(hug: HugAtHome, sms: Gateway) -> None:
+    session = await planned(hug, modality="phone")
+    await hug.send_code_for(session.id, "p-1", by="dr-rossi")
+
+    results = await asyncio.gather(
+        *(hug.identify(session.id, "p-1", by="dr-rossi", code=sms.code) for _ in range(8)),
+        return_exceptions=True,
+    )
+
+    assert sum(isinstance(result, Session) for result in results) == 1
+    assert all(isinstance(result, Session | CodeAlreadyUsed) for result in results)
+    history = (await hug.sessions.get(session.id)).history
+    assert [change.action for change in history].count(Action.IDENTIFY) == 1
 
 
 async def test_an_identity_without_a_code_starts_a_phone_visit_on_a_fixed_line(
