@@ -216,6 +216,7 @@ async def test_a_link_tells_when_the_visit_is_in_local_time_and_who_nobody_is(cl
     assert told["starts"] == "jeudi 15.01.2026 à 12:00"
     assert told["startsAt"] == NOON.isoformat()
     assert told["opens"] == "jeudi 15.01.2026 à 11:30"
+    assert told["timezone"] == "Europe/Zurich"
     assert (told["modality"], told["language"], told["digits"]) == ("video", "fr", 6)
     assert (told["brand"], told["helpPhone"]) == ("HUG@home", "+41 22 372 33 11")
     assert "Dupont" not in answer.text

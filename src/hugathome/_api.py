@@ -170,6 +170,7 @@ class Api:
             "starts": words.local_time(window.starts_at, language, zone=zone),
             "opensAt": window.opens_at.isoformat(),
             "opens": words.local_time(window.opens_at, language, zone=zone),
+            "timezone": zone.key,
             "brand": house.letterhead.brand,
             "helpPhone": house.letterhead.help_phone,
             "privacyUrl": self._hug.privacy_url,

@@ -15,6 +15,7 @@ _VISIT = {
     "starts": {**_STRING, "description": "The same in words, in the organisation's own time zone."},
     "opensAt": {**_INSTANT, "description": "From when on codes are sent and passes given."},
     "opens": _STRING,
+    "timezone": {**_STRING, "description": "The zone in which the page says times, by its IANA name."},
     "brand": _STRING,
     "helpPhone": {**_NULLABLE, "description": "Whom to call."},
     "privacyUrl": _NULLABLE,

@@ -44,8 +44,7 @@ class Clinic:
             timezone="Europe/Zurich",
             brand="HUG@home",
             help_phone="+41 22 372 33 11",
-            language="en",
-            **self._options,
+            **{"language": "en", **self._options},
         )
         await self._stack.enter_async_context(self.hug)
         served = serving(self.hug.asgi(otherwise=nothing_else), bound, tls=self._tls)

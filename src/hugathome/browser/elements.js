@@ -9,6 +9,8 @@ export class Elements {
     this.root = root;
     /** The words of the page's language. */
     this.words = {};
+    /** The zone in which times are said; undefined means the device's own. */
+    this.timeZone = undefined;
   }
 
   one(selector) {
@@ -56,7 +58,7 @@ export class Elements {
 
   /** Return a clock's time as the page's language writes it. */
   time(instant) {
-    return new Date(instant).toLocaleTimeString(this.root.lang, { hour: "2-digit", minute: "2-digit" });
+    return new Date(instant).toLocaleTimeString(this.root.lang, { hour: "2-digit", minute: "2-digit", timeZone: this.timeZone });
   }
 }
 

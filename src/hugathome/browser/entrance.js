@@ -28,6 +28,7 @@ export class Entrance {
     this._elements.text("[data-starts]", starts);
     this._elements.text("[data-early]", isOpen ? null : reason);
     this._elements.toggle("[data-code-form]", isOpen);
+    if (!isOpen) this._elements.toggle('[data-view="code"] [data-step]', false);
     this.typed = "";
     this._offer(codeSent);
     this._elements.text("[data-code-said]", null);
@@ -38,6 +39,11 @@ export class Entrance {
     this._offer(true);
     this._elements.text("[data-code-said]", this._elements.words.codeSent);
     this._elements.one("[name=code]").focus();
+  }
+
+  /** No code helps any more. */
+  block() {
+    this._elements.toggle("[data-code-form]", false);
   }
 
   /** Offer another code only after so many seconds, and count them down. */

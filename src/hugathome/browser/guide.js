@@ -213,7 +213,7 @@ export class Guide {
     if (this._devices.has("audio")) {
       this._sounds.listen(this._devices.stream, (loudness) => entrance.level(loudness));
     }
-    entrance.choices(await this._devices.listed(), this._devices.chosen);
+    if (this._devices.stream) entrance.choices(await this._devices.listed(), this._devices.chosen);
   }
 
   _testSound() {
@@ -373,6 +373,7 @@ export class Guide {
     const kind = problem.kind || "unknown";
     if (kind === "session-ended") return this._fail(problem);
     if (kind === "send-too-soon") this._page.entrance.coolDown(problem.body.retryAfter);
+    if (kind === "too-many-attempts") this._page.entrance.block();
     if (BLOCKING.has(kind)) this._page.aid({ canCallBack: true });
     return this._page.notice(kind);
   }

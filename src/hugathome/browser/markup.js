@@ -43,6 +43,12 @@ const DEVICES = `
   <h1 tabindex="-1" data-devices-title></h1>
   <p class="lead" data-devices-text role="status"></p>
   <div class="preview" data-preview hidden><video data-self autoplay muted playsinline></video></div>
+  <div class="advice" data-devices-how hidden>
+    <p data-devices-how-text></p>
+    <input data-page-link readonly hidden>
+    <button type="button" data-action="copy-link" hidden>${icon("copy")}<span data-word="copyLink"></span></button>
+    <button type="button" data-action="retry-devices" data-word="again"></button>
+  </div>
   <div class="check" data-level-row hidden>
     ${icon("microphone")}<span data-level-text role="status"></span>
     <span class="level" aria-hidden="true"><i data-level></i></span>
@@ -50,12 +56,6 @@ const DEVICES = `
   <div class="check" data-sound-row>
     ${icon("speaker")}<span data-sound-text role="status"></span>
     <button type="button" data-action="test-sound" data-word="testSound"></button>
-  </div>
-  <div class="advice" data-devices-how hidden>
-    <p data-devices-how-text></p>
-    <input data-page-link readonly hidden>
-    <button type="button" data-action="copy-link" hidden>${icon("copy")}<span data-word="copyLink"></span></button>
-    <button type="button" data-action="retry-devices" data-word="again"></button>
   </div>
   <details data-choices hidden>
     <summary data-action="choices" data-word="choices"></summary>
@@ -99,6 +99,7 @@ const PHONE_PANEL = `
 
 const SIDE = `
 <aside class="side" data-side hidden>
+  ${PHONE_PANEL}
   <section class="panel" data-people-panel hidden>
     <h2 class="line">${icon("people")}<span data-word="people"></span></h2>
     <ul class="people" data-people></ul>
@@ -109,7 +110,6 @@ const SIDE = `
       <button type="button" data-action="modality-phone">${icon("phone")}<span data-word="byTelephone"></span></button>
     </div>
   </section>
-  ${PHONE_PANEL}
   <section class="panel talk" data-talk hidden>
     <h2 class="line">${icon("message")}<span data-word="messages"></span></h2>
     <ol class="texts" data-texts tabindex="0" aria-labelledby="texts"></ol>
@@ -149,7 +149,7 @@ const VISIT = `
   <h1 class="unseen" tabindex="-1" data-word="visitTitle"></h1>
   <div class="stage">
     <div class="tiles" data-tiles></div>
-    <p class="alone" data-alone></p>
+    <div class="alone"><span>${icon("phone")}</span><p data-alone></p></div>
     <video class="self" data-self autoplay muted playsinline hidden></video>
     <p class="advice" data-quality-advice role="status" hidden></p>
     <button class="primary hear" type="button" data-action="hear" hidden>${icon("speaker")}<span data-word="hear"></span></button>
@@ -195,7 +195,7 @@ const PERSON = `
     <button class="primary" type="button" data-action="admit" data-word="admit"></button>
     <button type="button" data-action="call">${icon("bell")}<span data-label></span></button>
     <details>
-      <summary class="button" data-action="more" data-word="more"></summary>
+      <summary class="button" data-action="more">${icon("more")}<span class="unseen" data-word="more"></span></summary>
       <button type="button" data-action="return-to-waiting" data-word="returnToWaiting"></button>
       <button type="button" data-action="deny" data-word="deny"></button>
       <button type="button" data-action="remove" data-word="remove"></button>

@@ -36,6 +36,8 @@ export class Page {
     this.ready = this._speak(root.lang || document.documentElement.lang);
     root.dataset.state = "loading";
     root.dataset.link = "live";
+    const shell = this._elements.one("[data-help-phone]");
+    this._canBeCalled(shell && shell.textContent);
     this._watchSize();
   }
 
@@ -158,13 +160,13 @@ export class Page {
   }
 
   /** Say whose page this is, in the person's language; a patient's is told at which step they are. */
-  async introduce({ language, brand, helpPhone, privacyUrl, entry }, { isPatient }) {
+  async introduce({ language, timezone, brand, helpPhone, privacyUrl, entry }, { isPatient }) {
     await this.ready;
     await this._speak(language);
+    this._elements.timeZone = timezone;
     this._introduced({ title: `${this.words.title} – ${brand}`, language: this._root.lang });
     this._elements.text("[data-brand]", brand);
-    this._elements.text("[data-help-phone], [data-help-number]", helpPhone);
-    this._elements.link("[data-help], [data-help-call]", helpPhone && `tel:${helpPhone.replace(/ /g, "")}`);
+    this._canBeCalled(helpPhone);
     this._elements.link("[data-privacy]", privacyUrl);
     this._elements.link("[data-back]", entry || this._root.dataset.entry);
     this._elements.toggle("[data-step]", isPatient);
@@ -186,9 +188,16 @@ export class Page {
 
   // --- Ways on -------------------------------------------------------------------------------------
 
+  /** Say whom to call, wherever it is said. */
+  _canBeCalled(helpPhone) {
+    this._elements.text("[data-help-phone], [data-help-number]", helpPhone);
+    this._elements.link("[data-help], [data-help-call]", helpPhone && `tel:${helpPhone.replace(/ /g, "")}`);
+  }
+
   /** Offer the telephone: ours to call, and where `canCallBack` theirs to be called; null offers nothing. */
   aid(how) {
-    this._elements.toggle("[data-aid]", how !== null);
+    const isOffered = how !== null && (how.canCallBack || !this._elements.one("[data-help-call]").hidden);
+    this._elements.toggle("[data-aid]", isOffered);
     this._elements.text("[data-called-back]", null);
     this._elements.toggle('[data-action="call-me-back"]', how !== null && how.canCallBack);
   }
@@ -234,7 +243,8 @@ export class Page {
   }
 
   /** Make room for what stands beside the picture. */
-  arrange({ canAdmit }) {
+  arrange({ canAdmit, modality }) {
+    this._root.dataset.modality = modality;
     this._elements.toggle("[data-side]", canAdmit || this.talk.isOpen);
     this._root.classList.toggle("is-talking", this.talk.isOpen);
     this._elements.toggle('[data-action="people-panel"]', canAdmit);

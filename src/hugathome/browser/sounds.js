@@ -30,6 +30,11 @@ export class Sounds {
     this._play(TEST, 0.35);
   }
 
+  /** Say softly that somebody has come. */
+  chime() {
+    this._play(TEST.slice(0, 2), 0.2);
+  }
+
   /** Ring and vibrate until `quiet` is called. */
   ring() {
     this.quiet();
