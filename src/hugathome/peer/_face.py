@@ -15,8 +15,8 @@ from av import AudioFrame, VideoFrame
 
 from hugathome.peer._sources import Paced
 
-WIDTH, HEIGHT = 320, 240
-_SWAY: Final = 8
+WIDTH, HEIGHT = 640, 480
+_SWAY: Final = 16
 """Pixels, up and down; even, because colours have half the lines."""
 _FRAMES_A_SECOND: Final = 15
 _VIDEO_CLOCK: Final = 90_000
@@ -41,7 +41,7 @@ _CHEEK: Final[Colour] = (150, 122, 168)
 
 
 class Face(Paced):
-    """320 × 240 pixels, 15 frames a second."""
+    """640 × 480 pixels, 15 frames a second."""
 
     kind = "video"
     interval = 1 / _FRAMES_A_SECOND
@@ -125,15 +125,15 @@ def drawn(*, blinks: bool, speaks: bool) -> Picture:
     """Return the robot."""
     picture = Picture(_WALL)
     middle = WIDTH // 2
-    picture.ellipse(middle, 246, 92, 40, _SHADE, square=3)  # shoulders
-    picture.ellipse(middle, 44, 4, 24, _SHADE, square=4)  # antenna
-    picture.ellipse(middle, 26, 11, 11, _LIGHT)
+    picture.ellipse(middle, 492, 184, 80, _SHADE, square=3)  # shoulders
+    picture.ellipse(middle, 88, 8, 48, _SHADE, square=4)  # antenna
+    picture.ellipse(middle, 52, 22, 22, _LIGHT)
     for side in (-1, 1):
-        picture.ellipse(middle + side * 88, 124, 14, 26, _SHADE, square=3)  # ears
-    picture.ellipse(middle, 126, 86, 74, _STEEL, square=3.4)
-    picture.ellipse(middle, 118, 68, 46, _GLASS, square=3.4)
+        picture.ellipse(middle + side * 176, 248, 28, 52, _SHADE, square=3)  # ears
+    picture.ellipse(middle, 252, 172, 148, _STEEL, square=3.4)
+    picture.ellipse(middle, 236, 136, 92, _GLASS, square=3.4)
     for side in (-1, 1):
-        picture.ellipse(middle + side * 30, 112, 13, 3 if blinks else 15, _LIGHT)
-        picture.ellipse(middle + side * 62, 172, 12, 8, _CHEEK)
-    picture.ellipse(middle, 146, 22, 11 if speaks else 3, _LIGHT, square=2.4)
+        picture.ellipse(middle + side * 60, 224, 26, 6 if blinks else 30, _LIGHT)
+        picture.ellipse(middle + side * 124, 344, 24, 16, _CHEEK)
+    picture.ellipse(middle, 292, 44, 22 if speaks else 6, _LIGHT, square=2.4)
     return picture

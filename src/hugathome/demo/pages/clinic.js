@@ -1,7 +1,7 @@
 /** The clinic's page: plans visits, shows the patient's phone, the doors of the staff and the events. */
 import { eventsOf, follow, messagesOf } from "./board.js";
 import { element, Phone, timeOf } from "./phone.js";
-import { raw, standing, told, whereabouts } from "./told.js";
+import { raw, standing, told, waits, whereabouts } from "./told.js";
 
 const OVER = ["completed", "discontinued", "cancelled"];
 const HINTS = {
@@ -153,7 +153,7 @@ function personRow(visit, one) {
   name.textContent = one.name;
   const where = element("span", "quiet");
   where.textContent = whereabouts(one);
-  where.dataset.presence = one.presence;
+  if (waits(one)) where.dataset.waits = "";
   who.append(name, where);
   row.append(who);
   if (one.role !== "patient" && !OVER.includes(visit.status)) row.append(door(visit, one));

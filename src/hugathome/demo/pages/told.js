@@ -70,8 +70,13 @@ export function raw(event) {
 
 /** Return where somebody is, in words; whoever enters by right is inside as soon as they arrive. */
 export function whereabouts({ role, presence }) {
-  if (role === "practitioner" && presence === "arrived") return PRESENCES.admitted;
-  return PRESENCES[presence] || presence;
+  const isInside = presence === "arrived" && !waits({ role, presence });
+  return isInside ? PRESENCES.admitted : PRESENCES[presence] || presence;
+}
+
+/** Whether somebody waits to be let in. */
+export function waits({ role, presence }) {
+  return presence === "arrived" && role !== "practitioner";
 }
 
 /** Return how a visit stands, in words. */
