@@ -11,6 +11,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.async_api import Browser
+from tests.examples.rooms import enter_the_element, enter_the_frame
 
 from hugathome.phone import PhoneNumber
 from hugathome.testing.outbox import ReceivedSms
@@ -39,6 +41,7 @@ def environment(tmp_path: Path, free_port: int) -> Mapping[str, str]:
         "DJANGO_SETTINGS_MODULE": "clinic.settings",
         "CLINIC_DATABASE": str(tmp_path / "clinic.db"),
         "HUG_SITE": f"http://127.0.0.1:{free_port}/visit",
+        "HUG_FRAMES": f"http://127.0.0.1:{free_port} http://localhost:{free_port}",
     }
 
 
@@ -83,6 +86,23 @@ async def test_its_views_and_its_server_share_one_record(
         assert ended.json()["status"] == "completed"
         dead = await client.post("/visit/api/grant", json={"pass": checked_in.json()["pass"]})
         assert dead.status_code == 410
+
+
+@pytest.mark.media
+@pytest.mark.browser
+async def test_its_pages_have_the_room_in_them(
+    environment: Mapping[str, str], free_port: int, tmp_path: Path, chromium: Browser
+) -> None:
+    run(environment, "manage.py", "migrate", "--verbosity", "0")
+    own, other = f"http://127.0.0.1:{free_port}", f"http://localhost:{free_port}"
+    start = datetime.now(UTC) + timedelta(minutes=5)
+    asked = {"starts_at": start.isoformat(), "patient": "M. Dupont", "phone": "079 123 45 67"}
+
+    async with serving(environment, free_port, tmp_path / "terminal.txt") as client:
+        number = (await client.post("/appointments", json=asked)).json()["number"]
+        await enter_the_frame(chromium, f"{other}/appointments/{number}/framed")
+        await enter_the_element(chromium, f"{other}/appointments/{number}/embedded")
+        await enter_the_element(chromium, f"{own}/appointments/{number}/embedded")
 
 
 @asynccontextmanager

@@ -1,8 +1,8 @@
 """The FastAPI example holds a visit: in memory, and behind a real server on loopback."""
 
 import asyncio
-import importlib.util
-from collections.abc import AsyncGenerator, Callable
+import importlib
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,26 +11,26 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from playwright.async_api import Browser
+from tests.examples.rooms import enter_the_element, enter_the_frame
 
 from hugathome.sms import OutboxSms
 from hugathome.testing.outbox import Outbox
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "fastapi_clinic.py"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 KEY = b"a key that is only ever used in tests"
 
 Clinic = Callable[..., FastAPI]
 
 
 @pytest.fixture
-def clinic(tmp_path: Path) -> Clinic:
-    spec = importlib.util.spec_from_file_location("fastapi_clinic", EXAMPLE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+def clinic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clinic:
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    module = importlib.import_module("fastapi_clinic")
 
-    def create(*, sms: OutboxSms, site: str) -> FastAPI:
-        app: FastAPI = module.create(key=KEY, store=f"sqlite:///{tmp_path}/clinic.db", sms=sms, site=site)
+    def create(*, sms: OutboxSms, site: str, frames: Sequence[str] = ()) -> FastAPI:
+        store = f"sqlite:///{tmp_path}/clinic.db"
+        app: FastAPI = module.create(key=KEY, store=store, sms=sms, site=site, frames=frames)
         return app
 
     return create
@@ -97,6 +97,21 @@ async def test_it_holds_a_visit_behind_a_real_server(clinic: Clinic, free_port: 
 
     async with serving(app, free_port), httpx.AsyncClient(base_url=base) as client:
         await hold_a_visit(client, sms)
+
+
+@pytest.mark.media
+@pytest.mark.browser
+async def test_its_pages_have_the_room_in_them(clinic: Clinic, free_port: int, chromium: Browser) -> None:
+    own, other = f"http://127.0.0.1:{free_port}", f"http://localhost:{free_port}"
+    app = clinic(sms=OutboxSms(), site=f"{own}/visit", frames=[own, other])
+    start = datetime.now(UTC) + timedelta(minutes=5)
+    asked = {"starts_at": start.isoformat(), "patient": "M. Dupont", "phone": "079 123 45 67"}
+
+    async with serving(app, free_port), httpx.AsyncClient(base_url=own) as client:
+        await client.post("/appointments", json={"number": "4711", **asked})
+        await enter_the_frame(chromium, f"{other}/appointments/4711/framed")
+        await enter_the_element(chromium, f"{other}/appointments/4711/embedded")
+        await enter_the_element(chromium, f"{own}/appointments/4711/embedded")
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ ALLOWED_HOSTS = ["127.0.0.1", "localhost", "testserver"]
 INSTALLED_APPS = ["clinic"]
 MIDDLEWARE: list[str] = []  # your own log-in and CSRF protection stand here
 ROOT_URLCONF = "clinic.urls"
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
 USE_TZ = True
 
 DATABASES = {
@@ -32,4 +33,5 @@ DATABASES = {
 
 HUG_KEY = os.environ.get("HUG_KEY", "only for a look at the example: no secret").encode()
 HUG_SITE = os.environ.get("HUG_SITE", "http://127.0.0.1:8000/visit")
+HUG_FRAMES = os.environ.get("HUG_FRAMES", "http://127.0.0.1:8000").split()
 HUG_SMS = LogSms()

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from clinic import views
+from clinic import pages, views
 
 urlpatterns = [
     path("appointments", views.plan),
@@ -10,5 +10,8 @@ urlpatterns = [
     path("appointments/<int:number>/room", views.room),
     path("appointments/<int:number>/admit", views.admit),
     path("appointments/<int:number>/end", views.end),
+    path("appointments/<int:number>/framed", pages.framed),
+    path("appointments/<int:number>/embedded", pages.embedded),
+    path("clinic.js", pages.script),
     path("events", views.events),
 ]

@@ -23,6 +23,7 @@ def deployment(kind: Callable[..., T], where: Any) -> T:
         timezone="Europe/Zurich",
         brand="HUG@home",
         language="fr",
+        frames=settings.HUG_FRAMES,
     )
 
 

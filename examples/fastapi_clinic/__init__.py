@@ -7,7 +7,7 @@ Text messages appear on the terminal; http://127.0.0.1:8000/docs is where to pla
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 
@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel
 from starlette.requests import Request
 
+from fastapi_clinic import pages
 from hugathome import (
     HugAtHome,
     HugathomeError,
@@ -73,8 +74,9 @@ def create(
     store: str = "sqlite:///clinic.db",
     sms: SmsGateway = LogSms(),  # noqa: B008 - it keeps nothing between two calls
     site: str = "http://127.0.0.1:8000/visit",
+    frames: Sequence[str] = ("http://127.0.0.1:8000",),
 ) -> FastAPI:
-    """Return the application."""
+    """Return the application; `frames` are the origins of the pages that embed the room: its own, here."""
     hug = HugAtHome(
         key=key or bytes.fromhex(os.environ["HUG_KEY"]),
         store=open_store(store),
@@ -84,6 +86,7 @@ def create(
         brand="HUG@home",
         language="fr",
         help_phone="+41 22 372 33 11",
+        frames=frames,
     )
 
     @asynccontextmanager
@@ -97,6 +100,7 @@ def create(
 
     app = FastAPI(title="Clinic", lifespan=lifespan)
     app.mount("/visit", hug.asgi())
+    app.include_router(pages.routes(hug, organisation=ORGANISATION, signed_in=Clinician))
 
     @app.post("/appointments", status_code=201)
     async def plan(appointment: Appointment, me: str = Clinician) -> Visit:
