@@ -140,6 +140,19 @@ test("a socket that has opened keeps its time", async () => {
   assert.equal(last().isClosed, false);
 });
 
+test("an attempt that has failed leaves the next one its time", async () => {
+  await connected();
+  last().onclose({ code: 1006 });
+  mock.timers.tick(500);
+  await settle();
+  last().open();
+  last().hear(WELCOME);
+
+  mock.timers.tick(1000 * OPEN_WITHIN);
+
+  assert.equal(last().isClosed, false);
+});
+
 test("a grant that never comes is waited for no longer than a socket", async () => {
   let asked = 0;
   await connected({ freshGrant: () => ((asked += 1), new Promise(() => {})) });

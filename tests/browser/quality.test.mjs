@@ -62,7 +62,7 @@ test("the silence of somebody who says nothing is not made up", () => {
 });
 
 test("a screen on which nothing moves is no lost picture", () => {
-  const still = watched(4, { framesDecoded: 50, packetsReceived: 200 });
+  const still = watched(4, { framesDecoded: 50, packetsReceived: 200, totalFreezesDuration: 2 });
 
   assert.equal(judged(watched(2), still, { isStill: true }), "good");
   assert.equal(judged(watched(2), watched(4, { packetsLost: 100 }), { isStill: true }), "weak");
@@ -92,6 +92,7 @@ test("what gets worse by steps is shown by steps, and what gets better, too", ()
 
 test("nothing is known before two samples", () => {
   const quality = new Quality();
+  quality.take(null, SENDS);
   quality.take(null, SENDS);
   quality.take(good(2), SENDS);
   assert.deepEqual(quality.received, {});

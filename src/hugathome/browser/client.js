@@ -201,7 +201,7 @@ export class Client {
   }
 
   _welcomed(welcome, now) {
-    if (welcome.peer !== this.peer) this._becomeNewPeer();
+    if (welcome.peer !== this.peer) this._commands.renumbered();
     this._commands.acknowledged(welcome.ack);
     this.phase = this.link = "live";
     this.peer = welcome.peer;
@@ -210,18 +210,13 @@ export class Client {
     this.state = welcome.state;
     this.session = welcome.session;
     this._token = welcome.token;
-    this._pos = welcome.pos || this._pos;
+    this._pos = welcome.pos || this._pos; // of another log, it may lie before ours
     this.limits = { ...LIMITS, ...welcome.limits };
     this._liveSince = now;
     if (welcome.iceServers) this._given(welcome, now);
     const again = this._commands.unacked.map(send);
     const seen = welcome.snapshot ? this._seen(welcome.snapshot, now) : [];
     return [...again, ...seen, ...this._flushed()];
-  }
-
-  _becomeNewPeer() {
-    this._commands.renumbered();
-    this._pos = null;
   }
 
   /** Take the whole room: what it does not name is gone. */

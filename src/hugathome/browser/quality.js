@@ -93,7 +93,7 @@ export class Verdict {
 
 /**
  * Judge what came between two samples of one kind; null where they cannot be compared. A screen is a picture
- * that may be still: it sends a frame when something on it moves.
+ * that may be still: it sends a frame when something on it moves, and a browser counts the rest as frozen.
  */
 export function judged(before, after, { isStill = false } = {}) {
   if (!after) return "lost";
@@ -104,13 +104,12 @@ export function judged(before, after, { isStill = false } = {}) {
   const isPicture = after.kind === "video";
   if (!isStill && grown(isPicture ? "framesDecoded" : "packetsReceived") === 0) return "lost";
   const isLossy = grown("packetsLost") > MOST_LOST * (grown("packetsLost") + grown("packetsReceived"));
-  const isPoor = isPicture ? isJerky(grown, seconds, isStill) : isPatchy(grown, after.jitter);
+  const isPoor = isPicture ? !isStill && isJerky(grown, seconds) : isPatchy(grown, after.jitter);
   return isLossy || isPoor ? "weak" : "good";
 }
 
-function isJerky(grown, seconds, isStill) {
-  const isSlow = !isStill && grown("framesDecoded") < FEWEST_FRAMES * seconds;
-  return isSlow || grown("totalFreezesDuration") > MOST_FROZEN * seconds;
+function isJerky(grown, seconds) {
+  return grown("framesDecoded") < FEWEST_FRAMES * seconds || grown("totalFreezesDuration") > MOST_FROZEN * seconds;
 }
 
 function isPatchy(grown, jitter) {

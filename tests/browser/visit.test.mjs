@@ -1,0 +1,272 @@
+// A visit with a socket and connections that a test holds in its hand: what it sends to whom, when it looks.
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, mock, test } from "node:test";
+
+import { Visit } from "../../src/hugathome/browser/visit.js";
+
+const SESSION = { id: "hug.1", status: "in-progress", modality: "video" };
+const SENDS = { sound: true, picture: "none" };
+const WELCOME = {
+  ...{ type: "welcome", peer: "p_me", participant: "p-1", session: SESSION, state: "admitted", token: "t_1", limits: { text: 7 } },
+  iceServers: [{ urls: ["turn:old.example.ch"] }],
+  snapshot: {
+    ...{ state: "admitted", session: SESSION },
+    participants: [{ participant: "dr", role: "practitioner", state: "admitted", sends: SENDS }],
+  },
+};
+const PAIR = { type: "pair", pc: "c_1", gen: 1, peer: "p_dr", participant: "dr", polite: false, mode: "optimistic", offerer: "p_me" };
+
+let socket;
+let connections;
+let looks;
+
+class Socket {
+  static OPEN = 1;
+
+  constructor() {
+    Object.assign(this, { readyState: Socket.OPEN, sent: [] });
+    socket = this;
+  }
+
+  send(text) {
+    this.sent.push(JSON.parse(text));
+  }
+
+  close() {}
+
+  hear(message) {
+    this.onmessage({ data: JSON.stringify(message) });
+  }
+}
+
+class Connection {
+  constructor(configuration) {
+    Object.assign(this, { configuration, tracks: [], awaited: [], connectionState: "new" });
+    connections.push(this);
+  }
+
+  addTrack({ label }) {
+    this.tracks.push(label);
+  }
+
+  addTransceiver(kind) {
+    this.awaited.push(kind);
+  }
+
+  getTransceivers() {
+    return [];
+  }
+
+  async createOffer() {
+    return { sdp: "offer" };
+  }
+
+  async setLocalDescription(description) {
+    this.localDescription = description;
+  }
+
+  getStats() {
+    looks += 1;
+    return this.report;
+  }
+
+  close() {}
+}
+
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+const camera = { kind: "video", label: "camera" };
+const microphone = { kind: "audio", label: "microphone" };
+
+beforeEach(() => {
+  connections = [];
+  looks = 0;
+  globalThis.WebSocket = Socket;
+  globalThis.RTCPeerConnection = Connection;
+  globalThis.MediaStream = class {};
+  globalThis.document = { hidden: false };
+  Object.defineProperty(globalThis, "navigator", { value: { userAgent: "test" }, configurable: true });
+  mock.timers.enable({ apis: ["setTimeout"] });
+});
+
+afterEach(() => mock.timers.reset());
+
+async function attended(options = {}) {
+  const told = { changes: 0, texts: [] };
+  const visit = new Visit({
+    tracks: [microphone, camera],
+    freshGrant: async () => "g_1",
+    changed: () => (told.changes += 1),
+    rang: () => undefined,
+    texted: (text) => told.texts.push(text.text),
+    refused: () => undefined,
+    disallowed: () => undefined,
+    ...options,
+  });
+  visit.start();
+  await settle();
+  socket.onopen();
+  socket.hear(WELCOME);
+  socket.hear(PAIR);
+  await settle();
+  return { visit, told };
+}
+
+/** Let the figures of a good connection come, `seconds` after the first. */
+function hearWell(seconds) {
+  const heard = { type: "inbound-rtp", kind: "audio", id: "A", timestamp: 1000 * seconds, packetsReceived: 50 * seconds };
+  connections[0].report = Promise.resolve(new Map([["A", { ...heard, packetsLost: 0 }]]));
+}
+
+async function look() {
+  mock.timers.tick(2000);
+  await settle();
+}
+
+function connect() {
+  connections[0].connectionState = "connected";
+  connections[0].onconnectionstatechange();
+}
+
+test("a new connection gets what is sent at that moment, and the ICE servers of that moment", async () => {
+  const { visit } = await attended();
+  assert.deepEqual(connections[0].tracks, ["microphone", "camera"]);
+
+  visit.send("video", { kind: "video", label: "screen" });
+  visit.send("audio", null);
+  socket.hear({ type: "ice-servers", iceServers: [{ urls: ["turn:new.example.ch"] }], relayOnly: true });
+  socket.hear({ ...PAIR, type: "renew", gen: 2 });
+
+  assert.deepEqual(connections[1].tracks, ["screen"]);
+  assert.deepEqual(connections[1].configuration, {
+    iceServers: [{ urls: ["turn:new.example.ch"] }],
+    iceTransportPolicy: "relay",
+  });
+});
+
+test("whoever does not send asks for what the visit has", async () => {
+  const { visit } = await attended({ tracks: [] });
+  assert.deepEqual(connections[0].awaited, ["audio", "video"]);
+
+  socket.hear({ type: "session", ...SESSION, modality: "audio" });
+  visit.send("audio", microphone);
+  socket.hear({ ...PAIR, type: "renew", gen: 2 });
+
+  assert.deepEqual([connections[1].tracks, connections[1].awaited], [["microphone"], []]);
+});
+
+test("a text is told once, and how long one may be is known", async () => {
+  const { visit, told } = await attended();
+
+  socket.hear({ type: "text", participant: "dr", text: "Bun di", at: "2026-11-22T09:00:00Z" });
+
+  assert.deepEqual(told.texts, ["Bun di"]);
+  assert.equal(visit.limits.text, 7);
+});
+
+test("the figures are looked at every two seconds, and a change is told", async () => {
+  const { visit, told } = await attended();
+  connect();
+  for (const seconds of [2, 4]) {
+    hearWell(seconds);
+    await look();
+  }
+  const { changes } = told;
+
+  assert.equal(looks, 2);
+  assert.deepEqual(visit.quality.get("dr"), { sound: "good" });
+  hearWell(6);
+  await look();
+  assert.equal(told.changes, changes, "nothing has changed");
+});
+
+test("what nobody can see is not looked at", async () => {
+  await attended();
+  connect();
+  hearWell(2);
+  globalThis.document.hidden = true;
+  await look();
+  assert.equal(looks, 0);
+
+  globalThis.document.hidden = false;
+  await look();
+
+  assert.equal(looks, 1);
+});
+
+test("figures that are slow to come are not asked for twice", async () => {
+  await attended();
+  connect();
+  let answer;
+  connections[0].report = new Promise((resolve) => (answer = resolve));
+  await look();
+  await look();
+  assert.equal(looks, 1);
+
+  answer(new Map());
+  await settle();
+  await look();
+
+  assert.equal(looks, 2);
+});
+
+test("before anything is connected there are no figures, and after the end neither", async () => {
+  const { visit, told } = await attended();
+  await look();
+  assert.equal(looks, 0);
+  connect();
+  hearWell(2);
+
+  visit.stop();
+  const { changes } = told;
+  await look();
+
+  assert.deepEqual([looks, told.changes], [0, changes]);
+});
+
+test("an answer that comes after the end changes nothing", async () => {
+  const { visit, told } = await attended();
+  connect();
+  let answer;
+  connections[0].report = new Promise((resolve) => (answer = resolve));
+  await look();
+  visit.stop();
+  const { changes } = told;
+
+  answer(new Map());
+  await settle();
+  await look();
+
+  assert.deepEqual([looks, told.changes], [1, changes]);
+});
+
+test("a connection that is made anew is lost until it brings something", async () => {
+  const { visit } = await attended();
+  connect();
+  for (const seconds of [2, 4]) {
+    hearWell(seconds);
+    await look();
+  }
+  socket.hear({ ...PAIR, type: "renew", gen: 2 });
+  assert.deepEqual(visit.quality.get("dr"), { sound: "good" });
+
+  await look();
+  await look();
+
+  assert.deepEqual(visit.quality.get("dr"), { sound: "lost" });
+});
+
+test("a visit by telephone has no connections, and no figures of any", async () => {
+  const { visit } = await attended();
+  connect();
+  for (const seconds of [2, 4]) {
+    hearWell(seconds);
+    await look();
+  }
+
+  socket.hear({ type: "session", ...SESSION, modality: "phone" });
+  socket.hear({ type: "unpair", pc: "c_1" });
+  await look();
+
+  assert.equal(visit.streams.size, 0);
+  assert.equal(visit.quality.has("dr"), false);
+});
