@@ -45,6 +45,7 @@ async def test_a_clinician_calls_types_the_code_that_is_read_out_and_ends_the_vi
     patient = await (await device(chromium)).new_page()
     await patient.goto(invitation.url)
     await in_state(patient, "code")
+    await expect(patient.locator("h1:visible")).to_have_text("Visit by telephone")
     await expect(patient.locator("[data-early]")).to_contain_text("We will phone you")
     for action in ("check-in", "send-code", "join"):
         await expect(patient.locator(f"[data-action={action}]:visible")).to_have_count(0)

@@ -25,6 +25,7 @@ export class Entrance {
     const { words } = this._elements;
     const isOpen = status === "open" && modality !== "phone";
     const reason = modality === "phone" ? words.byPhone : fill(words.early, { opens });
+    this._elements.text("[data-code-title]", modality === "phone" ? words.byPhoneTitle : words.title);
     this._elements.text("[data-starts]", starts);
     this._elements.text("[data-early]", isOpen ? null : reason);
     this._elements.toggle("[data-code-form]", isOpen);

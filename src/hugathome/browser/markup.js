@@ -24,7 +24,7 @@ const LOADING = `
 const CODE = `
 <section class="card" data-view="code" hidden>
   <p class="step" data-step="1"></p>
-  <h1 tabindex="-1" data-word="title"></h1>
+  <h1 tabindex="-1" data-code-title></h1>
   <p class="when">${icon("calendar")}<strong data-starts></strong></p>
   <p class="lead" data-early hidden></p>
   <form data-code-form novalidate>
