@@ -79,6 +79,7 @@ async def test_a_clinician_calls_types_the_code_that_is_read_out_and_ends_the_vi
     ended = await clinic.hug.sessions.get(session.id)
     assert (ended.status, ended.outcome) == ("completed", "prescription")
     assert Step.CODE_ASKED in {change.step for change in ended.steps("p-1")}
+    assert ended.steps("dr-rossi") == ()
 
 
 async def test_two_pages_turn_to_the_telephone_and_back(clinic: Clinic, chromium: Browser) -> None:

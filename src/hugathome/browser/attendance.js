@@ -40,8 +40,8 @@ export class Attendance {
 
   /** Come in; `found` says what the devices were found to be. */
   start(found) {
-    const isWithout = found === "none" && this._modality !== "phone";
-    this.say({ type: "step", step: isWithout ? "devices-refused" : "devices-allowed" });
+    const step = found === "none" ? "devices-refused" : "devices-allowed";
+    if (this._modality !== "phone") this.say({ type: "step", step });
     this._page.waiting({ hostIsPresent: false, modality: this._modality });
     this._visit.start();
     this._lookForCameras();
