@@ -33,7 +33,7 @@ PAGE = Caps(rollback=True, ice_restart=True, trickle=Trickle.FULL)
 """What a page can do, so that both clients greet alike."""
 OF_PAGES = {"link"}
 """What only a page shows."""
-NEVER_SAID = {"ack", "ping"}
+NEVER_SAID = {"ack"}
 """What a hub would take, and neither client says."""
 
 Json = dict[str, Any]

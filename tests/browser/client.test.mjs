@@ -300,7 +300,8 @@ test("ICE servers that never expire are never asked for again", () => {
 
 test("what is written is kept, and told once; what was written before comes with the room", () => {
   const client = live();
-  const [early, late] = [1, 2].map((minute) => ({ participant: "dr", text: "Guten Tag", at: `2026-11-22T09:0${minute}:00Z` }));
+  const said = { participant: "dr", text: "Guten Tag" };
+  const [early, late] = [1, 2].map((minute) => ({ ...said, at: `2026-11-22T09:0${minute}:00Z` }));
 
   const seen = hear(client, { type: "snapshot", state: "admitted", session: WELCOME.session, texts: [early] });
   const told = hear(client, { type: "text", pos: "9.bbbbbbbbbbbb", ...late });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
-import { Client, LOST_AFTER } from "../../src/hugathome/browser/client.js";
+import { ANSWER_WITHIN, Client, LOST_AFTER } from "../../src/hugathome/browser/client.js";
 import { Link, OPEN_WITHIN } from "../../src/hugathome/browser/link.js";
 
 const WELCOME = {
@@ -191,6 +191,21 @@ test("the network coming back ends the waiting", async () => {
   await settle();
 
   assert.equal(Socket.all.length, 2);
+});
+
+test("where the network has changed under a socket, that one is not trusted long", async () => {
+  let now = 0;
+  mock.method(performance, "now", () => now);
+  const { link } = await connected();
+  last().open();
+  last().hear(WELCOME);
+
+  link.hint();
+  assert.equal(last().sent[1].type, "ping");
+  now = 1000 * ANSWER_WITHIN;
+  mock.timers.tick(now);
+
+  assert.ok(last().isClosed);
 });
 
 test("where no grant can be had any more the link ends and says why", async () => {

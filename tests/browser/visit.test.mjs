@@ -7,14 +7,18 @@ import { Visit } from "../../src/hugathome/browser/visit.js";
 const SESSION = { id: "hug.1", status: "in-progress", modality: "video" };
 const SENDS = { sound: true, picture: "none" };
 const WELCOME = {
-  ...{ type: "welcome", peer: "p_me", participant: "p-1", session: SESSION, state: "admitted", token: "t_1", limits: { text: 7 } },
+  ...{ type: "welcome", peer: "p_me", participant: "p-1", session: SESSION, state: "admitted", token: "t_1" },
+  limits: { text: 7 },
   iceServers: [{ urls: ["turn:old.example.ch"] }],
   snapshot: {
     ...{ state: "admitted", session: SESSION },
     participants: [{ participant: "dr", role: "practitioner", state: "admitted", sends: SENDS }],
   },
 };
-const PAIR = { type: "pair", pc: "c_1", gen: 1, peer: "p_dr", participant: "dr", polite: false, mode: "optimistic", offerer: "p_me" };
+const PAIR = {
+  ...{ type: "pair", pc: "c_1", gen: 1, peer: "p_dr", participant: "dr", polite: false, mode: "optimistic" },
+  offerer: "p_me",
+};
 
 let socket;
 let connections;
@@ -113,8 +117,8 @@ async function attended(options = {}) {
 
 /** Let the figures of a good connection come, `seconds` after the first. */
 function hearWell(seconds) {
-  const heard = { type: "inbound-rtp", kind: "audio", id: "A", timestamp: 1000 * seconds, packetsReceived: 50 * seconds };
-  connections[0].report = Promise.resolve(new Map([["A", { ...heard, packetsLost: 0 }]]));
+  const figures = { type: "inbound-rtp", kind: "audio", id: "A", packetsLost: 0, packetsReceived: 50 * seconds };
+  connections[0].report = Promise.resolve(new Map([["A", { ...figures, timestamp: 1000 * seconds }]]));
 }
 
 async function look() {

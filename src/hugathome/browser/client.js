@@ -7,6 +7,7 @@
  *     greeting   silence for 10 s             away       drop the transport, come back
  *     live       ping                         live       send pong
  *     live       silence for `deadAfter`      away       drop, come back
+ *     live       hinted                       live       send ping; silence for 5 s is death
  *     live       half of `iceLifetime`        live       ask for fresh ICE servers
  *     live       goaway                       away       drop, come back
  *     any        close, retry resume          away       drop, come back
@@ -35,6 +36,8 @@ import { Line } from "./line.js";
 
 /** Seconds that a hub has to answer a hello. */
 export const GREET_WITHIN = 10;
+/** Seconds that a hub has to answer where there is reason to doubt that it is still reached. */
+export const ANSWER_WITHIN = 5;
 /** The least and the greatest spread of a return, in seconds: full jitter. */
 export const SPREAD = [0.5, 15];
 /** A connection that has lived so many seconds starts the back-off anew. */
@@ -79,6 +82,7 @@ export class Client {
     this._token = null;
     this._pos = null;
     this._heardAt = null;
+    this._askedAt = null;
     this._liveSince = null;
     this._lostAt = null;
     this._failures = 0;
@@ -111,6 +115,13 @@ export class Client {
     if (this.phase === "closed") return [];
     this._commands.said(command);
     return this._flushed();
+  }
+
+  /** The network has changed: a transport may be dead that looks alive, so ask. */
+  hinted({ now }) {
+    if (this.phase !== "live") return [];
+    this._askedAt = this._askedAt === null ? now : this._askedAt;
+    return [send({ v: 1, type: "ping", t: 0 })];
   }
 
   /** The transport has ended, perhaps with a close code of ours, or none could be had. */
@@ -151,6 +162,7 @@ export class Client {
   received(text, { now }) {
     const message = JSON.parse(text);
     this._heardAt = now;
+    this._askedAt = null;
     if (message.type === "welcome") return this._welcomed(message, now);
     this._pos = later(this._pos, message.pos);
     const effects = this._taken(message, now);
@@ -318,7 +330,9 @@ export class Client {
 
   _silenceEnds() {
     if (this.phase === "greeting") return this._heardAt + GREET_WITHIN;
-    return this.phase === "live" ? this._heardAt + this.limits.deadAfter : null;
+    if (this.phase !== "live") return null;
+    const patience = this._heardAt + this.limits.deadAfter;
+    return this._askedAt === null ? patience : Math.min(patience, this._askedAt + ANSWER_WITHIN);
   }
 
   _away(now, after = 0) {

@@ -47,9 +47,10 @@ export class Link {
     this._changed();
   }
 
-  /** The network is back: do not wait any longer. */
+  /** The network is back, or another one: do not wait any longer, and trust no socket that says nothing. */
   hint() {
     if (this._returning !== null) this.start();
+    else this.input((client, now) => client.hinted({ now }));
   }
 
   /** Close for good. */
