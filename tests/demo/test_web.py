@@ -71,7 +71,7 @@ async def test_a_visit_by_telephone_has_no_link_to_open_and_no_robot(visitor: Vi
     board = await visitor.sees(
         lambda board: board["visits"] and board["visits"][0]["robot"] not in {None, "here"}
     )
-    assert board["visits"][0]["robot"] == "this SMS has no link to a visit"
+    assert board["visits"][0]["robot"] == "This link is not valid, or no longer. Please call us."
     assert board["messages"][0]["link"] is None
 
 
@@ -96,7 +96,11 @@ async def test_a_robot_comes_by_the_sms_and_goes_when_it_is_sent_home(visitor: V
     await visitor.http.post(f"visits/{visit}/robot", json={"robot": "home"})
     gone = await visitor.sees(lambda board: presence(board) == "departed" and not board["visits"][0]["robot"])
 
+    await visitor.http.post(f"visits/{visit}/robot", json={"robot": "here"})
+    again = await visitor.sees(lambda board: presence(board) == "arrived" and board["visits"][0]["robot"])
+
     assert here["visits"][0]["robot"] == "here"
+    assert [bool(each["code"]) for each in again["messages"]] == [True, True], "the first code is used"
     steps = [event.get("step") for event in gone["events"]]
     assert steps.count("page-opened") == 1
     assert [event["action"] for event in gone["events"]].count("check-in") == 1
@@ -110,7 +114,7 @@ async def test_a_robot_that_comes_too_early_says_so(visitor: Visitor) -> None:
     board = await visitor.sees(
         lambda board: board["visits"] and board["visits"][0]["robot"] not in {None, "here"}
     )
-    assert "open" in board["visits"][0]["robot"]
+    assert "too early" in board["visits"][0]["robot"]
 
 
 async def test_a_visit_that_nobody_planned_is_refused_in_the_librarys_own_words(visitor: Visitor) -> None:

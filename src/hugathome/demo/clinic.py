@@ -19,7 +19,8 @@ from hugathome.demo.made_up import CLINICIAN, PATIENT, Wanted
 from hugathome.errors import HugathomeError
 from hugathome.grants import JoinGrant
 from hugathome.peer import IceSettings
-from hugathome.session import Event, Session
+from hugathome.phone import PhoneNumber
+from hugathome.session import Event, Participant, Session
 from hugathome.sms import OutboxSms
 from hugathome.testing import Outbox
 
@@ -89,11 +90,11 @@ class Clinic:
     # --- Who plays the patient -------------------------------------------------------------------
 
     async def send_for_robot(self, visit: str) -> None:
-        """Let a robot be the patient; it comes by their newest SMS. Twice sends for one."""
-        session = await self._hug.sessions.get(visit)
+        """Let a robot be the patient; it comes by their SMS. Twice sends for one."""
+        patient = (await self._hug.sessions.get(visit)).participant(PATIENT)
         if visit not in self._robots:
             self._remarks.pop(visit, None)
-            self._robots[visit] = asyncio.create_task(self._attend(session))
+            self._robots[visit] = asyncio.create_task(self._attend(visit, patient))
             self._robots[visit].add_done_callback(lambda _: self._robots.pop(visit, None))
 
     def send_robot_home(self, visit: str) -> None:
@@ -101,12 +102,13 @@ class Clinic:
         if visit in self._robots:
             self._robots[visit].cancel()
 
-    async def _attend(self, session: Session) -> None:
+    async def _attend(self, visit: str, patient: Participant) -> None:
+        if not isinstance(patient.phone, PhoneNumber):
+            return
         try:
-            sms = self._outbox.last(to=session.participant(PATIENT).phone)
-            await robot.attend(self._hug, sms, self._outbox, ice=self._ice)
+            await robot.attend(self._hug, self._outbox, patient.phone, ice=self._ice)
         except HugathomeError as refused:  # the page says it where the robot would be
-            self._remarks[session.id] = str(refused)
+            self._remarks[visit] = refused.public
 
     # --- What there is to see --------------------------------------------------------------------
 

@@ -12,9 +12,11 @@ import secrets
 import tempfile
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from socket import socket
 from typing import Final
+from urllib.parse import urlsplit
 
 from hugathome.app import HugAtHome
 from hugathome.demo.clinic import Clinic
@@ -67,13 +69,7 @@ async def run(print_line: Callable[[str], None], *, port: int, lan: bool, addres
     async with open_clinic(port=port, address=lan_address(address) if lan else None) as doors:
         print_line(f"The clinic is open at {doors.clinic}\n")
         if doors.phone is not None:
-            told = _TOLD_OF_PHONES.format(
-                phone=doors.phone,
-                code=qr_terminal(doors.phone),
-                fingerprint=_in_lines(doors.fingerprint or ""),
-                port=doors.phone.split("/")[2].rpartition(":")[2],
-            )
-            print_line(told)
+            print_line(_told_of_phones(doors.phone, doors.fingerprint or ""))
         print_line("Ctrl-C closes it, and forgets everything.")
         await end.wait()
     print_line("Closed.")
@@ -89,25 +85,33 @@ async def open_clinic(
     """
     async with AsyncExitStack() as stack:
         here = stack.enter_context(listening(port=port))
-        origin = f"http://{LOOPBACK}:{here.getsockname()[1]}"
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         there = None if address is None else stack.enter_context(listening(address, port))
-        site = origin if there is None else f"https://{_authority(*there.getsockname()[:2])}"
+        origin = _origin("http", here)
         sms = OutboxSms()
-        hug = await stack.enter_async_context(_deployment(sms, site=site, here=origin))
+        hug = _deployment(sms, site=_origin("https", there) if there else origin, here=origin)
+        await stack.enter_async_context(hug)
         await stack.enter_async_context(running_due(hug))
         clinic = await stack.enter_async_context(Clinic(hug, sms, ice=ice or _as_browsers_here()))
-        phone_url = fingerprint = None
-        if address is not None and there is not None:
-            key = secrets.token_hex(6)
-            phone_url = f"{site}/{key}/phone"
-            tls, fingerprint = certified(address, folder, now=hug.clock.now())
-            patients = hug.asgi(otherwise=phone(clinic, key=key))
-            await stack.enter_async_context(serving(patients, there, tls=tls))
-        staff = hug.asgi(otherwise=desk(clinic, site=hug.site, phone_url=phone_url))
-        await stack.enter_async_context(serving(staff, here))
+        doors = Doors(clinic=f"{origin}/")
+        if there is not None:
+            doors = await stack.enter_async_context(_open_to_phones(hug, clinic, there, doors=doors))
+        desks = hug.asgi(otherwise=desk(clinic, site=hug.site, phone_url=doors.phone))
+        await stack.enter_async_context(serving(desks, here))
         stack.callback(clinic.close)  # first of all: what follows the board would hold up the servers
-        yield Doors(clinic=f"{origin}/", phone=phone_url, fingerprint=fingerprint)
+        yield doors
+
+
+@asynccontextmanager
+async def _open_to_phones(
+    hug: HugAtHome, clinic: Clinic, there: socket, *, doors: Doors
+) -> AsyncGenerator[Doors]:
+    """Serve the visit and a phone's messages over HTTPS while the block runs; add this door to `doors`."""
+    key = secrets.token_hex(6)
+    with tempfile.TemporaryDirectory() as folder:
+        tls, fingerprint = certified(there.getsockname()[0], Path(folder), now=hug.clock.now())
+        async with serving(hug.asgi(otherwise=phone(clinic, key=key)), there, tls=tls):
+            phone_url = f"{_origin('https', there)}/{key}/phone"
+            yield replace(doors, phone=phone_url, fingerprint=fingerprint)
 
 
 def _deployment(sms: OutboxSms, *, site: str, here: str) -> HugAtHome:
@@ -129,10 +133,16 @@ def _as_browsers_here() -> IceSettings:
     return IceSettings(loopback=own_address() == LOOPBACK)
 
 
-def _authority(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+def _origin(scheme: str, bound: socket) -> str:
+    host, port = bound.getsockname()[:2]
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def _in_lines(fingerprint: str) -> str:
+def _told_of_phones(url: str, fingerprint: str) -> str:
     half = len(fingerprint) // 2
-    return f"  {fingerprint[:half]}\n  {fingerprint[half + 1 :]}"
+    return _TOLD_OF_PHONES.format(
+        phone=url,
+        code=qr_terminal(url),
+        fingerprint=f"  {fingerprint[:half]}\n  {fingerprint[half + 1 :]}",
+        port=urlsplit(url).port,
+    )
