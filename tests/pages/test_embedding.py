@@ -148,6 +148,8 @@ async def test_the_element_holds_the_visit_and_tells_its_host(
     await use(page, "join")
     await element_in_state(page, "visit")
     await expect(page.locator("hugathome-visit")).to_have_attribute("data-link", "live")
+    await page.evaluate("document.body.style.setProperty('--hugathome-danger', 'rgb(1, 2, 3)')")
+    await expect(page.locator("[data-action=end]")).to_have_css("background-color", "rgb(1, 2, 3)")
     await use(page, "admit")
     await sees_and_hears(page, "p-1")
     await sees_and_hears(patient, "dr-rossi")
