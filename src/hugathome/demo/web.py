@@ -62,52 +62,65 @@ def desk(clinic: Clinic, *, site: str, phone_url: str | None) -> Starlette:
 
     `phone_url` is where a real phone reads the messages, if one can.
     """
-
-    async def index(_: Request) -> Response:
-        return _file("clinic.html")
-
-    async def plan(request: Request) -> Response:
-        wanted = Wanted.from_json(await _asked(request))
-        return JSONResponse({"id": await clinic.plan(wanted)}, status_code=201, headers=_HEADERS)
-
-    async def robot(request: Request) -> Response:
-        visit, wanted = request.path_params["visit"], RobotWanted.from_json(await _asked(request))
-        if wanted.robot == "here":
-            await clinic.send_for_robot(visit)
-        else:
-            clinic.send_robot_home(visit)
-        return JSONResponse({}, status_code=202, headers=_HEADERS)
-
-    async def room(request: Request) -> Response:
-        """Take somebody into the room by a form, so that the browser opens a window without any script."""
-        _refuse_elsewhere(request)
-        grant = clinic.grant(request.path_params["visit"], request.path_params["participant"])
-        # The room stands beside this page: here it needs no certificate, whatever the site's own address is.
-        here = f"{urlsplit(site).path}/room#grant={grant.token}"
-        return RedirectResponse(here, status_code=303, headers=_HEADERS)
-
-    async def code(_: Request) -> Response:
-        if phone_url is None:
-            raise HTTPException(404)
-        return Response(qr_svg(phone_url), media_type="image/svg+xml", headers=_HEADERS)
-
-    async def on_phone(_: Request) -> Response:
-        return JSONResponse({"url": phone_url}, headers=_HEADERS)
-
+    at = _Desk(clinic, room=f"{urlsplit(site).path}/room", phone_url=phone_url)
     return Starlette(
         routes=[
-            Route("/", index),
+            Route("/", at.index),
             *_shared(clinic),
-            Route("/phone", on_phone),
-            Route("/phone.svg", code),
-            Route("/visits", plan, methods=["POST"]),
-            Route("/visits/{visit}/robot", robot, methods=["POST"]),
-            Route("/visits/{visit}/room/{participant}", room, methods=["POST"]),
+            Route("/phone", at.phone),
+            Route("/phone.svg", at.code),
+            Route("/visits", at.plan, methods=["POST"]),
+            Route("/visits/{visit}/robot", at.robot, methods=["POST"]),
+            Route("/visits/{visit}/room/{participant}", at.room, methods=["POST"]),
         ],
         # A page of somebody else's whose name was made to lead here sees nothing.
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_HERE, www_redirect=False)],
         exception_handlers={HugathomeError: _refused},
     )
+
+
+class _Desk:
+    """What the clinic's page asks for; `room` is the path of the product's own page for staff."""
+
+    def __init__(self, clinic: Clinic, *, room: str, phone_url: str | None) -> None:
+        self._clinic = clinic
+        self._room = room
+        self._phone_url = phone_url
+
+    async def index(self, _: Request) -> Response:
+        """Return the page."""
+        return _file("clinic.html")
+
+    async def plan(self, request: Request) -> Response:
+        """Plan a visit and invite its patient."""
+        wanted = Wanted.from_json(await _asked(request))
+        return JSONResponse({"id": await self._clinic.plan(wanted)}, status_code=201, headers=_HEADERS)
+
+    async def robot(self, request: Request) -> Response:
+        """Send for a robot, or send it home."""
+        visit, wanted = request.path_params["visit"], RobotWanted.from_json(await _asked(request))
+        if wanted.robot == "here":
+            await self._clinic.send_for_robot(visit)
+        else:
+            self._clinic.send_robot_home(visit)
+        return JSONResponse({}, status_code=202, headers=_HEADERS)
+
+    async def room(self, request: Request) -> Response:
+        """Take one of the staff into the room: a form leads here, so that no script opens the window."""
+        _refuse_elsewhere(request)
+        grant = self._clinic.grant(request.path_params["visit"], request.path_params["participant"])
+        # Beside this page, not at `hug.room_url`: here it needs no certificate, wherever the site is.
+        return RedirectResponse(f"{self._room}#grant={grant.token}", status_code=303, headers=_HEADERS)
+
+    async def phone(self, _: Request) -> Response:
+        """Say where a real phone reads the messages."""
+        return JSONResponse({"url": self._phone_url}, headers=_HEADERS)
+
+    async def code(self, _: Request) -> Response:
+        """Return the same as a QR code."""
+        if self._phone_url is None:
+            raise HTTPException(404)
+        return Response(qr_svg(self._phone_url), media_type="image/svg+xml", headers=_HEADERS)
 
 
 def phone(clinic: Clinic, *, key: str) -> Starlette:
