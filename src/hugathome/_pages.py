@@ -58,7 +58,8 @@ class Pages:
     def __init__(self, client: Files, *, socket: str, frames: Sequence[str], entry: str | None) -> None:
         page = files("hugathome") / "browser" / "page.html"
         self._template = Template(page.read_text(encoding="utf-8"))
-        self._client = client
+        self._release = client.release
+        self._first, self._later = client.needed_by("main.js"), client.needed_later_by("main.js")
         self._entry = entry if entry is not None and "{reference}" not in entry else ""
         self._frames = " ".join(frames)
         self._headers: Mapping[Kind, Mapping[str, str]] = {
@@ -82,7 +83,7 @@ class Pages:
         spoken = language or (house.language if house else Language.ENGLISH)
         help_phone = (house.letterhead.help_phone if house else None) or ""
         is_room = kind == "room"
-        client = f"{'' if is_room else '../'}browser/{self._client.release}/"
+        client = f"{'' if is_room else '../'}browser/{self._release}/"
         filled = {
             "brand": house.letterhead.brand if house else "",
             "client": client,
@@ -104,9 +105,8 @@ class Pages:
         def links(names: Sequence[str], *, how: str = "") -> str:
             return "\n".join(f'<link rel="modulepreload" href="{client}{name}"{how}>' for name in names)
 
-        first = (f"words-{spoken}.js", *self._client.needed_by("main.js"))
-        later = self._client.needed_later_by("main.js")
-        return {"preloads": links(first), "later": links(later, how=' fetchpriority="low"')}
+        first = links([f"words-{spoken}.js", *self._first])
+        return {"preloads": first, "later": links(self._later, how=' fetchpriority="low"')}
 
 
 def _page_headers(socket: str, ancestors: str) -> Mapping[str, str]:
