@@ -56,6 +56,7 @@ from hugathome.signalling import (
     Vouched,
     parse_entry,
 )
+from hugathome.transports._wire import FRAME_LIMIT
 from hugathome.wire import (
     CandidateInit,
     Caps,
@@ -478,6 +479,18 @@ def test_only_so_much_is_kept_for_whoever_comes_back() -> None:
     assert len(texts) <= 100
     assert sum(map(len, texts)) <= 16_000
     assert texts[-1].startswith("149 ")
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "\U0001f600", "\x01"])
+def test_a_room_that_has_heard_much_still_fits_a_frame(letter: str) -> None:
+    scene = visit()
+
+    for _ in range(120):
+        scene.does("pat", Text(text=letter * 1000))
+
+    room = scene.room.view("p_dr")
+    assert room.texts
+    assert len(room.to_json().encode()) < FRAME_LIMIT * 3 / 4
 
 
 def test_what_a_device_sends_is_seen_by_the_others_and_not_by_who_waits() -> None:

@@ -17,8 +17,8 @@ from hugathome.wire import Sends, TextView
 
 KEPT = 100
 """Texts that a device is given when it comes back, at the most."""
-KEPT_CHARACTERS = 16_000
-"""In all of them: what a device is given must not grow without bound."""
+KEPT_BYTES = 32 * 1024
+"""All of them as they travel, half of the largest frame: a room that fits no frame lets nobody in."""
 
 
 class Noted(Record):
@@ -40,18 +40,19 @@ class Said(Record):
 def with_text(said: Sequence[Said], text: Said) -> tuple[Said, ...]:
     """Return the texts with one more, and without the oldest that are too many."""
     kept = (*said, text)[-KEPT:]
-    while sum(len(each.text) for each in kept) > KEPT_CHARACTERS:
-        kept = kept[1:]
+    sizes = [len(_view(each).to_json().encode()) for each in kept]
+    while sum(sizes) > KEPT_BYTES:
+        kept, sizes = kept[1:], sizes[1:]
     return kept
 
 
 def read_by(participant: str, said: Sequence[Said]) -> tuple[TextView, ...]:
     """Return what a participant may read."""
-    return tuple(
-        TextView(participant=each.participant, text=each.text, at=each.at)
-        for each in said
-        if participant in each.readers
-    )
+    return tuple(_view(each) for each in said if participant in each.readers)
+
+
+def _view(said: Said) -> TextView:
+    return TextView(participant=said.participant, text=said.text, at=said.at)
 
 
 def now_sending(peer: Peer, sending: Sending) -> Peer:
