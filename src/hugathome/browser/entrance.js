@@ -45,6 +45,7 @@ export class Entrance {
   /** No code helps any more. */
   block() {
     this._elements.toggle("[data-code-form]", false);
+    this._elements.one('[data-view="code"] h1').focus();
   }
 
   /** Offer another code only after so many seconds, and count them down. */

@@ -15,6 +15,7 @@ import { Talk } from "./talk.js";
 import { languageOf, wordsOf } from "./words.js";
 
 const WIDE = 54; // em: there is room for the people and the messages beside the picture
+const TIGHT = 14; // em: large letters on a small phone
 
 export class Page {
   /**
@@ -254,6 +255,7 @@ export class Page {
     const watch = new ResizeObserver(() => {
       const em = parseFloat(getComputedStyle(this._root).fontSize);
       this._root.dataset.size = this._root.clientWidth / em >= WIDE ? "wide" : "narrow";
+      this._root.classList.toggle("is-tight", this._root.clientWidth / em < TIGHT);
     });
     watch.observe(this._root);
     for (const view of this._elements.all("[data-view]")) watch.observe(view);

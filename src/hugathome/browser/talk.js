@@ -27,6 +27,7 @@ export class Talk {
     const isOpen = !this.isOpen;
     const control = this._elements.control("text-panel");
     this._elements.toggle("[data-talk]", isOpen);
+    if (isOpen) this._elements.toggle("[data-side]", true); // what is hidden cannot have the focus
     control.setAttribute("aria-expanded", String(isOpen));
     (isOpen ? this._elements.one("[data-text]") : control).focus();
     this._count();

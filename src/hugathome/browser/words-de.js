@@ -83,7 +83,7 @@ export const words = {
   outcome: "Ergebnis",
   confirmEnd: "Beenden",
   keepOn: "Sprechstunde fortsetzen",
-  people: "Teilnehmende",
+  people: "Personen",
   admit: "Hereinbitten",
   more: "Weitere Aktionen",
   returnToWaiting: "Zurück ins Wartezimmer",
