@@ -10,7 +10,7 @@ from tests.demo.conftest import Visitor
 from hugathome import Action, Step
 from hugathome.demo import web
 
-FILES = ["", "pages/clinic.css", "pages/clinic.js", "pages/board.js", "pages/phone.js", "pages/told.js"]
+FILES = ["", "pages/clinic.css", "pages/clinic.js", "pages/board.js", "pages/phone.js", "pages/staff.js"]
 
 
 def presence(board: dict[str, Any]) -> str | None:

@@ -1,9 +1,11 @@
 /** The clinic's page: plans visits, shows the patient's phone, the doors of the staff and the events. */
 import { eventsOf, follow, messagesOf } from "./board.js";
-import { element, Phone, timeOf } from "./phone.js";
-import { raw, standing, told, waits, whereabouts } from "./told.js";
+import { element, redraw, setText } from "./drawing.js";
+import { Heard } from "./heard.js";
+import { Phone, timeOf } from "./phone.js";
+import { showStaff } from "./staff.js";
+import { isOver, standing } from "./told.js";
 
-const OVER = ["completed", "discontinued", "cancelled"];
 const HINTS = {
   now: "The SMS brings the link and the code.",
   later: "The SMS brings the link. The door opens in half a minute; then the patient asks for the code.",
@@ -20,6 +22,7 @@ const WINDOW = "popup,width=390,height=844";
 const $ = (name) => document.querySelector(`[data-${name}]`);
 const action = (name) => document.querySelector(`[data-action=${name}]`);
 const phone = new Phone($("messages").closest("section"), { newWindow: true });
+const heard = new Heard($("events").closest("section"));
 const form = $("plan");
 
 let board = { visits: [], messages: [], events: [] };
@@ -87,8 +90,8 @@ function show(newest) {
   const visit = current();
   showPhone(visit);
   showVisits();
-  showStaff(visit);
-  showEvents(visit);
+  showStaff($("people").closest("section"), visit);
+  heard.show(visit, eventsOf(board, visit));
 }
 
 function showPhone(visit) {
@@ -96,7 +99,7 @@ function showPhone(visit) {
   phone.show(messages, visit);
   const link = messages.map((message) => message.link).filter(Boolean).pop();
   $("patient-title").textContent = visit ? person(visit, "patient").name : "The patient";
-  $("doors").hidden = !link || OVER.includes(visit.status);
+  $("doors").hidden = !link || isOver(visit);
   if (link) action("open-tab").href = new URL(link).pathname; // here the page needs no certificate
   const isHere = Boolean(visit) && visit.robot === "here";
   setText(action("robot"), isHere ? "Send the robot home" : "Let a robot be the patient");
@@ -112,22 +115,22 @@ function patientHint(visit, messages, link) {
 
 function showVisits() {
   $("planned").hidden = board.visits.length < 2;
-  redraw($("visits"), board.visits.slice().reverse(), (visit) => {
-    const button = element("button", "visit");
-    button.type = "button";
-    button.dataset.choose = visit.id;
-    button.setAttribute("aria-pressed", String(visit.id === chosen));
-    const name = element("strong");
-    name.textContent = person(visit, "patient").name;
-    const how = element("span", "quiet");
-    how.textContent = `${visit.modality === "phone" ? "Telephone" : "Video"}, ${dayOf(visit)} · ${standing(visit)}`;
-    button.append(name, how);
-    button.addEventListener("click", () => {
-      chosen = visit.id;
-      show(board);
-    });
-    return button;
+  const visits = board.visits.map((visit) => ({ ...visit, isChosen: visit.id === chosen }));
+  redraw($("visits"), visits.reverse(), choice);
+}
+
+function choice(visit) {
+  const button = element("button", "visit");
+  button.type = "button";
+  button.dataset.choose = visit.id;
+  button.setAttribute("aria-pressed", String(visit.isChosen));
+  const how = `${visit.modality === "phone" ? "Telephone" : "Video"}, ${dayOf(visit)} · ${standing(visit)}`;
+  button.append(element("strong", "", person(visit, "patient").name), element("span", "quiet", how));
+  button.addEventListener("click", () => {
+    chosen = visit.id;
+    show(board);
   });
+  return button;
 }
 
 function dayOf(visit) {
@@ -136,98 +139,10 @@ function dayOf(visit) {
   return isToday ? timeOf(starts) : `${starts.toLocaleDateString("en-GB")} ${timeOf(starts)}`;
 }
 
-function showStaff(visit) {
-  $("no-visit").hidden = Boolean(visit);
-  $("visit").hidden = !visit;
-  if (!visit) return;
-  setText($("state-text"), standing(visit));
-  $("state-text").dataset.status = visit.status;
-  redraw($("people"), visit.people, (one) => personRow(visit, one));
-}
-
-function personRow(visit, one) {
-  const row = element("div", "person");
-  row.dataset.person = one.id;
-  const who = element("span", "who");
-  const name = element("strong");
-  name.textContent = one.name;
-  const where = element("span", "quiet");
-  where.textContent = whereabouts(one);
-  if (waits(one)) where.dataset.waits = "";
-  who.append(name, where);
-  row.append(who);
-  if (one.role !== "patient" && !OVER.includes(visit.status)) row.append(door(visit, one));
-  return row;
-}
-
-/** Return the way into the room: a form, for a grant is signed at the click and no script opens the tab. */
-function door(visit, one) {
-  const way = element("form");
-  way.method = "post";
-  way.action = `visits/${visit.id}/room/${one.id}`;
-  way.target = "_blank";
-  const button = element("button", one.role === "practitioner" ? "primary" : "");
-  button.dataset.action = "open-room";
-  button.textContent = one.role === "practitioner" ? "Open the room" : "Open their page";
-  button.setAttribute("aria-label", `${button.textContent} as ${one.name}, in a new tab`);
-  way.append(button);
-  return way;
-}
-
-let eventsShown = "";
-
-function showEvents(visit) {
-  const events = eventsOf(board, visit);
-  const list = $("events");
-  if (eventsShown !== (visit && visit.id)) list.textContent = "";
-  eventsShown = visit && visit.id;
-  const names = visit ? Object.fromEntries(visit.people.map((one) => [one.id, one.name])) : {};
-  const last = Number(list.lastElementChild ? list.lastElementChild.dataset.event : 0);
-  const fresh = events.filter((event) => event.position > last);
-  for (const event of fresh) list.append(eventRow(event, names));
-  $("no-event").hidden = events.length > 0;
-  if (fresh.length) list.scrollTop = list.scrollHeight;
-}
-
-function eventRow(event, names) {
-  const row = element("li");
-  row.dataset.event = event.position;
-  const time = element("time", "quiet");
-  time.dateTime = event.at;
-  time.textContent = new Date(event.at).toLocaleTimeString("en-GB");
-  const said = element("span");
-  said.textContent = told(event, names);
-  const code = element("code");
-  code.textContent = raw(event);
-  row.append(time, said, code);
-  return row;
-}
-
 // --- Small things ---------------------------------------------------------------------------------
 
 function person(visit, role) {
   return visit.people.find((one) => one.role === role);
-}
-
-/** Draw a list anew where it has changed, and leave the keyboard where it was. */
-function redraw(list, things, draw) {
-  const key = JSON.stringify([things, chosen]);
-  if (list.dataset.drawn === key) return;
-  list.dataset.drawn = key;
-  const focused = Array.from(list.querySelectorAll("button")).indexOf(document.activeElement);
-  list.textContent = "";
-  for (const thing of things) {
-    const item = element("li");
-    item.append(draw(thing));
-    list.append(item);
-  }
-  const again = list.querySelectorAll("button")[focused];
-  if (again) again.focus();
-}
-
-/** Set a text only where it is another: what is announced is announced once. */
-function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
 }
 
 function tick() {

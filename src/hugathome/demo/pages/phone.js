@@ -1,5 +1,7 @@
 /** The messages on a phone, drawn as a phone draws them: each text as it was sent, with its link a link. */
 
+import { element } from "./drawing.js";
+
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 
 /** Return hours and minutes of an instant. */
@@ -53,31 +55,19 @@ export class Phone {
     const body = element("p", "text");
     body.lang = language;
     body.append(before, ...(address ? [this.anchor(address)] : []), after);
-    const time = element("time", "quiet");
+    const time = element("time", "quiet", timeOf(sentAt));
     time.dateTime = sentAt;
-    time.textContent = timeOf(sentAt);
     item.append(body, time, ...(code ? [copying(code)] : []));
     return item;
   }
 
   anchor(address) {
-    const anchor = element("a");
+    const anchor = element("a", "", address);
     anchor.href = address;
-    anchor.textContent = address;
-    anchor.rel = "noreferrer";
-    if (this.newWindow) {
-      anchor.target = "_blank";
-      anchor.rel = "noopener noreferrer";
-    }
+    anchor.rel = "noopener noreferrer";
+    if (this.newWindow) anchor.target = "_blank";
     return anchor;
   }
-}
-
-/** Return an element of a class. */
-export function element(name, className = "") {
-  const made = document.createElement(name);
-  made.className = className;
-  return made;
 }
 
 function keyOf(message) {
@@ -86,10 +76,9 @@ function keyOf(message) {
 
 /** Return the button that a phone offers beside a code. */
 function copying(code) {
-  const button = element("button", "copy");
+  const button = element("button", "copy", `Copy ${code}`);
   button.type = "button";
   button.dataset.action = "copy-code";
-  button.textContent = `Copy ${code}`;
   button.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(code);

@@ -79,6 +79,11 @@ export function waits({ role, presence }) {
   return presence === "arrived" && role !== "practitioner";
 }
 
+/** Whether nothing more can happen to a visit. */
+export function isOver({ status }) {
+  return ["completed", "discontinued", "cancelled"].includes(status);
+}
+
 /** Return how a visit stands, in words. */
 export function standing({ status, outcome }) {
   const said = STATUSES[status] || status;
