@@ -123,6 +123,7 @@ print(sorted(loaded & {"aiortc", "av", "starlette", "sqlalchemy", "django"}))
         {"key": None},
         {"key": {}},
         {"key": {"2026-11": b"short"}},
+        {"site": None},
         {"site": ""},
         {"site": "www.example.ch"},
         {"site": "http://www.example.ch"},
@@ -152,6 +153,17 @@ print(sorted(loaded & {"aiortc", "av", "starlette", "sqlalchemy", "django"}))
         {"frames": ["ehr.example.ch"]},
         {"frames": ["https://ehr.example.ch/path"]},
         {"frames": ["*"]},
+        {"frames": ["https://*.example.ch"]},
+        {"frames": ["https://ehr.example.ch; script-src *"]},
+        {"frames": ["https://ehr.example.ch;script-src"]},
+        {"frames": ["https://user@ehr.example.ch"]},
+        {"frames": ["https://ehr.example.ch:99999"]},
+        {"frames": ["https://[::1::]"]},
+        {"frames": ["https://häuser.example.ch"]},
+        {"entry": "javascript:alert(1)//{reference}"},
+        {"entry": "\tjavascript:alert(1)"},
+        {"privacy_url": "javascript:alert(1)"},
+        {"privacy_url": "www.example.ch/privacy"},
         {"organisations": {"hug": Organisation(timezone="Europe/Atlantis")}},
         {"organisations": {"hug": Organisation(brand="HUG #1")}},
         {"organisations": {"hug": Organisation(help_phone="us")}},
@@ -174,6 +186,18 @@ def test_settings_that_cannot_work_are_refused(kind: Any, bad: dict[str, Any]) -
 )  # fmt: skip
 def test_a_site_is_taken_with_its_prefix_and_without_a_slash_at_its_end(site: str) -> None:
     assert HugAtHome(**settings(site=site)).site == site.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        ("https://EHR.example.ch:443", "https://ehr.example.ch"),
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("https://[2001:DB8::1]:8443", "https://[2001:db8::1]:8443"),
+    ],
+)
+def test_the_origin_of_a_frame_is_known_by_what_browsers_call_it(given: str, written: str) -> None:
+    assert HugAtHome(**settings(frames=[given])).frames == (written,)
 
 
 @pytest.mark.parametrize("bad", [{"digits": 5}, {"lifetime": timedelta(hours=1)}, {"max_attempts": 0}])

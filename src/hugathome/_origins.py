@@ -3,9 +3,12 @@
 Nothing here needs a cookie, so none is ever allowed to come along. It knows no request.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import urlsplit
+
+from hugathome.errors import ConfigurationError
 
 PREFLIGHT: Final = {
     "Access-Control-Allow-Headers": "Content-Type",
@@ -13,6 +16,8 @@ PREFLIGHT: Final = {
     "Access-Control-Max-Age": "7200",
 }
 """What a browser is told that asks first, beside whose page may ask."""
+
+_ORIGIN: Final = re.compile(r"https?://([0-9A-Za-z.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
 class Origins:
@@ -29,6 +34,19 @@ class Origins:
     def sharing(self, origin: str | None) -> Mapping[str, str]:
         """Return the headers that let a page of a frame's origin read an answer, and no other page."""
         return {"Access-Control-Allow-Origin": origin} if origin in self.frames and origin is not None else {}
+
+
+def embedding(origin: str) -> str:
+    """Return an origin of `frames=` as browsers write it; raise `ConfigurationError` for what is none.
+
+    A wildcard is none: whoever answers one of its names could read along.
+    """
+    try:
+        if _ORIGIN.fullmatch(origin):
+            return origin_of(origin)
+    except ValueError:  # there is no such port, or no such IPv6 address
+        pass
+    raise ConfigurationError("frames= takes origins, such as https://ehr.example.ch")
 
 
 def origin_of(url: str) -> str:

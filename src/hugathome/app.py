@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, runtime_checkable
 
 from hugathome import words
+from hugathome._origins import embedding
 from hugathome.clock import Clock, SystemClock
 from hugathome.codes import ChallengeStore, CodePolicy, SmsGateway
 from hugathome.consultations import Consultations
@@ -48,7 +49,6 @@ T = TypeVar("T")
 
 _LOGGER = logging.getLogger("hugathome")
 _LOOPBACK = re.compile(r"http://(localhost|127\.0\.0\.\d{1,3}|\[::1\])(:\d+)?(/|$)")
-_ORIGIN = re.compile(r"https?://[^/\s]+")
 EVENTS_AT_ONCE = 100
 _EVENTS_POLLED = 0.5
 """Seconds between two looks for new events."""
@@ -90,9 +90,9 @@ class Deployment:
         Raises `ConfigurationError`.
         """
         self.site = _checked_site(site)
-        self.frames = tuple(_checked_origin(origin) for origin in frames)
-        self.entry = entry
-        self.privacy_url = privacy_url
+        self.frames = tuple(embedding(origin) for origin in frames)
+        self.entry = _checked_link(entry, "entry")
+        self.privacy_url = _checked_link(privacy_url, "privacy_url")
         self.clock = clock
         self._store = self._adapted(store)
         self._log = self._adapted(log if log is not None else open_log(store.log_url))
@@ -328,12 +328,13 @@ def closing(*parts: object) -> Iterator[Closing]:
 
 
 def _checked_site(site: str) -> str:
-    if not site.startswith("https://") and not _LOOPBACK.match(site):
+    if not isinstance(site, str) or (not site.startswith("https://") and not _LOOPBACK.match(site)):
         raise ConfigurationError("site= takes an https URL; http only on loopback")
     return site.rstrip("/")
 
 
-def _checked_origin(origin: str) -> str:
-    if not _ORIGIN.fullmatch(origin):
-        raise ConfigurationError("frames= takes origins, such as https://ehr.example.ch")
-    return origin
+def _checked_link(url: str | None, name: str) -> str | None:
+    """Return where a page's link leads: never a script, which would run as the page's own."""
+    if url is not None and not url.startswith(("https://", "http://")):
+        raise ConfigurationError(f"{name}= takes an https URL")
+    return url
