@@ -7,6 +7,7 @@ import pytest
 import segno
 from playwright.async_api import Browser, BrowserContext, Page, expect
 from tests.pages.browsing import DESKTOP, HANDHELD, device, in_state, sees_and_hears, use
+from tests.pages.looking import problems_of
 
 from hugathome.demo.people import Doors, open_clinic
 from hugathome.peer import IceSettings
@@ -157,3 +158,22 @@ async def test_the_page_says_when_the_program_has_ended_and_how_to_get_a_real_ph
         await expect(page.locator("[data-lost]")).to_be_hidden()
 
     await expect(page.locator("[data-lost]")).to_be_visible()
+
+
+async def test_the_page_is_planned_with_by_keyboard_and_axe_finds_nothing_serious(
+    doors: Doors, chromium: Browser
+) -> None:
+    page = await open_page(await device(chromium, viewport=DESKTOP), doors)
+    focused = page.locator(":focus")
+    for name in ("modality", "when", "language", "guests", "guests"):
+        await page.keyboard.press("Tab")
+        await expect(focused).to_have_attribute("name", name)
+    await page.keyboard.press("Space")
+    await page.keyboard.press("Tab")
+    await expect(focused).to_have_attribute("data-action", "plan")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("[data-person=interpreter]")).to_be_visible()
+    await expect(focused).to_contain_text("Mme Jeanne Dupont")
+    await expect(page.locator("[data-sms]")).to_be_visible()
+
+    assert await problems_of(page, in_the_dark=True) == []
