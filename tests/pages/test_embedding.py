@@ -41,6 +41,18 @@ WHAT_IS_OPEN = """
 """
 NOTHING_IS_OPEN = f"() => Object.values(({WHAT_IS_OPEN.strip()})()).every((many) => many === 0)"
 
+WHAT_STICKS_OUT = """
+() => {
+    const visit = document.querySelector("hugathome-visit");
+    const place = visit.getBoundingClientRect();
+    const isOut = ({ top, bottom, left, right }) =>
+        top < place.top || bottom > place.bottom || left < place.left || right > place.right;
+    return [...visit.shadowRoot.querySelectorAll("[data-view=visit] [data-action]")]
+        .filter((control) => isOut(control.getBoundingClientRect()) && control.offsetParent !== null)
+        .map((control) => control.dataset.action);
+}
+"""
+
 
 @pytest.fixture
 async def host() -> AsyncIterator[Host]:
@@ -148,6 +160,8 @@ async def test_the_element_holds_the_visit_and_tells_its_host(
     await use(page, "join")
     await element_in_state(page, "visit")
     await expect(page.locator("hugathome-visit")).to_have_attribute("data-link", "live")
+    await expect(page.locator("hugathome-visit")).to_have_css("height", "640px")
+    assert await page.evaluate(WHAT_STICKS_OUT) == []
     await page.evaluate("document.body.style.setProperty('--hugathome-danger', 'rgb(1, 2, 3)')")
     await expect(page.locator("[data-action=end]")).to_have_css("background-color", "rgb(1, 2, 3)")
     await use(page, "admit")
