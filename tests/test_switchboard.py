@@ -129,6 +129,17 @@ async def test_who_has_no_link_is_not_called_by_sms(hug: HugAtHome, sms: Gateway
     assert reaches(called) == [Reach.NONE]
 
 
+async def test_who_was_put_out_is_sent_no_link_that_is_dead(hug: HugAtHome, sms: Gateway) -> None:
+    invitation = await invited(hug)
+    await hug.sessions.remove(invitation.session, "p-1", by="dr-rossi")
+
+    called = await hug.call(invitation.session, "p-1", by="dr-rossi")
+
+    assert reaches(called) == [Reach.NONE]
+    assert [message.kind for message in called.of("p-1").messages] == ["invitation"]
+    assert len(sms.accepted) == 1
+
+
 @pytest.mark.parametrize(
     ("minutes", "refusal"), [(-31, NotYetOpen), (91, SessionEnded)], ids=["too early", "too late"]
 )
@@ -333,6 +344,16 @@ async def test_an_identity_without_a_code_starts_a_phone_visit_on_a_fixed_line(
     check = identified.identity("p-1")
     assert check is not None
     assert (check.how, check.by) == ("date of birth and address", "dr-rossi")
+
+
+@pytest.mark.parametrize("how", ["code", " code\t"])
+async def test_nobody_says_that_a_code_was_right_which_nobody_judged(hug: HugAtHome, how: str) -> None:
+    session = await planned(hug, modality="phone")
+
+    with pytest.raises(InvalidInput):
+        await hug.identify(session.id, "p-1", by="dr-rossi", how=how)
+
+    assert (await hug.sessions.get(session.id)).identity("p-1") is None
 
 
 async def test_in_a_video_visit_a_code_that_was_read_out_moves_nobody_and_keeps_their_device(

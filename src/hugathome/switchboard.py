@@ -17,6 +17,7 @@ from hugathome.reception import Reception
 from hugathome.roles import Step
 from hugathome.session import Session, SessionStore
 from hugathome.signalling import Called
+from hugathome.transitions import OUT
 
 
 class Switchboard:
@@ -96,6 +97,8 @@ class Switchboard:
         if (code is None) == (how is None):
             raise InvalidInput("identify() takes either code= or how=")
         change = self._identified(participant_id, by=by, how=BY_CODE if how is None else how)
+        if code is None and change.how == BY_CODE:
+            raise InvalidInput("how= is for what was no code; the history says of a code that it was right")
         session = await self._consultations.get(session_id)
         challenge_id = session.of(participant_id).challenge_id
 
@@ -120,7 +123,8 @@ def _reach(session: Session, whom: str, *, has_page: bool) -> Reach:
     """Say how a call reaches somebody; no page rings for a telephone that is about to."""
     if has_page and not session.is_by_phone:
         return Reach.RING
-    has_link = session.of(whom).link_id is not None
+    attendance = session.of(whom)
+    has_link = attendance.link_id is not None and attendance.presence not in OUT
     return Reach.SMS if has_link and takes_sms(session.participant(whom)) else Reach.NONE
 
 
