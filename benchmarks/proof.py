@@ -74,6 +74,11 @@ FIGURES = (
         "first_frame.py",
         at_most=1.25,
     ),
+    Figure(
+        "the click on *admit* → both pages show a picture, in Chromium: against a call with PeerJS",
+        "click_to_picture.py",
+        at_most=1,
+    ),
     Figure("verify a code in memory, against `hmac` and pyotp alone", "verify.py"),
     Figure("`import hugathome`, against its own dependencies", "import_time.py"),
     Figure(

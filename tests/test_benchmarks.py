@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from hugathome.sms import OutboxSms
+from hugathome.testing import Outbox
+
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -46,6 +49,28 @@ def test_a_benchmark_gives_its_headline(name: str, proof: Any) -> None:
 
     assert figure.key in values
     assert all(math.isfinite(value) and value >= 0 for value in values.values())
+
+
+@pytest.mark.media
+@pytest.mark.browser
+async def test_a_click_on_our_pages_is_timed_until_each_shows_the_other() -> None:
+    benchmark, sms = load("click_to_picture"), OutboxSms()
+
+    async with benchmark.served(sms) as hug, benchmark.two_browsers() as browsers:
+        took = await benchmark.library(hug, Outbox(sms), browsers)
+
+    assert 0 < min(took) <= took.both < 30_000
+
+
+async def test_what_is_compared_with_peerjs_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    benchmark = load("click_to_picture")
+    monkeypatch.setattr(benchmark, "PEERJS", tmp_path)
+
+    with pytest.raises(SystemExit, match="make build/peerjs"):
+        async with benchmark.peer_server():
+            pass
 
 
 def test_every_benchmark_is_part_of_the_proof_and_stands_in_the_readme(proof: Any) -> None:

@@ -1,0 +1,235 @@
+"""How soon a click becomes a picture: two of our pages against two PeerJS pages, in Chromium.
+
+Ours begins with the click on *admit*, once both pages wait with their devices open, and goes through
+uvicorn, the hub and SQLite. PeerJS begins with `peer.call()`, once both pages are registered at a PeerServer
+with their devices open. Either ends when a page shows the first frame of the other. Both send the same
+sound and picture, and neither asks any STUN server. Each page has a browser of its own, as two people have:
+of two that share one fake camera, either may keep the other's pictures waiting.
+
+    make build/peerjs/.installed
+    scripts/loopback python benchmarks/click_to_picture.py
+"""
+
+import asyncio
+import json
+import statistics
+import tempfile
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from secrets import token_bytes
+from typing import NamedTuple
+
+from playwright.async_api import Browser, Page, async_playwright
+
+from hugathome import HugAtHome, Participant
+from hugathome.serving import listening, serving
+from hugathome.sms import OutboxSms
+from hugathome.stores import open_store
+from hugathome.testing import Outbox
+
+ROUNDS = 15
+PEERJS = Path(__file__).parents[1] / "build/peerjs/node_modules"
+Pair = tuple[Browser, Browser]
+PATIENT, CLINICIAN, PHONE = "p-1", "dr-rossi", "+41791234567"
+FLAGS = [
+    "--allow-loopback-in-peer-connection",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-gpu",
+    "--no-sandbox",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
+WATCH = """
+window.now = () => performance.timeOrigin + performance.now();
+window.shown = new Promise((shown) => {
+    const watched = new Set();
+    new MutationObserver(() => {
+        for (const video of document.querySelectorAll("video[data-participant]")) {
+            if (!watched.has(video)) video.requestVideoFrameCallback(() => shown(now()));
+            watched.add(video);
+        }
+    }).observe(document, { attributes: true, childList: true, subtree: true });
+});
+document.addEventListener("click", ({ target }) => {
+    if (target.closest("[data-action=admit]")) window.begun = now();
+}, true);
+"""
+"""Notes when *admit* was clicked, and when the page showed the first frame of the other."""
+ATTEND = """
+async ({ id, port }) => {
+    const stream = await navigator.mediaDevices.getUserMedia({
+        audio: { echoCancellation: true, noiseSuppression: true },
+        video: { width: { ideal: 640 }, height: { ideal: 480 } },
+    });
+    const video = Object.assign(document.createElement("video"), { autoplay: true, muted: true });
+    video.dataset.participant = id;
+    document.body.append(video);
+    const show = (call) => call.on("stream", (remote) => { video.srcObject = remote; });
+    const peer = new Peer(id, { host: "127.0.0.1", port, config: { iceServers: [] } });
+    peer.on("call", (call) => { show(call); call.answer(stream); });
+    window.call = (other) => { window.begun = now(); show(peer.call(other, stream)); };
+    await new Promise((opened) => peer.on("open", opened));
+}
+"""
+"""All of a PeerJS page: the devices, as ours asks for them, one video, and a peer that answers or calls."""
+
+
+class Took(NamedTuple):
+    """The milliseconds of one round, at the page where it began and at the other one."""
+
+    here: float
+    there: float
+
+    @property
+    def both(self) -> float:
+        """Until each saw the other."""
+        return max(self)
+
+
+async def library(hug: HugAtHome, outbox: Outbox, browsers: Pair) -> Took:
+    """Time a visit on our pages."""
+    session = await _planned(hug)
+    async with _pages(browsers) as (clinician, patient):
+        await clinician.goto(hug.room_url(hug.grant(session, CLINICIAN)))
+        await clinician.click("[data-action=join]:visible")
+        sms = outbox.last(to=PHONE)
+        await patient.goto(str(sms.link))
+        await patient.fill("[name=code]", str(sms.code))
+        await patient.click("[data-action=check-in]")
+        await patient.click("[data-action=join]:visible")
+        await patient.wait_for_selector("[data-state=waiting]")
+        await clinician.click("[data-action=admit]:visible")
+        return await _took(clinician, patient)
+
+
+async def floor(port: int, browsers: Pair) -> Took:
+    """Time a call with PeerJS."""
+    async with _pages(browsers) as (caller, callee):
+        for name, page in (("caller", caller), ("callee", callee)):
+            await page.goto(f"http://127.0.0.1:{port}/")
+            await page.add_script_tag(path=PEERJS / "peerjs/dist/peerjs.min.js")
+            await page.evaluate(ATTEND, {"id": name, "port": port})
+        await caller.evaluate("call('callee')")
+        return await _took(caller, callee)
+
+
+@asynccontextmanager
+async def _pages(browsers: Pair) -> AsyncGenerator[tuple[Page, Page]]:
+    contexts = [await each.new_context(permissions=["camera", "microphone"]) for each in browsers]
+    for context in contexts:
+        await context.add_init_script(WATCH)
+    here, there = [await context.new_page() for context in contexts]
+    yield here, there
+    for context in contexts:
+        await context.close()
+
+
+async def _took(here: Page, there: Page) -> Took:
+    begun: float = await here.evaluate("begun")
+    return Took(await here.evaluate("shown") - begun, await there.evaluate("shown") - begun)
+
+
+async def _planned(hug: HugAtHome) -> str:
+    now = hug.clock.now()
+    session = await hug.sessions.plan(
+        organisation="hug",
+        service="benchmark",
+        starts_at=now,
+        ends_at=now + timedelta(minutes=30),
+        participants=[
+            Participant(id=CLINICIAN, role="practitioner", name="Dr A. Rossi"),
+            Participant(id=PATIENT, role="patient", name="M. Dupont", phone=PHONE),
+        ],
+    )
+    await hug.sessions.accept(session.id, PATIENT, recorded_by=CLINICIAN)
+    await hug.invite(session.id, PATIENT)
+    return session.id
+
+
+# --- The servers, and the rounds -----------------------------------------------------------------
+
+
+@asynccontextmanager
+async def served(sms: OutboxSms) -> AsyncGenerator[HugAtHome]:
+    """Give a deployment over SQLite behind a server on loopback."""
+    with tempfile.TemporaryDirectory() as folder:
+        bound = listening()
+        hug = HugAtHome(
+            key=token_bytes(32),
+            store=open_store(f"sqlite:///{Path(folder) / 'clinic.db'}"),
+            sms=sms,
+            site=f"http://127.0.0.1:{bound.getsockname()[1]}/visit",
+            timezone="Europe/Zurich",
+            brand="HUG@home",
+        )
+        async with hug, serving(hug.asgi(otherwise=hug.asgi()), bound):
+            yield hug
+
+
+@asynccontextmanager
+async def peer_server() -> AsyncGenerator[int]:
+    """Run a PeerServer on loopback, and give its port."""
+    program = PEERJS / "peer/dist/bin/peerjs.js"
+    if not program.exists():
+        raise SystemExit("PeerJS is not here: make build/peerjs/.installed")
+    with listening() as free:
+        port: int = free.getsockname()[1]
+    options = ("--host", "127.0.0.1", "--port", str(port), "--path", "/")
+    running = await asyncio.create_subprocess_exec("node", program, *options, stdout=asyncio.subprocess.PIPE)
+    assert running.stdout is not None
+    await running.stdout.readline()  # it says where it listens, once it does
+    yield port
+    running.terminate()
+    await running.wait()
+
+
+@asynccontextmanager
+async def two_browsers() -> AsyncGenerator[Pair]:
+    """Start two Chromium, each with a fake camera and microphone."""
+    async with async_playwright() as playwright:
+        one, other = [
+            await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+            for _ in range(2)
+        ]
+        yield one, other
+        for each in (one, other):
+            await each.close()
+
+
+async def _pairs(rounds: int) -> list[tuple[Took, Took]]:
+    """Time both, in turn, after one round that warms up; each goes first in every other round."""
+    sms = OutboxSms()
+    async with served(sms) as hug, peer_server() as port, two_browsers() as browsers:
+        both: tuple[Callable[[], Awaitable[Took]], ...] = (
+            lambda: floor(port, browsers),
+            lambda: library(hug, Outbox(sms), browsers),
+        )
+        pairs = []
+        for number in range(rounds + 1):
+            order = both if number % 2 else both[::-1]
+            first, second = [await each() for each in order]
+            pairs.append((first, second) if number % 2 else (second, first))
+        return pairs[1:]
+
+
+def measure(*, rounds: int = ROUNDS) -> dict[str, float]:
+    """Return the medians in milliseconds, and median and quartiles of the pairwise ratio."""
+    pairs = asyncio.run(_pairs(rounds))
+    ratios = [ours.both / theirs.both for theirs, ours in pairs]
+    quartiles = statistics.quantiles(ratios, method="inclusive") if rounds > 1 else 3 * ratios
+    return {
+        "peerjs_caller_ms": statistics.median(theirs.here for theirs, _ in pairs),
+        "peerjs_callee_ms": statistics.median(theirs.there for theirs, _ in pairs),
+        "clinician_ms": statistics.median(ours.here for _, ours in pairs),
+        "patient_ms": statistics.median(ours.there for _, ours in pairs),
+        "ratio": statistics.median(ratios),
+        "ratio_lower_quartile": quartiles[0],
+        "ratio_upper_quartile": quartiles[2],
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(), indent=2))
