@@ -1,7 +1,7 @@
 """The room: scenes that are told entry by entry, and what holds after any entries in any order."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -525,6 +525,32 @@ def test_the_last_step_says_when_it_was_and_only_to_those_who_admit() -> None:
     assert isinstance(seen, ParticipantChanged)
     assert (seen.step, seen.step_at) == (Step.SCREEN_OFF, AT)
     assert not heard(told, "pat")
+
+
+@pytest.mark.parametrize(
+    ("in_the_record", "minutes", "shown"),
+    [
+        (Step.MEDIA_FAILED, -1, Step.MEDIA_CONNECTED),
+        (Step.SCREEN_OFF, 1, Step.SCREEN_OFF),
+        (Step.CALL_ME_BACK, -1, Step.CALL_ME_BACK),
+    ],
+)
+def test_a_record_that_notes_no_more_takes_no_step_back(
+    in_the_record: Step, minutes: int, shown: Step
+) -> None:
+    scene = visit()
+    scene.does("pat", Media(pc="c", gen=1, state="connected"))
+
+    entry = recorded(2, admitted=["pat"], status="on-hold")
+    at = AT + timedelta(minutes=minutes)
+    people = tuple(
+        each.but(step=in_the_record, step_at=at) if each.participant == "pat" else each
+        for each in entry.participants
+    )
+    scene.add(entry.but(participants=people))
+
+    steps = {each.participant: each.step for each in scene.room.view("p_dr").participants}
+    assert steps["pat"] is shown
 
 
 def test_a_wish_to_be_called_back_stands_until_it_is_answered_whatever_the_device_tells() -> None:

@@ -55,7 +55,7 @@ from hugathome.messages import (
 )
 from hugathome.negotiation import Endpoint, begin
 from hugathome.roles import Capability, Modality, Step
-from hugathome.talk import Noted, Said, now_sending, with_step, with_text
+from hugathome.talk import Noted, Said, now_sending, with_recorded, with_step, with_text
 from hugathome.wire import CloseCode
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _recorded(before: "Room", entry: Recorded) -> Judgement:
         outcome=entry.outcome,
         ended=entry.ended,
         people={person.participant: person for person in entry.participants},
-        steps={**before.steps, **_steps(entry)},
+        steps=with_recorded(before.steps, _steps(entry)),
     )
     for peer in before.peers.values():
         code = _refusal(room, peer.participant, peer.device)

@@ -68,3 +68,17 @@ def with_step(noted: Mapping[str, Noted], participant: str, step: Step, *, at: d
     if earlier is not None and not step.covers(earlier.step):
         return dict(noted)
     return {**noted, participant: Noted(step=step, at=at)}
+
+
+def with_recorded(noted: Mapping[str, Noted], recorded: Mapping[str, Noted]) -> dict[str, Noted]:
+    """Return the facts with the record's, where these are not behind: it notes a fact only so often."""
+    newer = {
+        participant: fact
+        for participant, fact in recorded.items()
+        if not _is_known(fact, noted.get(participant))
+    }
+    return {**noted, **newer}
+
+
+def _is_known(fact: Noted, known: Noted | None) -> bool:
+    return known is not None and known.at > fact.at and known.step.covers(fact.step)
