@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hugathome.errors import RemoteProtocolError
+from hugathome.errors import InvalidInput, RemoteProtocolError
 from hugathome.messages import (
     Admit,
     Candidates,
@@ -22,6 +22,7 @@ from hugathome.messages import (
     Pair,
     Ping,
     Snapshot,
+    Text,
     Unknown,
     Welcome,
     parse_client,
@@ -31,6 +32,7 @@ from hugathome.messages import (
 from hugathome.negotiation import Mode
 from hugathome.roles import Step
 from hugathome.wire import (
+    LONGEST_TEXT,
     CandidateInit,
     CloseCode,
     Limits,
@@ -239,6 +241,15 @@ def test_what_is_relayed_fits_a_frame_with_all_that_the_hub_adds() -> None:
     assert refusal.value.code == CloseCode.TOO_BIG
     added = {"sender": "p" * 64, "pos": "9" * 16 + "." + "a" * 12, "ack": 2**53 - 1, "at": AT}
     assert len(offer.but(**added).to_json()) <= frame
+
+
+@pytest.mark.parametrize("characters", [-1, LONGEST_TEXT + 1])
+def test_no_text_may_be_longer_than_every_frame_can_carry(characters: int) -> None:
+    with pytest.raises(InvalidInput):
+        Limits(text=characters)
+
+    longest = Text(text="\x01" * Limits(text=LONGEST_TEXT).text, participant="p" * 64, sender="p" * 64, at=AT)
+    assert len(longest.to_json()) < Limits().frame / 2
 
 
 def test_what_is_refused_is_not_quoted() -> None:

@@ -24,6 +24,7 @@ from hugathome.errors import RemoteProtocolError
 from hugathome.roles import Modality, ParticipantId, Step
 from hugathome.sdp import parse_candidate, parse_description
 from hugathome.wire import (
+    LONGEST_TEXT,
     CandidateInit,
     Caps,
     CloseCode,
@@ -105,8 +106,8 @@ class Text(Message):
     """A text message to everybody inside; from the hub with who wrote it, who gets it back, too."""
 
     type: Literal["text"] = "text"
-    text: Annotated[str, StringConstraints(min_length=1, max_length=4000, strip_whitespace=True)] = Field(
-        repr=False
+    text: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TEXT, strip_whitespace=True)] = (
+        Field(repr=False)
     )
     participant: ParticipantId | None = None
 

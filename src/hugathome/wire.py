@@ -15,6 +15,8 @@ from hugathome.roles import OPAQUE_ID, ParticipantId, Step
 from hugathome.sdp import SdpLimits
 
 _MAX_INTEGER = 2**53 - 1
+LONGEST_TEXT = 4000
+"""Characters in a text message, at the most: a frame has room for them in every script."""
 
 OpaqueId = Annotated[str, StringConstraints(pattern=rf"^{OPAQUE_ID.pattern}$")]
 Count = Annotated[int, Field(ge=0, le=_MAX_INTEGER, strict=True)]
@@ -128,7 +130,7 @@ class Limits(Wire):
     """In one room."""
     mesh: int = 4
     """Peers that are connected with one another."""
-    text: int = 1000
+    text: Annotated[int, Field(ge=0, le=LONGEST_TEXT)] = 1000
     """Characters in one text message; 0 switches them off."""
     behind: int = 512
     """Log entries by which a connection may lag."""
