@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import ssl
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import httpx
 import pytest
 from tests.certificates import self_signed
 
+from hugathome.errors import ConfigurationError
 from hugathome.serving import listening, running_due, serving, told_to_end
 from hugathome.testing import FakeHugAtHome
 
@@ -33,6 +35,25 @@ async def test_with_a_certificate_it_serves_tls_and_nothing_else(tmp_path: Path)
             await client.get(f"http://{there}/")
 
     assert answer.text == "hello"
+
+
+@pytest.mark.parametrize("broken", ["missing", "another's", "none"])
+async def test_a_certificate_that_cannot_be_used_is_said_before_anybody_relies_on_it(
+    tmp_path: Path, broken: str
+) -> None:
+    certificate = self_signed(tmp_path)
+    (tmp_path / "other").mkdir()
+    match broken:
+        case "missing":
+            certificate.key.unlink()
+        case "another's":
+            certificate = replace(certificate, key=self_signed(tmp_path / "other").key)
+        case "none":
+            certificate.chain.write_text("no certificate")
+
+    with listening() as bound, pytest.raises(ConfigurationError):
+        async with serving(hello, bound, tls=certificate):
+            pytest.fail("nothing is served here")
 
 
 async def test_the_end_waits_for_no_browser_that_keeps_an_idle_connection(tmp_path: Path) -> None:

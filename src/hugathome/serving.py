@@ -54,7 +54,10 @@ def listening(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
 async def serving(
     application: Callable[..., Awaitable[None]], on: socket.socket, *, tls: Certificate | None = None
 ) -> AsyncGenerator[None]:
-    """Serve `application` on a bound socket while the block runs; over HTTPS with `tls`."""
+    """Serve `application` on a bound socket while the block runs; over HTTPS with `tls`.
+
+    Raises `ConfigurationError` where that cannot be read, before anything is served.
+    """
     server = _Server(_config(application, tls))
     on.listen()  # whoever connects before the server has started waits for it
     running = asyncio.create_task(server.serve(sockets=[on]))
@@ -115,7 +118,7 @@ def _config(application: Callable[..., Awaitable[None]], tls: Certificate | None
     options: dict[str, Any] = {"ws_max_size": 128 * 1024, "ws_per_message_deflate": False}
     if tls is not None:
         options |= {"ssl_certfile": tls.chain, "ssl_keyfile": tls.key}
-    return uvicorn.Config(
+    config = uvicorn.Config(
         application,
         log_level="warning",
         access_log=False,
@@ -124,6 +127,11 @@ def _config(application: Callable[..., Awaitable[None]], tls: Certificate | None
         timeout_graceful_shutdown=5,
         **options,
     )
+    try:
+        config.load()
+    except OSError as refused:  # what is wrong with a certificate is one, too
+        raise ConfigurationError(f"the certificate cannot be used: {refused.strerror}") from refused
+    return config
 
 
 class _Server(uvicorn.Server):
