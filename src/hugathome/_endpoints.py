@@ -34,24 +34,24 @@ def command(
 ) -> Endpoint:
     """Return the endpoint that reads `form` from a request of an allowed origin and answers with JSON."""
 
-    async def command(request: Request) -> Response:
+    async def carry_out(request: Request) -> Response:
         if not origins.may_ask(request.headers.get("origin")):
             raise HTTPException(403)
         answer = await do(form.from_json(await _body(request)))
         return JSONResponse(answer, status_code=status, headers=API_HEADERS)
 
-    return shared(answering(command), origins)
+    return shared(answering(carry_out), origins)
 
 
 def preflight(origins: Origins) -> Endpoint:
     """Return what tells a browser, before it lets a page of a frame's origin ask, that it may."""
 
-    async def preflight(request: Request) -> Response:
+    async def allow(request: Request) -> Response:
         if not origins.sharing(request.headers.get("origin")):
             raise HTTPException(403)
         return Response(status_code=204, headers=PREFLIGHT)
 
-    return shared(answering(preflight), origins)
+    return shared(answering(allow), origins)
 
 
 def shared(endpoint: Endpoint, origins: Origins) -> Endpoint:
