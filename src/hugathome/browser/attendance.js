@@ -128,7 +128,7 @@ export class Attendance {
     const { can } = this.client;
     const { mediaDevices } = navigator;
     return {
-      canShare: can.includes("share-screen") && Boolean(mediaDevices && mediaDevices.getDisplayMedia),
+      canShare: this._modality !== "phone" && can.includes("share-screen") && Boolean(mediaDevices && mediaDevices.getDisplayMedia),
       canEnd: can.includes("end"),
       canText: this._visit.limits.text > 0,
     };

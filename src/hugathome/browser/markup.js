@@ -57,13 +57,13 @@ const DEVICES = `
     ${icon("speaker")}<span data-sound-text role="status"></span>
     <button type="button" data-action="test-sound" data-word="testSound"></button>
   </div>
+  <button class="primary" type="button" data-action="join"></button>
   <details data-choices hidden>
     <summary data-action="choices" data-word="choices"></summary>
     <div><label for="camera" data-word="camera"></label><select id="camera" data-action="choose-camera"></select></div>
     <div><label for="microphone" data-word="microphone"></label><select id="microphone" data-action="choose-microphone"></select></div>
     <div><label for="speaker" data-word="speaker"></label><select id="speaker" data-action="choose-speaker"></select></div>
   </details>
-  <button class="primary" type="button" data-action="join"></button>
 </section>`;
 
 const WAITING = `

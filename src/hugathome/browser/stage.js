@@ -7,6 +7,7 @@ import { write } from "./elements.js";
 import { tile } from "./markup.js";
 
 const WORST = ["good", "weak", "lost"];
+const TITLES = new Set(["Dr", "Dre", "Pr", "Pre", "Prof", "M", "Mme"]);
 
 export class Stage {
   constructor(elements) {
@@ -132,6 +133,6 @@ function worst(quality, sends) {
 }
 
 function initials(name) {
-  const parts = name.split(/\s+/).filter((part) => /^\p{L}/u.test(part) && !part.endsWith("."));
+  const parts = name.split(/\s+/).filter((part) => /^\p{L}/u.test(part) && !part.endsWith(".") && !TITLES.has(part));
   return parts.map((part) => part[0].toUpperCase()).slice(-2).join("");
 }
