@@ -191,3 +191,14 @@ test("what the browser refuses is told, and what is closed does nothing any more
 
   assert.deepEqual(heard, [["failed"]]);
 });
+
+test("a browser without a connection's state says how ICE fares", () => {
+  const { rtc, heard } = endpoint();
+
+  for (const state of ["checking", "completed", "failed"]) {
+    rtc.iceConnectionState = state;
+    rtc.oniceconnectionstatechange();
+  }
+
+  assert.deepEqual(heard, [["fared", "connecting"], ["fared", "connected"], ["fared", "failed"]]);
+});

@@ -5,6 +5,8 @@
  * closing it stops none of them.
  */
 const CANDIDATES_AT_ONCE = 16;
+/** What a state of ICE says of the connection, where it has another word for it. */
+const MEANS = { checking: "connecting", completed: "connected" };
 const GATHER_FOR = 30; // ms: a handful of candidates in one message instead of a message each
 
 export class Endpoint {
@@ -26,7 +28,7 @@ export class Endpoint {
     // The first description is due unasked, and holds all that it was made with.
     rtc.onnegotiationneeded = () => rtc.localDescription && this._heard("wantsOffer");
     rtc.onicecandidate = ({ candidate }) => this._found(candidate);
-    rtc.onconnectionstatechange = () => this._heard("fared", rtc.connectionState);
+    this._watch();
     rtc.ontrack = ({ track }) => received(track);
     this._open(tracks, kinds, offersFirst);
   }
@@ -51,8 +53,15 @@ export class Endpoint {
     this._isClosed = true;
     clearTimeout(this._sending);
     this._rtc.onnegotiationneeded = this._rtc.onicecandidate = null;
-    this._rtc.onconnectionstatechange = this._rtc.ontrack = null;
+    this._rtc.onconnectionstatechange = this._rtc.oniceconnectionstatechange = this._rtc.ontrack = null;
     this._rtc.close();
+  }
+
+  /** Firefox knows `connectionState` from 113 on; before, ICE says nearly as much. */
+  _watch() {
+    const rtc = this._rtc;
+    if ("connectionState" in rtc) rtc.onconnectionstatechange = () => this._heard("fared", rtc.connectionState);
+    else rtc.oniceconnectionstatechange = () => this._heard("fared", MEANS[rtc.iceConnectionState] || rtc.iceConnectionState);
   }
 
   _then(work) {
