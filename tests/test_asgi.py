@@ -600,7 +600,9 @@ def test_what_is_asked_shows_no_secret(asked: Record) -> None:
 
 
 async def test_the_api_answers_to_post_only_and_its_answers_are_kept_nowhere(clinic: Clinic) -> None:
-    assert_problem(await clinic.http.get(f"{SITE}/api/send-code"), 405)
+    not_so = await clinic.http.get(f"{SITE}/api/send-code")
+    assert_problem(not_so, 405)
+    assert not_so.headers["allow"] == "POST"
     assert_problem(await clinic.http.get(f"{SITE}/nothing"), 404)
     assert_problem(await clinic.http.get(f"{SITE}/room/"), 404)
     answer = await clinic.ask("link", link="AAAAAAAAAAA")

@@ -92,7 +92,10 @@ def answering(endpoint: Endpoint) -> Endpoint:
 async def http_problem(_: Request, error: Exception) -> Response:
     """Return what HTTP itself refuses as a problem."""
     status = HTTPStatus(error.status_code if isinstance(error, HTTPException) else 500)
-    return _problem({"type": "about:blank", "title": status.phrase, "status": status})
+    refusal = _problem({"type": "about:blank", "title": status.phrase, "status": status})
+    if isinstance(error, HTTPException):
+        refusal.headers.update(error.headers or {})  # such as Allow, which belongs to a 405
+    return refusal
 
 
 async def _body(request: Request) -> bytes:
