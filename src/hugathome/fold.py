@@ -55,8 +55,8 @@ from hugathome.messages import (
 )
 from hugathome.negotiation import Endpoint, begin
 from hugathome.roles import Capability, Modality, Step
-from hugathome.talk import Noted, Said, now_sending, with_recorded, with_step, with_text
-from hugathome.wire import CloseCode
+from hugathome.talk import Noted, now_sending, with_recorded, with_step, with_text
+from hugathome.wire import CloseCode, TextView
 
 if TYPE_CHECKING:
     from hugathome.signalling import Room
@@ -280,9 +280,9 @@ def _texted(room: "Room", peer: Peer, text: str, entry: Commanded) -> Judgement:
         raise Refused("not-admitted")
     inside = [each for each in room.peers.values() if room.is_inside(each.peer)]
     readers = frozenset(each.participant for each in inside)
-    said = Said(participant=peer.participant, text=text, at=entry.at, readers=readers)
-    told = Text(text=text, participant=peer.participant, at=entry.at)
-    return room.but(texts=with_text(room.texts, said)), [Tell(each.peer, told) for each in inside]
+    said = TextView(participant=peer.participant, text=text, at=entry.at)
+    told = [Tell(each.peer, Text(**dict(said))) for each in inside]
+    return room.but(texts=with_text(room.texts, said, readers=readers)), told
 
 
 _FACTS = {"connected": Step.MEDIA_CONNECTED, "failed": Step.MEDIA_FAILED}

@@ -7,8 +7,6 @@ does not read what was written before.
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from pydantic import Field
-
 from hugathome._model import Instant, Record
 from hugathome.connections import Peer, Refused
 from hugathome.messages import Sending
@@ -31,28 +29,24 @@ class Noted(Record):
 class Said(Record):
     """One text, and who was inside to read it."""
 
-    participant: str
-    text: str = Field(repr=False)
-    at: Instant
+    text: TextView
     readers: frozenset[str]
+    size: int
+    """Bytes, as it travels."""
 
 
-def with_text(said: Sequence[Said], text: Said) -> tuple[Said, ...]:
+def with_text(said: Sequence[Said], text: TextView, *, readers: frozenset[str]) -> tuple[Said, ...]:
     """Return the texts with one more, and without the oldest that are too many."""
-    kept = (*said, text)[-KEPT:]
-    sizes = [len(_view(each).to_json().encode()) for each in kept]
-    while sum(sizes) > KEPT_BYTES:
-        kept, sizes = kept[1:], sizes[1:]
+    newest = Said(text=text, readers=readers, size=len(text.to_json().encode()))
+    kept = (*said, newest)[-KEPT:]
+    while sum(each.size for each in kept) > KEPT_BYTES:
+        kept = kept[1:]
     return kept
 
 
 def read_by(participant: str, said: Sequence[Said]) -> tuple[TextView, ...]:
     """Return what a participant may read."""
-    return tuple(_view(each) for each in said if participant in each.readers)
-
-
-def _view(said: Said) -> TextView:
-    return TextView(participant=said.participant, text=said.text, at=said.at)
+    return tuple(each.text for each in said if participant in each.readers)
 
 
 def now_sending(peer: Peer, sending: Sending) -> Peer:
