@@ -25,6 +25,7 @@ export class Devices {
     this.why = null;
     this._lost = lost;
     this._chosen = {};
+    this._off = new Set();
     this._facing = "user";
     this._opening = null;
     this._turn = 0;
@@ -65,10 +66,19 @@ export class Devices {
     return this.has(kind) && this.track(kind).enabled;
   }
 
+  /** The kinds that the person has switched off: whatever is opened of them stays off until they say so. */
+  get off() {
+    return [...this._off];
+  }
+
+  set off(kinds) {
+    this._off = new Set(kinds);
+    for (const track of this.tracks) track.enabled = !this._off.has(track.kind);
+  }
+
   /** Switch a kind on or off; the connection stays as it is. */
   toggle(kind) {
-    const track = this.track(kind);
-    if (track) track.enabled = !track.enabled;
+    if (this.has(kind)) this.off = this.isOn(kind) ? [...this.off, kind] : this.off.filter((each) => each !== kind);
   }
 
   /** Return what there is to choose from, by kind: `{ id, label }`. */
@@ -83,8 +93,7 @@ export class Devices {
 
   /** Use another device of `kind` ("audioinput" or "videoinput") from now on; returns its track. */
   choose(kind, id) {
-    this._chosen[kind] = id;
-    return this._replace(kind.replace("input", ""));
+    return this._exchange(kind.replace("input", ""), { id, facing: this._facing });
   }
 
   /** Use the camera on the other side, or the next one; returns its track. */
@@ -92,9 +101,14 @@ export class Devices {
     const { videoinput = [] } = await this.listed();
     const { deviceId } = this.track("video").getSettings();
     const next = videoinput[(videoinput.findIndex(({ id }) => id === deviceId) + 1) % videoinput.length];
-    this._facing = this.isFront ? "environment" : "user";
-    this._chosen.videoinput = videoinput.length > 2 || !next ? undefined : next.id;
-    return this._replace("video");
+    const id = videoinput.length > 2 || !next ? undefined : next.id;
+    return this._exchange("video", { id, facing: this.isFront ? "environment" : "user" });
+  }
+
+  /** Use whatever there is of `kind` after the one in use went away; returns its track. */
+  again(kind) {
+    this._chosen[`${kind}input`] = undefined;
+    return this._replace(kind);
   }
 
   close() {
@@ -125,30 +139,51 @@ export class Devices {
    */
   async _ask(kinds) {
     const turn = this._turn;
-    const exact = (kind) => (this._chosen[kind] ? { deviceId: { exact: this._chosen[kind] } } : {});
-    const stream = await navigator.mediaDevices.getUserMedia({
-      audio: kinds.includes("audio") && { ...SOUND, ...exact("audioinput") },
-      video: kinds.includes("video") && { ...PICTURE, facingMode: this._facing, ...exact("videoinput") },
+    const stream = await this._get(kinds).catch((refused) => {
+      if (turn === this._turn) throw refused;
+      return null;
     });
     if (turn === this._turn) return stream;
-    for (const track of stream.getTracks()) track.stop();
+    if (stream !== null) for (const track of stream.getTracks()) track.stop();
     return new Promise(() => undefined);
+  }
+
+  /** What was chosen is a wish and no condition: it may be unplugged by now. */
+  async _get(kinds) {
+    const { audioinput, videoinput } = this._chosen;
+    const camera = videoinput ? { deviceId: videoinput } : { facingMode: this._facing };
+    return navigator.mediaDevices.getUserMedia({
+      audio: kinds.includes("audio") && { ...SOUND, ...(audioinput && { deviceId: audioinput }) },
+      video: kinds.includes("video") && { ...PICTURE, ...camera },
+    });
+  }
+
+  /** Use another device of a kind; where it cannot be had, the one before. */
+  async _exchange(kind, { id, facing }) {
+    const before = { id: this._chosen[`${kind}input`], facing: this._facing };
+    const take = (one) => {
+      this._chosen[`${kind}input`] = one.id;
+      this._facing = one.facing;
+      return this._replace(kind);
+    };
+    return take({ id, facing }).catch(() => take(before));
   }
 
   /** Many phones cannot open two cameras at once: the old one closes first. */
   async _replace(kind) {
     const old = this.track(kind);
-    const isOn = this.isOn(kind);
-    this._drop(old);
-    this.stream.removeTrack(old);
+    if (old) {
+      this._drop(old);
+      this.stream.removeTrack(old);
+    }
     const [track] = this._guarded(await this._ask([kind])).getTracks();
-    track.enabled = isOn;
     this.stream.addTrack(track);
     return track;
   }
 
   _guarded(stream) {
     for (const track of stream.getTracks()) {
+      track.enabled = !this._off.has(track.kind);
       track.onended = () => {
         this.stream.removeTrack(track);
         this._lost(track.kind);
