@@ -30,11 +30,12 @@ export class Door {
     return ask("check-in", { link: this.link, code });
   }
 
-  /** Call `again` once the window may have opened. */
-  awaitOpening(opensAt, again) {
+  /** Call `again` once the window may have opened, or the visit have become another. */
+  lookAgain(opensAt, again) {
     clearTimeout(this._looking);
     const left = (new Date(opensAt).getTime() - Date.now()) / 1000;
-    this._looking = setTimeout(again, 1000 * Math.min(Math.max(left, SOON), LOOK_AGAIN));
+    const wait = left > 0 ? Math.min(Math.max(left, SOON), LOOK_AGAIN) : LOOK_AGAIN;
+    this._looking = setTimeout(again, 1000 * wait);
   }
 
   /** Where the browser can read the code from the SMS itself, call `found(code)`. */

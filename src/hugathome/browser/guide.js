@@ -4,8 +4,9 @@
  */
 import { ask } from "./api.js";
 import { Awake } from "./awake.js";
+import { Check } from "./check.js";
 import { Desk } from "./desk.js";
-import { Devices, KINDS } from "./devices.js";
+import { Devices } from "./devices.js";
 import { Door } from "./door.js";
 import { Kept } from "./kept.js";
 import { Sounds } from "./sounds.js";
@@ -29,6 +30,12 @@ export class Guide {
     this._placed = placed;
     this._devices = new Devices({ lost: (kind) => this._lost(kind) });
     this._sounds = new Sounds();
+    this._check = new Check({
+      page,
+      devices: this._devices,
+      sounds: this._sounds,
+      attempt: (work) => this._try(work),
+    });
     this._awake = new Awake();
     this._door = way.link ? new Door(way.link) : null;
     this._kept = null;
@@ -66,7 +73,7 @@ export class Guide {
       pass: () => this._kept.value.pass,
       attempt: (work) => this._try(work),
     });
-    return { ...this._controlsOfEntrance(), ...this._controlsOfVisit(), ...desk.controls };
+    return { ...this._check.controls, ...this._controlsOfEntrance(), ...this._controlsOfVisit(), ...desk.controls };
   }
 
   _controlsOfEntrance() {
@@ -74,12 +81,7 @@ export class Guide {
       "send-code": () => this._try(() => this._sendCode()),
       "check-in": () => this._try(() => this._checkIn()),
       "call-me-back": () => this._try(() => this._callMeBack()),
-      "test-sound": () => this._testSound(),
-      "choose-camera": ({ value }) => this._try(() => this._choose("videoinput", value)),
-      "choose-microphone": ({ value }) => this._try(() => this._choose("audioinput", value)),
-      "choose-speaker": ({ value }) => this._choosePlayer(value),
-      "retry-devices": () => this._check(),
-      "copy-link": () => this._copyLink().catch(() => undefined), // by hand, then
+      "retry-devices": () => this._enter(),
       join: () => this._join(),
       forget: () => this._forget(),
       again: () => this.begin(),
@@ -118,7 +120,7 @@ export class Guide {
     this._face = await this._still(this._door.look());
     await this._still(this._page.introduce(this._face, { isPatient: true }));
     if (this._face.status === "ended") return this._page.ended("ended");
-    if (this._kept.value.pass && this._face.status === "open") return this._check();
+    if (this._kept.value.pass && this._face.status === "open") return this._enter();
     return this._askForCode();
   }
 
@@ -144,7 +146,7 @@ export class Guide {
   async _arrive(place) {
     this._face = place.visit;
     await this._still(this._page.introduce(this._face, { isPatient: false }));
-    return this._check();
+    return this._enter();
   }
 
   // --- The code ------------------------------------------------------------------------------------
@@ -152,8 +154,8 @@ export class Guide {
   _askForCode() {
     const { status, modality, opensAt } = this._face;
     this._page.code(this._face);
-    if (status === "early") this._door.awaitOpening(opensAt, () => this.begin());
-    else if (modality !== "phone") this._readSms();
+    if (status === "early" || modality === "phone") this._door.lookAgain(opensAt, () => this.begin());
+    else this._readSms();
   }
 
   async _sendCode() {
@@ -173,7 +175,7 @@ export class Guide {
     const place = await this._still(this._door.enter(this._page.entrance.typed));
     this._kept.keep({ pass: place.pass });
     this._door.leave();
-    await this._check();
+    await this._enter();
   }
 
   async _callMeBack() {
@@ -185,68 +187,23 @@ export class Guide {
   // --- The devices ---------------------------------------------------------------------------------
 
   /** Ask for the devices; whoever was inside before a reload goes straight on. */
-  async _check() {
-    this._devices.close();
-    this._page.entrance.askForDevices(this._face.modality);
-    this._page.show("devices");
-    const opening = this._open();
+  async _enter() {
+    this._check.show(this._face.modality);
+    const opening = this._still(this._check.open());
     if (this._kept.value.isInside) return this._join();
     return opening;
   }
 
-  async _open() {
-    const { modality } = this._face;
-    if (modality === "phone") return "none";
-    const found = await this._still(this._devices.open(KINDS[modality]));
-    const { why } = this._devices;
-    if (this._page.state === "devices") {
-      this._page.entrance.devices({ found, why, modality });
-      this._page.aid(found === "none" ? { canCallBack: true } : null);
-      await this._showDevices();
-    }
-    return found;
-  }
-
-  async _showDevices() {
-    const { entrance } = this._page;
-    entrance.mirror(this._devices.stream, { isFront: this._devices.isFront });
-    if (this._devices.has("audio")) {
-      this._sounds.listen(this._devices.stream, (loudness) => entrance.level(loudness));
-    }
-    if (this._devices.stream) entrance.choices(await this._devices.listed(), this._devices.chosen);
-  }
-
-  _testSound() {
-    this._sounds.test();
-    this._page.entrance.soundIsTested();
-  }
-
-  async _choose(kind, id) {
-    await this._devices.choose(kind, id);
-    await this._showDevices();
-  }
-
-  _choosePlayer(id) {
-    this._sounds.choose(id);
-    this._page.stage.playInto(id);
-  }
-
-  async _copyLink() {
-    this._page.entrance.linkIs(location.href);
-    await navigator.clipboard.writeText(location.href);
-    this._page.entrance.linkIsCopied();
-  }
-
   _lost(kind) {
     if (this._stay) this._stay.lost(kind);
-    else this._check();
+    else this._enter();
   }
 
   // --- The visit -----------------------------------------------------------------------------------
 
   async _join() {
     this._sounds.unlock();
-    const found = await this._open();
+    const found = await this._still(this._check.open());
     const { Attendance } = await this._still(import("./attendance.js")); // it came while the person looked around
     this._sounds.deafen();
     this._kept.keep({ isInside: true });
