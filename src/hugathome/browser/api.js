@@ -3,6 +3,9 @@
 /** The modules live in `browser/<release>/`. */
 const ROOT = new URL("../../", import.meta.url);
 
+/** Seconds that an answer may take: behind a silent proxy a request neither ends nor fails. */
+const ANSWERED_WITHIN = 20;
+
 /** Why something was refused; `kind` is the last word of the problem's type, or "offline". */
 export class Problem extends Error {
   constructor(status, body) {
@@ -21,20 +24,37 @@ export class Problem extends Error {
 
 /** Return the answer of `api/<name>`, or throw a `Problem`. */
 export async function ask(name, question) {
-  let response;
+  const patience = new AbortController();
+  const timer = setTimeout(() => patience.abort(), 1000 * ANSWERED_WITHIN);
   try {
-    response = await fetch(new URL(`api/${name}`, ROOT), {
+    const response = await fetch(new URL(`api/${name}`, ROOT), {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(question),
       cache: "no-store",
+      signal: patience.signal,
     });
+    return answerOf(response, parsed(await response.text()));
   } catch (error) {
-    throw new Problem(0, { type: "offline" });
+    throw error instanceof Problem ? error : new Problem(0, { type: "offline" });
+  } finally {
+    clearTimeout(timer);
   }
-  const body = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Problem(response.status, body);
+}
+
+/** Return what was answered. A page in its place comes from something between us and our host. */
+function answerOf({ ok, status }, body) {
+  if (!ok) throw new Problem(status, body || {});
+  if (body === null) throw new Problem(0, { type: "offline" });
   return body;
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch (malformed) {
+    return null;
+  }
 }
 
 /** Return the address of the signalling WebSocket. */
