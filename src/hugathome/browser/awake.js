@@ -27,7 +27,8 @@ export class Awake {
     if (!navigator.wakeLock || document.hidden || (this._lock !== null && !this._lock.released)) return;
     try {
       const lock = await navigator.wakeLock.request("screen");
-      if (this._isWanted) this._lock = lock;
+      const isMissed = this._lock === null || this._lock.released;
+      if (this._isWanted && isMissed) this._lock = lock;
       else lock.release();
     } catch (refused) {
       // a battery that runs low: the place in the waiting room stays all the same
