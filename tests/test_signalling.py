@@ -490,7 +490,7 @@ def test_a_room_that_has_heard_much_still_fits_a_frame(letter: str) -> None:
 
     room = scene.room.view("p_dr")
     assert room.texts
-    assert len(room.to_json().encode()) < FRAME_LIMIT * 3 / 4
+    assert len(room.to_json().encode()) < FRAME_LIMIT / 2
 
 
 def test_what_a_device_sends_is_seen_by_the_others_and_not_by_who_waits() -> None:

@@ -15,8 +15,8 @@ from hugathome.wire import Sends, TextView
 
 KEPT = 100
 """Texts that a device is given when it comes back, at the most."""
-KEPT_BYTES = 32 * 1024
-"""All of them as they travel, half of the largest frame: a room that fits no frame lets nobody in."""
+KEPT_BYTES = 24 * 1024
+"""All of them as they travel; the rest of a frame is for who takes part. What fits none lets nobody in."""
 
 
 class Noted(Record):
