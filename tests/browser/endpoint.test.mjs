@@ -1,6 +1,6 @@
 // What an endpoint does to its RTCPeerConnection, with one that only takes notes.
 import assert from "node:assert/strict";
-import { beforeEach, test } from "node:test";
+import { beforeEach, mock, test } from "node:test";
 
 import { Endpoint } from "../../src/hugathome/browser/endpoint.js";
 
@@ -69,13 +69,14 @@ beforeEach(() => {
 
 function endpoint({ tracks = [], offersFirst = false, configuration = () => ({ iceServers: [] }) } = {}) {
   const heard = [];
+  const said = [];
   const made = new Endpoint({
     ...{ pair: PAIR, offersFirst, configuration, tracks, kinds: ["audio", "video"] },
     heard: (...what) => heard.push(what),
-    say: () => undefined,
+    say: (command) => said.push(command),
     received: () => undefined,
   });
-  return { endpoint: made, rtc: made._rtc, heard };
+  return { endpoint: made, rtc: made._rtc, heard, said };
 }
 
 test("whoever offers first asks for what they do not send", () => {
@@ -201,4 +202,22 @@ test("a browser without a connection's state says how ICE fares", () => {
   }
 
   assert.deepEqual(heard, [["fared", "connecting"], ["fared", "connected"], ["fared", "failed"]]);
+});
+
+test("the first candidate goes at once, those after it together", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const { rtc, said } = endpoint();
+  const found = (candidate) => rtc.onicecandidate({ candidate: candidate && { toJSON: () => ({ candidate }) } });
+
+  found("a");
+  mock.timers.tick(1);
+  found("b");
+  found("c");
+  mock.timers.tick(1);
+  found(null);
+  mock.timers.tick(100);
+  mock.timers.reset();
+
+  const candidates = said.map((command) => command.candidates.map(({ candidate }) => candidate));
+  assert.deepEqual(candidates, [["a"], ["b", "c", ""]]);
 });

@@ -7,7 +7,7 @@
 const CANDIDATES_AT_ONCE = 16;
 /** What a state of ICE says of the connection, where it has another word for it. */
 const MEANS = { checking: "connecting", completed: "connected" };
-const GATHER_FOR = 30; // ms: a handful of candidates in one message instead of a message each
+const GATHER_FOR = 30; // ms: a handful of candidates in one message instead of a message each; the first goes at once
 
 export class Endpoint {
   /**
@@ -22,6 +22,7 @@ export class Endpoint {
     this._configuration = configuration;
     this._work = Promise.resolve();
     this._gathered = [];
+    this._hasSentAny = false;
     this._sending = null;
     this._isClosed = false;
     const rtc = (this._rtc = new RTCPeerConnection(configuration()));
@@ -124,11 +125,13 @@ export class Endpoint {
   _found(candidate) {
     // aiortc waits for the empty one, which some browsers do not announce themselves.
     this._gathered.push(candidate ? candidate.toJSON() : { candidate: "" });
-    if (this._sending === null) this._sending = setTimeout(() => this._sendGathered(), GATHER_FOR);
+    const wait = this._hasSentAny ? GATHER_FOR : 0;
+    if (this._sending === null) this._sending = setTimeout(() => this._sendGathered(), wait);
   }
 
   _sendGathered() {
     this._sending = null;
+    this._hasSentAny = true;
     const { pc, gen } = this.pair;
     while (this._gathered.length > 0) {
       const candidates = this._gathered.splice(0, CANDIDATES_AT_ONCE);
