@@ -144,6 +144,7 @@ test("a new connection gets what is sent at that moment, and the ICE servers of 
   assert.deepEqual(connections[1].configuration, {
     iceServers: [{ urls: ["turn:new.example.ch"] }],
     iceTransportPolicy: "relay",
+    bundlePolicy: "max-bundle",
   });
 });
 

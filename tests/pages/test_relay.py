@@ -1,5 +1,6 @@
 """Visits that can be held only through a relay: a real coturn that runs as the documentation says."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -189,5 +190,7 @@ async def test_with_relay_only_nobody_learns_an_address_although_there_is_a_dire
 
     learnt = ["candidate:" in text and rooms[0].address in text for frames in heard for text in frames]
     assert any(learnt) is not relay_only
+    relays = {found for text in heard[0] for found in re.findall(r"candidate:[^\"]* typ relay", text)}
+    assert len(relays) == 1, "each is a place at the relay that is paid for"
     way, _, _ = await patient.evaluate(WAYS)
     assert (way == "relay") is relay_only

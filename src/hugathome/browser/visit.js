@@ -125,9 +125,10 @@ export class Visit {
     this.streams.delete(endpoint.pair.participant);
   }
 
+  /** One transport for all kinds: one to gather for, and one place at the relay instead of one for each kind. */
   get _configuration() {
     const { iceServers, relayOnly } = this.client;
-    return { iceServers, iceTransportPolicy: relayOnly ? "relay" : "all" };
+    return { iceServers, iceTransportPolicy: relayOnly ? "relay" : "all", bundlePolicy: "max-bundle" };
   }
 
   // --- Quality -------------------------------------------------------------------------------------
