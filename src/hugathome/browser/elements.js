@@ -11,6 +11,7 @@ export class Elements {
     this.words = {};
     /** The zone in which times are said; undefined means the device's own. */
     this.timeZone = undefined;
+    this._clocks = new Map();
   }
 
   one(selector) {
@@ -58,7 +59,15 @@ export class Elements {
 
   /** Return a clock's time as the page's language writes it. */
   time(instant) {
-    return new Date(instant).toLocaleTimeString(this.root.lang, { hour: "2-digit", minute: "2-digit", timeZone: this.timeZone });
+    return this._clock(this.root.lang, this.timeZone).format(new Date(instant));
+  }
+
+  /** Making one takes a slow phone many milliseconds, and times are said at every change. */
+  _clock(language, timeZone) {
+    const key = `${language} ${timeZone}`;
+    const style = { hour: "2-digit", minute: "2-digit", timeZone };
+    if (!this._clocks.has(key)) this._clocks.set(key, new Intl.DateTimeFormat(language, style));
+    return this._clocks.get(key);
   }
 }
 
