@@ -429,10 +429,12 @@ async def test_what_staff_do_at_a_call_is_for_staff_only(clinic: Clinic, call: s
     how = {"how": "I am he"} if call == "identify" else {}
 
     refused = await clinic.ask_as(session, "p-1", call, participant="p-1", **how)
+    curious = await clinic.ask_as(session, "p-1", call, participant="p-2", **how)
     unknown = await clinic.ask_as(session, "dr-rossi", call, participant="p-2", **how)
     forged = await clinic.ask(call, **{"pass": "a.b.c", "participant": "p-1", **how})
 
     assert_problem(refused, 403, "not-permitted")
+    assert_problem(curious, 403, "not-permitted")  # whoever waits does not learn who else takes part
     assert_problem(unknown, 404, "unknown-participant")
     assert_problem(forged, 403, "grant-refused")
     assert await clinic.hug.sessions.get(session.id) == session

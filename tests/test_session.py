@@ -353,6 +353,11 @@ def test_only_a_practitioner_admits_and_ends(action: Action, by: Participant) ->
     assert refused.value.action == action
 
 
+def test_who_may_not_admit_is_not_told_who_takes_part() -> None:
+    with pytest.raises(NotPermitted):
+        at(Presence.ARRIVED).after(change(Action.ADMIT, by=PATIENT.id, participant="nobody"))
+
+
 @pytest.mark.parametrize("by", ["dr-nobody", None, ""])
 @pytest.mark.parametrize("action", STAFF_ONLY)
 def test_somebody_from_outside_admits_and_ends_nothing(action: Action, by: str | None) -> None:

@@ -212,9 +212,9 @@ class Session(Record):
         return after.but(**_recorded_facts(change))
 
     def _permit(self, change: Change) -> None:
+        self.refuse_unless_permitted(change.by, change.action)  # first: who may not is not told who is there
         if change.participant is not None:
             self.participant(change.participant)
-        self.refuse_unless_permitted(change.by, change.action)
         if change.action is Action.ACCEPT and not self.participant(change.participant or "").may(
             Capability.CONSENT
         ):

@@ -53,6 +53,7 @@ class Switchboard:
         has_page = await self._journal.is_connected(session_id, participant_id)
 
         def decide(session: Session) -> Session:
+            session.refuse_unless_permitted(by, change.action)
             reach = _reach(session, participant_id, has_page=has_page)
             called = session.after(change.but(how=reach))
             messages = called.of(participant_id).messages
@@ -100,6 +101,7 @@ class Switchboard:
         if code is None and change.how == BY_CODE:
             raise InvalidInput("how= is for what was no code; the history says of a code that it was right")
         session = await self._consultations.get(session_id)
+        session.refuse_unless_permitted(by, change.action)
         challenge_id = session.of(participant_id).challenge_id
 
         def decide(session: Session) -> Session:
