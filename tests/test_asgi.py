@@ -423,6 +423,20 @@ async def test_staff_say_how_they_know_who_is_on_a_fixed_line(clinic: Clinic) ->
     assert (await clinic.hug.sessions.get(session.id)).status is Status.IN_PROGRESS
 
 
+async def test_whoever_was_called_back_may_ask_for_it_again(clinic: Clinic) -> None:
+    invitation = await clinic.invite()
+    session = await clinic.hug.sessions.get(invitation.session)
+
+    for _ in range(3):
+        await clinic.ask("call-me-back", link=invitation.link_id)
+    await clinic.hug.sessions.step(session.id, "p-1", Step.CALL_ANSWERED)
+    again = await clinic.ask("call-me-back", link=invitation.link_id)
+
+    assert again.status_code == 202
+    steps = [change.step for change in (await clinic.hug.sessions.get(session.id)).steps("p-1")]
+    assert steps[-3:] == [Step.CALL_ME_BACK, Step.CALL_ANSWERED, Step.CALL_ME_BACK]
+
+
 @pytest.mark.parametrize("call", ["call", "code-for", "identify"])
 async def test_what_staff_do_at_a_call_is_for_staff_only(clinic: Clinic, call: str) -> None:
     session = await clinic.hug.sessions.get((await clinic.plan(modality="phone")).id)

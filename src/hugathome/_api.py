@@ -25,6 +25,7 @@ from hugathome._asked import (
 from hugathome._model import Record
 from hugathome.errors import ByPhone, HugathomeError, NotYetOpen, QuotaReached, SendTooSoon, SessionError
 from hugathome.history import Action
+from hugathome.mirror import standing
 from hugathome.roles import Capability, Step
 from hugathome.session import Participant, Session
 
@@ -101,7 +102,9 @@ class Api:
             session, participant = await self._hug.opened(asked.link)
         else:
             session, participant = await self._hug.holder(asked.pass_ or "")
-        await self._note_once(session, participant, Step.CALL_ME_BACK)
+        step, _ = standing(session, participant)
+        if step is not Step.CALL_ME_BACK:  # the wish stands until somebody has done something about it
+            await self._hug.sessions.step(session.id, participant.id, Step.CALL_ME_BACK)
         return {}
 
     # --- Staff -----------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ def recorded(session: Session) -> Recorded:
 
 def _recorded(session: Session, participant: Participant) -> RecordedParticipant:
     attendance = session.of(participant.id)
-    step, step_at = _standing(session, participant)
+    step, step_at = standing(session, participant)
     return RecordedParticipant(
         participant=participant.id,
         role=participant.role,
@@ -62,7 +62,7 @@ def _recorded(session: Session, participant: Participant) -> RecordedParticipant
     )
 
 
-def _standing(session: Session, participant: Participant) -> tuple[Step, datetime] | tuple[None, None]:
+def standing(session: Session, participant: Participant) -> tuple[Step, datetime] | tuple[None, None]:
     """Return the last step of a participant that no later one covers, and its time."""
     noted = [(change.step, change.at) for change in session.steps(participant.id) if change.step]
     if not noted:
