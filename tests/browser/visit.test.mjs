@@ -260,6 +260,30 @@ test("a connection that is made anew is lost until it brings something", async (
   assert.deepEqual(visit.quality.get("dr"), { sound: "lost" });
 });
 
+test("a connection that never came about is lost once it had to be made anew", async () => {
+  const { visit } = await attended();
+  socket.hear({ type: "participant", participant: "dr", state: "admitted", sends: { sound: true, picture: "none" } });
+  for (let looks = 0; looks < 4; looks += 1) await look();
+  assert.deepEqual(visit.quality.get("dr"), {}, "it may take its time");
+  socket.hear({ ...PAIR, type: "renew", gen: 2 });
+
+  await look();
+  await look();
+
+  assert.deepEqual(visit.quality.get("dr"), { sound: "lost" });
+});
+
+test("a connection that is late is lost", async () => {
+  const { visit } = await attended();
+  socket.hear({ type: "participant", participant: "dr", state: "admitted", sends: { sound: true, picture: "none" } });
+  visit.client.lines.get("c_1").overdue({ now: Infinity });
+
+  await look();
+  await look();
+
+  assert.deepEqual(visit.quality.get("dr"), { sound: "lost" });
+});
+
 test("a visit by telephone has no connections, and no figures of any", async () => {
   const { visit } = await attended();
   connect();

@@ -157,7 +157,7 @@ async def test_two_pages_that_can_meet_only_through_the_relay_hold_the_visit(
 @pytest.mark.parametrize(
     "server", [with_another_secret(), with_credentials_of_yesterday()], ids=["wrong", "old"]
 )
-async def test_where_the_relay_refuses_the_link_stays_and_nobody_is_shown(
+async def test_a_relay_that_refuses_costs_the_picture_and_not_the_link(
     opens: Opens, browsers: tuple[Browser, Browser], server: IceServer
 ) -> None:
     clinic = await opens(server)
@@ -170,6 +170,19 @@ async def test_where_the_relay_refuses_the_link_stays_and_nobody_is_shown(
         await expect(page.locator("body")).to_have_attribute("data-link", "live")
         await in_state(page, "visit")
         assert await received(page) == {"frames": 0, "energy": 0}
+
+
+async def test_where_there_is_no_way_at_all_both_pages_say_so_and_what_to_do(
+    opens: Opens, browsers: tuple[Browser, Browser]
+) -> None:
+    clinic = await opens(with_another_secret())
+
+    pages = await admitted(clinic, *browsers)
+
+    for page in pages:
+        await expect(page.locator("[data-quality-advice]")).to_be_visible(timeout=45_000)
+        await expect(page.locator("[data-badge]").first).to_have_attribute("data-quality", "lost")
+        await expect(page.locator("body")).to_have_attribute("data-link", "live")
 
 
 @pytest.mark.parametrize("relay_only", [False, True])

@@ -39,6 +39,8 @@ export class Line {
     this.round = "stable";
     this.isWanted = false;
     this.isConnected = false;
+    /** Whether it should have been connected by now. */
+    this.isLate = false;
     this.due = now + CONNECT_WITHIN;
     this._ufrags = new Set();
     this._held = [];
@@ -99,6 +101,7 @@ export class Line {
   /** Time has passed: ask for a new generation once patience has ended. */
   overdue({ now }) {
     if (this.isConnected || now < this.due) return [];
+    this.isLate = true;
     this.due = now + CONNECT_WITHIN;
     return [this._restart("it did not connect")];
   }

@@ -46,6 +46,11 @@ export class Quality {
     return shown(this._sent);
   }
 
+  /** From now on something should come: what does not is lost, even if nothing ever was connected. */
+  expect() {
+    this._hasBegun = true;
+  }
+
   /** Take a report, or null where nothing is connected now; `sends` is what the other side says it sends. */
   take(report, sends) {
     this._hasBegun = this._hasBegun || report !== null;

@@ -92,9 +92,10 @@ export class Visit {
 
   _connect(pair) {
     const { pc, gen, participant } = pair;
-    const quality = this._qualities.get(pc) || new Quality();
+    const known = this._qualities.get(pc);
+    if (known) known.expect(); // a renewed connection is as lost as the one before until something comes
     this._disconnect(pc);
-    this._qualities.set(pc, quality); // a renewed connection is as lost as the one before until something comes
+    this._qualities.set(pc, known || new Quality());
     const stream = new MediaStream();
     this.streams.set(participant, stream);
     this._endpoints.set(
@@ -149,6 +150,7 @@ export class Visit {
 
   async _judge(pc, quality) {
     const line = this.client.lines.get(pc);
+    if (line && line.isLate) quality.expect();
     const endpoint = this._endpoints.get(pc);
     const report = line && line.isConnected ? await endpoint.figures().catch(() => null) : null;
     const other = this.client.roster.get(endpoint.pair.participant) || {};
