@@ -1,7 +1,9 @@
 """Visits that can be held only through a relay: a real coturn that runs as the documentation says."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,9 +26,12 @@ from tests.pages.browsing import (
 from tests.pages.clinic import Clinic
 from tests.pages.hospital import RELAYED, SERVERS, Room, documented, hospital, lacks, relay
 
-from hugathome import IceServer
+from hugathome import IceServer, Session
 from hugathome.ice import ice_servers_for
+from hugathome.peer import Peer
 from hugathome.serving import Certificate
+from hugathome.signalling import Transport
+from hugathome.transports.websockets import connect
 
 LACKS = lacks()
 pytestmark = [
@@ -58,6 +63,21 @@ async () => {
 }
 """
 """The kind of the selected way: from here, by which protocol to the relay, to there."""
+
+
+class Overheard:
+    """A transport of which everything that comes is noted down."""
+
+    def __init__(self, transport: Transport, heard: list[str]) -> None:
+        self._transport = transport
+        self._heard = heard
+        self.send, self.aclose = transport.send, transport.aclose
+
+    async def receive(self) -> str:
+        text = await self._transport.receive()
+        self._heard.append(text)
+        return text
+
 
 Opens = Callable[..., Awaitable[Clinic]]
 
@@ -207,3 +227,27 @@ async def test_with_relay_only_nobody_learns_an_address_although_there_is_a_dire
     assert len(relays) == 1, "each is a place at the relay that is paid for"
     way, _, _ = await patient.evaluate(WAYS)
     assert (way == "relay") is relay_only
+
+
+async def test_python_endpoints_meet_through_the_relay(rooms: tuple[Room, Room], tmp_path: Path) -> None:
+    server = IceServer(urls=[OVER_UDP], secret=SECRET)
+    clinic = Clinic(tmp_path, ice_servers=[server], relay_only=True)
+    heard: list[str] = []
+
+    async def attending(session: Session, participant: str) -> Peer:
+        transport = await connect(f"ws{clinic.base.removeprefix('http')}/visit/signal")
+        grant = clinic.hug.grant(session.id, participant)
+        return Peer(Overheard(transport, heard), grant, audio=True, video=True)
+
+    async with AsyncExitStack() as stack:
+        await clinic.start()
+        stack.push_async_callback(clinic.stop)
+        session = await clinic.plan()
+        patient = await stack.enter_async_context(await attending(session, "p-1"))
+        clinician = await stack.enter_async_context(await attending(session, "dr-rossi"))
+        await clinician.arrived("p-1")
+        await clinician.admit("p-1")
+        async with asyncio.timeout(30):
+            await asyncio.gather(patient.video("dr-rossi").recv(), clinician.video("p-1").recv())
+
+    assert set(re.findall(r" typ (\w+)", "".join(heard))) == {"relay"}
