@@ -38,14 +38,24 @@ export class Attendance {
     return this._visit.client;
   }
 
-  /** Come in; `found` says what the devices were found to be. */
+  /** Come in; `found` says what the devices were found to be, null that they were not opened yet. */
   start(found) {
-    const step = found === "none" ? "devices-refused" : "devices-allowed";
-    if (this._modality !== "phone") this.say({ type: "step", step });
+    if (found !== null) this._sayFound(found);
     this._page.waiting({ hostIsPresent: false, modality: this._modality });
     this._visit.start();
     this._lookForCameras();
     this._announce("joined", {});
+  }
+
+  /** The devices were opened after all. */
+  equipped(found) {
+    this._sayFound(found);
+    this._sending.all();
+  }
+
+  _sayFound(found) {
+    const step = found === "none" ? "devices-refused" : "devices-allowed";
+    if (this._modality !== "phone") this.say({ type: "step", step });
   }
 
   say(command) {
@@ -64,9 +74,10 @@ export class Attendance {
   }
 
   /** A device went away by itself. */
-  lost(kind) {
-    this._sending.lost(kind);
-    this._page.notice(kind === "audio" ? "microphone-lost" : "camera-lost");
+  async lost(kind) {
+    const isBack = await this._sending.lost(kind);
+    if (this._isOver) return;
+    if (!isBack) this._page.notice(kind === "audio" ? "microphone-lost" : "camera-lost");
     this.show();
   }
 
@@ -75,6 +86,7 @@ export class Attendance {
     this._quiet();
     this._sending.stop();
     this._visit.stop();
+    this._page.clear();
   }
 
   // --- What is shown -------------------------------------------------------------------------------
@@ -179,7 +191,7 @@ export class Attendance {
 
   answer() {
     this._quiet();
-    this.note("call-answered");
+    this.say({ type: "step", step: "call-answered" });
   }
 
   _quiet() {
@@ -197,7 +209,8 @@ export class Attendance {
   }
 
   async flip() {
-    await this._sending.flip();
+    const isThere = await this._sending.flip();
+    if (!isThere) this._page.notice("camera-lost");
     this.show();
   }
 

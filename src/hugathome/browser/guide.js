@@ -2,7 +2,7 @@
  * From the door to the end: code, devices, waiting room, visit. It joins the page, the host's API, the devices
  * and the visit, and is the only module that knows in which order people meet them.
  */
-import { ask } from "./api.js";
+import { ask, Problem } from "./api.js";
 import { Awake } from "./awake.js";
 import { Check } from "./check.js";
 import { Desk } from "./desk.js";
@@ -10,10 +10,17 @@ import { Devices } from "./devices.js";
 import { Door } from "./door.js";
 import { Kept } from "./kept.js";
 import { Sounds } from "./sounds.js";
+import { Working } from "./working.js";
 
 /** Close codes that say more than "it did not work". */
 const ENDINGS = { 4001: "superseded", 4005: "session-ended", 4006: "removed", 4007: "removed" };
 const NORMAL = 1000;
+/** Seconds that the devices may take once somebody wants to enter; what comes later is used when it comes. */
+const OPENED_WITHIN = 8;
+/** Seconds that a hub has to let somebody go. */
+const LEFT_WITHIN = 3;
+/** Seconds until what failed for a while is tried again. */
+const AGAIN_AFTER = 15;
 /** Refusals after which only the telephone helps. */
 const BLOCKING = new Set(["too-many-attempts", "quota-reached", "no-mobile-number"]);
 
@@ -42,10 +49,14 @@ export class Guide {
     this._face = null;
     this._stay = null;
     this._turn = 0;
+    this._later = null;
+    this._working = new Working();
     page.listen(this._controls(), announce);
     this._hooks = [
-      hook(window, "online", () => this._stay && this._stay.hint()),
+      hook(window, "online", () => this._online()),
+      hook(window, "pageshow", ({ persisted }) => persisted && this._returned()),
       hook(document, "visibilitychange", () => this._seen()),
+      hook(document, "click", () => this._sounds.wake()),
     ];
   }
 
@@ -63,6 +74,7 @@ export class Guide {
   /** End everything here and let go of the page; it ends nothing for the others. */
   stop() {
     this._rest();
+    this._sounds.close();
     for (const unhook of this._hooks) unhook();
   }
 
@@ -73,7 +85,8 @@ export class Guide {
       pass: () => this._kept.value.pass,
       attempt: (work) => this._try(work),
     });
-    return { ...this._check.controls, ...this._controlsOfEntrance(), ...this._controlsOfVisit(), ...desk.controls };
+    const all = { ...this._check.controls, ...this._controlsOfEntrance(), ...this._controlsOfVisit(), ...desk.controls };
+    return Object.fromEntries(Object.entries(all).map(([action, use]) => [action, this._working.once(use)]));
   }
 
   _controlsOfEntrance() {
@@ -81,8 +94,8 @@ export class Guide {
       "send-code": () => this._try(() => this._sendCode()),
       "check-in": () => this._try(() => this._checkIn()),
       "call-me-back": () => this._try(() => this._callMeBack()),
-      "retry-devices": () => this._enter(),
-      join: () => this._join(),
+      "retry-devices": () => void this._try(() => this._enter()), // a device may go away meanwhile
+      join: () => this._try(() => this._join()),
       forget: () => this._forget(),
       again: () => this.begin(),
     };
@@ -92,8 +105,8 @@ export class Guide {
     const page = this._page;
     return {
       answer: () => this._stay.answer(),
-      mute: () => this._stay.toggle("audio"),
-      camera: () => this._stay.toggle("video"),
+      mute: () => this._toggle("audio"),
+      camera: () => this._toggle("video"),
       flip: () => this._try(() => this._stay.flip()),
       screen: () => this._try(() => this._stay.share()),
       hear: () => page.stage.hear(),
@@ -188,10 +201,11 @@ export class Guide {
 
   /** Ask for the devices; whoever was inside before a reload goes straight on. */
   async _enter() {
+    const { isInside, off } = this._kept.value;
     this._check.show(this._face.modality);
+    this._devices.off = (isInside && off) || [];
     const opening = this._still(this._check.open());
-    if (this._kept.value.isInside) return this._join();
-    return opening;
+    return isInside ? this._join() : opening;
   }
 
   _lost(kind) {
@@ -203,8 +217,9 @@ export class Guide {
 
   async _join() {
     this._sounds.unlock();
-    const found = await this._still(this._check.open());
-    const { Attendance } = await this._still(import("./attendance.js")); // it came while the person looked around
+    const opening = this._still(this._check.open());
+    const found = await this._still(within(OPENED_WITHIN, opening));
+    const { Attendance } = await this._still(loaded()); // it came while the person looked around
     this._sounds.deafen();
     this._kept.keep({ isInside: true });
     if (this._stay) this._stay.stop();
@@ -220,13 +235,32 @@ export class Guide {
     });
     this._page.entrance.mirror(this._devices.stream, { isFront: this._devices.isFront });
     this._stay.start(found);
+    if (found === null) opening.then((late) => this._stay.equipped(late));
     this._awake.hold();
+  }
+
+  /** Whoever is neither seen nor heard stays so when the page is loaded again. */
+  _toggle(kind) {
+    this._stay.toggle(kind);
+    this._kept.keep({ off: this._devices.off });
   }
 
   /** The page is seen again, or no longer. */
   _seen() {
     this._awake.seen();
-    if (this._stay) this._stay.note(document.hidden ? "screen-off" : "screen-on");
+    if (!this._stay) return;
+    if (!document.hidden) this._stay.hint();
+    this._stay.note(document.hidden ? "screen-off" : "screen-on");
+  }
+
+  _online() {
+    if (this._stay) this._stay.hint();
+    else if (this._page.state === "error" && this._later !== null) this.begin();
+  }
+
+  /** The browser kept the page aside, and ended what it held open. */
+  _returned() {
+    if (["devices", "waiting", "visit"].includes(this._page.state)) this.begin();
   }
 
   // --- The end -------------------------------------------------------------------------------------
@@ -234,7 +268,8 @@ export class Guide {
   _leave() {
     this._stay.say({ type: "leave" });
     this._kept.keep({ isInside: false });
-    if (this._stay.client.phase !== "live") this._close({ code: NORMAL });
+    if (this._stay.client.phase !== "live") return this._left();
+    this._later = setTimeout(() => this._left(), 1000 * LEFT_WITHIN);
   }
 
   _end() {
@@ -263,13 +298,15 @@ export class Guide {
     this._over(problem.kind || "unknown", problem);
   }
 
-  _over(kind, { isFinal = false } = {}) {
+  _over(kind, { isFinal } = {}) {
     if (kind === "session-ended") return this._ended();
     if (kind === "grant-refused" && this._door && this._face) return this._askAgain();
     this._rest();
     this._announce("problem", { kind });
+    const isNew = this._page.state !== "error";
     this._page.error(kind, { canTryAgain: !isFinal });
-    return this._page.aid({ canCallBack: Boolean(this._face) });
+    if (isNew) this._page.aid({ canCallBack: Boolean(this._face) });
+    if (isFinal === false) this._later = setTimeout(() => this.begin(), 1000 * AGAIN_AFTER);
   }
 
   _ended() {
@@ -283,7 +320,7 @@ export class Guide {
 
   /** A link says itself that all is over; a room that is loaded again has nobody left to ask. */
   _keepEnd({ language, brand, helpPhone, privacyUrl, entry }) {
-    this._kept.keep({ over: { language, brand, helpPhone, privacyUrl, entry } });
+    this._kept.keepHere({ over: { language, brand, helpPhone, privacyUrl, entry } });
   }
 
   /** The pass is dead, the link is not: a new code opens a new one. */
@@ -296,6 +333,9 @@ export class Guide {
 
   _rest() {
     this._turn += 1;
+    clearTimeout(this._later);
+    this._later = null;
+    this._working.clear();
     if (this._stay) this._stay.stop();
     this._stay = null;
     if (this._door) this._door.leave();
@@ -340,4 +380,18 @@ export class Guide {
 function hook(target, type, heard) {
   target.addEventListener(type, heard);
   return () => target.removeEventListener(type, heard);
+}
+
+/** Load what the visit needs. Some browsers remember that they could not, and need the page to be loaded again. */
+async function loaded() {
+  try {
+    return await import("./attendance.js");
+  } catch (unreachable) {
+    throw new Problem(0, { type: "offline" });
+  }
+}
+
+/** Resolve to what `promise` does, or to null after so many seconds. */
+function within(seconds, promise) {
+  return Promise.race([promise, new Promise((resolve) => setTimeout(resolve, 1000 * seconds, null))]);
 }

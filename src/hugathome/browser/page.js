@@ -128,6 +128,13 @@ export class Page {
     this.show("waiting");
   }
 
+  /** Keep nobody's picture, name or words once nobody is there any more. */
+  clear() {
+    this.stage.clear();
+    this.people.clear();
+    this.talk.clear();
+  }
+
   /** It is over: "ended" for all, or this person has "left". */
   ended(how) {
     const { words } = this;

@@ -14,6 +14,14 @@ export class People {
     this._calls = new Map();
   }
 
+  /** Name nobody any more. */
+  clear() {
+    this._elements.one("[data-people]").textContent = "";
+    this._offerWhom([]);
+    this._elements.one("#proof").value = "";
+    this._elements.text("[data-phone-said]", null);
+  }
+
   /** Show who is there, to those who let people in. */
   show(roster, { canAdmit, me, modality }) {
     this._elements.toggle("[data-people-panel]", canAdmit);
@@ -76,13 +84,16 @@ export class People {
   called(participant, how) {
     this._calls.set(participant, how);
     const item = this._elements.all("[data-person]").find((each) => each.dataset.person === participant);
-    if (item) this._describeCall(item, { participant, step: null, isOffered: true });
+    if (item) this._sayCall(item, how);
   }
 
   _describeCall(item, { participant, step, isOffered }) {
-    const how = step === "call-answered" ? null : this._calls.get(participant) || null;
+    item.querySelector('[data-action="call"]').hidden = !isOffered;
+    this._sayCall(item, step === "call-answered" ? null : this._calls.get(participant) || null);
+  }
+
+  _sayCall(item, how) {
     const control = item.querySelector('[data-action="call"]');
-    control.hidden = !isOffered;
     control.disabled = how === "ring" || how === "sms";
     write(control.querySelector("[data-label]"), this._elements.words.calls[how || "again"]);
   }

@@ -10,6 +10,7 @@ export class Sending {
     this._shown = shown;
     this._screen = null;
     this._said = null;
+    this._turn = 0;
   }
 
   /** What may be switched, and how it stands: null where there is nothing. */
@@ -33,18 +34,24 @@ export class Sending {
     this.say();
   }
 
-  /** Take the next camera. */
+  /** Take the next camera; resolves to whether there is one. */
   async flip() {
-    this._visit.send("video", await this._devices.flip());
+    const track = await this._devices.flip().catch(() => null);
+    this._send("video");
     this._show();
+    this.say();
+    return track !== null;
   }
 
   /** Show the screen instead of the camera, or the camera again. */
   async share() {
     if (this._screen !== null) return this.unshare();
+    const turn = this._turn;
     const stream = await navigator.mediaDevices.getDisplayMedia({ video: true }).catch(() => null);
     if (stream === null) return undefined; // the person thought better of it
-    [this._screen] = stream.getVideoTracks();
+    const [screen] = stream.getVideoTracks();
+    if (turn !== this._turn) return screen.stop(); // the visit went on without
+    this._screen = screen;
     this._screen.contentHint = "detail";
     this._screen.onended = () => this.unshare();
     this._visit.send("video", this._screen);
@@ -56,29 +63,45 @@ export class Sending {
     this._screen.onended = null;
     this._screen.stop();
     this._screen = null;
-    this._visit.send("video", this._devices.track("video"));
+    this._send("video");
     this.say();
   }
 
   /** Send what `kinds` names from now on; nothing of the rest stays open. */
   async follow(kinds) {
+    this._turn += 1;
     this.unshare();
     this._devices.close();
     if (kinds.length > 0) await this._devices.open(kinds);
-    for (const kind of ["audio", "video"]) this._visit.send(kind, this._devices.track(kind));
+    this.all();
+  }
+
+  /** Send all that the devices give now. */
+  all() {
+    for (const kind of ["audio", "video"]) this._send(kind);
     this._show();
     this.say();
   }
 
-  /** A device went away by itself. */
-  lost(kind) {
-    this._visit.send(kind, null);
+  /** A device went away by itself: send what there is in its place; resolves to whether there is anything. */
+  async lost(kind) {
+    this._send(kind);
     this.say();
+    const track = await this._devices.again(kind).catch(() => null);
+    this._send(kind);
+    this._show();
+    this.say();
+    return track !== null;
   }
 
   stop() {
+    this._turn += 1;
     if (this._screen !== null) this._screen.stop();
     this._screen = null;
+  }
+
+  _send(kind) {
+    if (kind === "audio" || this._screen === null) this._visit.send(kind, this._devices.track(kind));
   }
 
   _show() {

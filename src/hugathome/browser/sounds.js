@@ -21,7 +21,20 @@ export class Sounds {
   unlock() {
     const Context = window.AudioContext || window.webkitAudioContext;
     if (this._context === null && Context) this._context = new Context();
-    if (this._context !== null && this._context.state === "suspended") this._context.resume();
+    if (this._context !== null && this._context.state !== "running") this._context.resume().catch(() => undefined);
+  }
+
+  /** Go on where the browser made us pause; to be called while anything is used. */
+  wake() {
+    if (this._context !== null) this.unlock();
+  }
+
+  /** Be silent and deaf for good; browsers allow a page only so many of these. */
+  close() {
+    this.quiet();
+    this.deafen();
+    if (this._context !== null) this._context.close();
+    this._context = null;
   }
 
   /** Play a few notes. */
@@ -54,7 +67,7 @@ export class Sounds {
 
   /** Play into this loudspeaker, where the browser can. */
   choose(id) {
-    if (this._context !== null && this._context.setSinkId) this._context.setSinkId(id);
+    if (this._context !== null && this._context.setSinkId) this._context.setSinkId(id).catch(() => undefined);
   }
 
   /** Call `heard(loudness)`, 0 to 1, ten times a second until `deafen`. */

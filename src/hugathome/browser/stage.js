@@ -24,7 +24,7 @@ export class Stage {
   tiles({ streams, roster, quality, reason }) {
     const tiles = this._elements.one("[data-tiles]");
     for (const shown of [...tiles.children]) {
-      if (!streams.has(shown.dataset.of)) shown.remove();
+      if (!streams.has(shown.dataset.of)) gone(shown);
     }
     for (const [participant, stream] of streams) {
       const shown = this._tile(tiles, participant, stream);
@@ -33,6 +33,13 @@ export class Stage {
     tiles.dataset.count = streams.size;
     tiles.classList.toggle("has-screen", tiles.querySelector(".is-screen") !== null);
     this._elements.text("[data-alone]", streams.size > 0 ? null : reason);
+  }
+
+  /** Show nobody any more. */
+  clear() {
+    this.tiles({ streams: new Map(), roster: new Map(), quality: new Map(), reason: null });
+    this.advise(null);
+    this._elements.control("hear").hidden = true;
   }
 
   _tile(tiles, participant, stream) {
@@ -54,8 +61,12 @@ export class Stage {
   _play(shown, stream) {
     const video = shown.firstElementChild;
     shown.classList.remove("is-playing");
-    if (this._player && video.setSinkId) video.setSinkId(this._player);
+    if (this._player && video.setSinkId) video.setSinkId(this._player).catch(() => undefined);
     video.srcObject = stream;
+    this._start(video);
+  }
+
+  _start(video) {
     video.play().catch((refused) => {
       if (refused.name === "NotAllowedError") this._elements.control("hear").hidden = false;
     });
@@ -92,7 +103,7 @@ export class Stage {
   /** Play what was silent. */
   hear() {
     this._elements.control("hear").hidden = true;
-    for (const video of this._elements.all("[data-participant]")) video.play();
+    for (const video of this._elements.all("[data-participant]")) this._start(video);
   }
 
   /** Show what the controls would do now; `null` where there is nothing to switch. */
@@ -113,6 +124,12 @@ export class Stage {
     control.classList.toggle("is-off", isOn === false);
     write(control.querySelector("[data-label]"), isOn ? off : on);
   }
+}
+
+/** Take a tile away, and let the browser forget its picture. */
+function gone(shown) {
+  shown.firstElementChild.srcObject = null;
+  shown.remove();
 }
 
 /** Return what hides a picture: "away", "dark" (they send none), or null while there is one to be seen. */

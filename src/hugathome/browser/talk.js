@@ -22,6 +22,13 @@ export class Talk {
     this._elements.one("[data-text]").value = "";
   }
 
+  /** Keep nothing of what was written. */
+  clear() {
+    this._shown = [];
+    this._elements.one("[data-texts]").textContent = "";
+    this.sent();
+  }
+
   /** Open or close the panel, and put the focus where one goes on. */
   toggle() {
     const isOpen = !this.isOpen;
