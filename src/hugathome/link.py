@@ -177,11 +177,17 @@ class Link:
                 await record.change_modality(session_id, modality, by=by, reason=reason or None)
             case Complete(outcome=outcome):
                 await record.complete(session_id, by=by, outcome=_outcome(outcome))
-            case NoteStep(step=step):
-                await record.step(session_id, by, step)
-            case Media(state=state) if state in _FACTS and _FACTS[state] not in self._noted:
-                self._noted.add(_FACTS[state])
-                await record.step(session_id, by, _FACTS[state])
+            case NoteStep() | Media():
+                await self._note(message)
+
+    async def _note(self, told: NoteStep | Media) -> None:
+        """Note a fact; how media fare is told for each connection between two, and noted once."""
+        fact = told.step if isinstance(told, NoteStep) else _FACTS.get(told.state)
+        if fact is None or (isinstance(told, Media) and fact in self._noted):
+            return
+        if isinstance(told, Media):
+            self._noted.add(fact)
+        await self._parts.consultations.step(self._seat.session_id, self._seat.peer.participant, fact)
 
     # --- Writing ---------------------------------------------------------------------------------
 
