@@ -51,6 +51,7 @@ from hugathome import (
     TooManyAttempts,
     UnknownParticipant,
 )
+from hugathome.frames import parse_server
 from hugathome.grants import VisitPass, sign_grant, sign_pass
 from hugathome.keys import KeyRing
 from hugathome.messages import (
@@ -63,7 +64,6 @@ from hugathome.messages import (
     Pair,
     ServerMessage,
     Welcome,
-    parse_server,
 )
 from hugathome.openapi import document
 from hugathome.peer import IceSettings, Peer

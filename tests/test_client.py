@@ -15,6 +15,7 @@ from hugathome.client import (
 )
 from hugathome.effects import Apply, Connect, Describe, Disconnect, Drop, Effect, Refused, Return, Send
 from hugathome.errors import RemoteProtocolError
+from hugathome.frames import parse_client
 from hugathome.line import CONNECT_WITHIN
 from hugathome.messages import (
     Ack,
@@ -41,7 +42,6 @@ from hugathome.messages import (
     Snapshot,
     Unpair,
     Welcome,
-    parse_client,
 )
 from hugathome.negotiation import Mode
 from hugathome.wire import (

@@ -23,7 +23,8 @@ from hugathome.effects import (
     Return,
     Send,
 )
-from hugathome.messages import Unknown, parse_client, parse_server
+from hugathome.frames import parse_client, parse_server
+from hugathome.messages import Unknown
 from hugathome.wire import Caps, CloseCode, TextView, Trickle, retry_after
 
 CORPUS = Path(__file__).parent / "corpus"

@@ -15,6 +15,7 @@ from hugathome.codes import CodePolicy
 from hugathome.consultations import Consultations
 from hugathome.doorkeeper import Doorkeeper
 from hugathome.errors import StoreUnavailable, TransportClosed
+from hugathome.frames import parse_server
 from hugathome.grants import JoinGrant
 from hugathome.hub import Hub
 from hugathome.ice import IceServer
@@ -49,12 +50,11 @@ from hugathome.messages import (
     Snapshot,
     Unpair,
     Welcome,
-    parse_server,
-    roster_digest,
 )
 from hugathome.organisations import House, Organisations
 from hugathome.roles import Language
 from hugathome.roles import Step as Fact
+from hugathome.roster import roster_digest
 from hugathome.session import Participant, Session
 from hugathome.signalling import FOLD, Called, Entry, Opened, SignallingLog
 from hugathome.sms import OutboxSms

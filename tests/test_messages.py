@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hugathome.errors import InvalidInput, RemoteProtocolError
+from hugathome.frames import parse_client, parse_server
 from hugathome.messages import (
     Admit,
     Candidates,
@@ -25,12 +26,10 @@ from hugathome.messages import (
     Text,
     Unknown,
     Welcome,
-    parse_client,
-    parse_server,
-    roster_digest,
 )
 from hugathome.negotiation import Mode
 from hugathome.roles import Step
+from hugathome.roster import roster_digest
 from hugathome.wire import (
     LONGEST_TEXT,
     CandidateInit,

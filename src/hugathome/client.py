@@ -45,6 +45,7 @@ from hugathome.effects import (
     Return,
     Send,
 )
+from hugathome.frames import parse_server
 from hugathome.line import CONNECT_WITHIN, Line, MediaState, Step
 from hugathome.messages import (
     Answer,
@@ -70,7 +71,6 @@ from hugathome.messages import (
     Text,
     Unpair,
     Welcome,
-    parse_server,
 )
 from hugathome.window import Window
 from hugathome.wire import (

@@ -28,6 +28,7 @@ from hugathome.errors import (
     StoreUnavailable,
     TransportClosed,
 )
+from hugathome.frames import parse_client
 from hugathome.grants import JoinGrant
 from hugathome.ice import CREDENTIALS_LIFETIME, IceServer, expire, ice_servers_for
 from hugathome.journal import Journal
@@ -41,7 +42,6 @@ from hugathome.messages import (
     IceServers,
     ServerMessage,
     Welcome,
-    parse_client,
 )
 from hugathome.mirror import recorded
 from hugathome.roles import CAPABILITIES, Role

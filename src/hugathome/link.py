@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
 from hugathome.errors import HugathomeError, InvalidInput, RemoteProtocolError, SessionError, TransportClosed
+from hugathome.frames import parse_client
 from hugathome.history import Outcome
 from hugathome.live import LiveRoom, Parts, Step
 from hugathome.messages import (
@@ -36,10 +37,9 @@ from hugathome.messages import (
     ServerMessage,
     Unknown,
     Welcome,
-    parse_client,
-    roster_digest,
 )
 from hugathome.roles import Step as Fact
+from hugathome.roster import roster_digest
 from hugathome.signalling import Commanded, Peer, Transport
 from hugathome.wire import CloseCode, Limits
 

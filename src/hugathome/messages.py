@@ -11,18 +11,15 @@ Link messages (`hello`, `ping`, `pong`, `ack`, and from the hub also `error`, `c
 `ice-servers`) belong to one connection and carry neither.
 
 Names are camelCase on the wire. Unknown fields are ignored, and so are unknown types, unless they say
-`"must": true`. Parsing raises `RemoteProtocolError` and nothing else; what is refused is never quoted.
+`"must": true`. How they are read stands in `frames.py`.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import Field, StringConstraints
 
 from hugathome._model import Instant
-from hugathome.errors import RemoteProtocolError
 from hugathome.roles import Modality, ParticipantId, Step
-from hugathome.sdp import parse_candidate, parse_description
 from hugathome.wire import (
     LONGEST_TEXT,
     CandidateInit,
@@ -49,9 +46,6 @@ from hugathome.wire import (
 
 VERSION = 1
 
-_TOO_BIG = 4009
-_ENVELOPE = 512
-"""Bytes, and more than the hub adds to what it relays: that must fit a frame, too."""
 # --- Both ways -----------------------------------------------------------------------------------
 
 
@@ -372,7 +366,7 @@ class Ring(Message):
     type: Literal["ring"] = "ring"
 
 
-# --- Reading and writing -------------------------------------------------------------------------
+# --- All of them ---------------------------------------------------------------------------------
 
 Command = (
     Admit
@@ -420,102 +414,4 @@ ServerMessage = (
     | Unknown
     | Unpair
     | Welcome
-)
-
-_DEFAULTS = Limits()
-_Reader = Callable[[str], Any]
-
-
-class _Tag(Wire):
-    type: Annotated[str, StringConstraints(min_length=1, max_length=64)]
-    seq: Number | None = None
-    ack: Count | None = None
-    pos: PositionText | None = None
-    must: bool = False
-
-
-def parse_client(text: str, *, limits: Limits = _DEFAULTS) -> ClientMessage:
-    """Read what a device sent, or raise `RemoteProtocolError`."""
-    message: ClientMessage = _parse(text, _READ_CLIENT, limits)
-    if isinstance(message, Offer | Answer) and len(text.encode()) > limits.frame - _ENVELOPE:
-        raise RemoteProtocolError("a message that leaves no room for its envelope", code=_TOO_BIG)
-    if isinstance(message, Command) and message.seq is None:
-        raise RemoteProtocolError("a command without its number")
-    if isinstance(message, Hello) and (message.grant is None) == (message.resume is None):
-        raise RemoteProtocolError("a hello carries a grant or where to resume")
-    return message.but(pos=None, sender=None, at=None)
-
-
-def parse_server(text: str, *, limits: Limits = _DEFAULTS) -> ServerMessage:
-    """Read what a hub sent, or raise `RemoteProtocolError`; a snapshot may exceed the limit of a frame."""
-    message: ServerMessage = _parse(text, _READ_SERVER, limits.but(frame=16 * limits.frame))
-    return message
-
-
-def roster_digest(roster: Iterable[ParticipantView]) -> str:
-    """Return eight hexadecimal digits by which hub and device compare what they know: FNV-1a, 32 bits.
-
-    Over the lines `participant:state:peer`, sorted, joined by line feeds.
-    """
-    lines = sorted(f"{seen.participant}:{seen.state}:{seen.peer or ''}" for seen in roster)
-    digest = 0x811C9DC5
-    for byte in "\n".join(lines).encode():
-        digest = (digest ^ byte) * 0x01000193 % 2**32
-    return f"{digest:08x}"
-
-
-def _parse(text: str, read: _Reader, limits: Limits) -> Any:
-    size = len(text) if len(text) > limits.frame else len(text.encode(errors="replace"))
-    if size > limits.frame:
-        raise RemoteProtocolError("a message that is too big", code=_TOO_BIG)
-    try:
-        message = read(text)
-    except ValidationError as refused:
-        if (
-            refused.errors(include_url=False, include_context=False, include_input=False)[0]["type"]
-            != "union_tag_invalid"
-        ):
-            raise RemoteProtocolError("a message that cannot be read") from None
-        return _unknown(text)
-    _judge(message, limits)
-    return message
-
-
-def _unknown(text: str) -> Unknown:
-    try:
-        tag = _Tag.model_validate_json(text)
-    except ValidationError:
-        raise RemoteProtocolError("a message that cannot be read") from None
-    if tag.must:
-        raise RemoteProtocolError("a message that must be understood and is not")
-    return Unknown(type=tag.type, seq=tag.seq, ack=tag.ack, pos=tag.pos)
-
-
-def _judge(message: Message, limits: Limits) -> None:
-    if isinstance(message, Offer | Answer):
-        parse_description(message.sdp, limits=limits.sdp)
-    elif isinstance(message, Candidates):
-        for candidate in message.candidates:
-            if candidate.candidate:
-                parse_candidate(candidate.candidate)
-
-
-def _reader(*kinds: type[Message]) -> _Reader:
-    union = kinds[0]
-    for kind in kinds[1:]:
-        union = union | kind  # type: ignore[assignment]  # a union is no class
-    form: Any = Annotated[union, Field(discriminator="type")]
-    return TypeAdapter(form, config=ConfigDict(defer_build=True)).validate_json
-
-
-_BOTH_WAYS = (Ack, Answer, Candidates, Offer, Ping, Pong, Restart, Text)
-_READ_CLIENT = _reader(
-    *_BOTH_WAYS,
-    *(Admit, AskIceServers, ChangeModality, Complete, Deny, Hello, Hold, Leave, Media, Negotiate),
-    *(NoteStep, Remove, Resume, ReturnToWaiting, Sending),
-)
-_READ_SERVER = _reader(
-    *_BOTH_WAYS,
-    *(Close, Error, Goaway, Granted, IceServers, Pair, ParticipantChanged, Renew, Ring),
-    *(SessionChanged, Snapshot, Unpair, Welcome),
 )

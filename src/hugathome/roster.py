@@ -5,7 +5,7 @@ Whoever waits sees themselves. Messages are the difference between two such view
 be forgotten, and nothing that is not in the view can leak.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from hugathome.messages import (
@@ -70,6 +70,18 @@ def changes(before: "Room", after: "Room", peer: "Peer") -> Iterator[ServerMessa
     elif was is not None and session_view(before) != session_view(after):
         yield _session_changed(after)
     yield from _paired(before, after, peer)
+
+
+def roster_digest(roster: Iterable[ParticipantView]) -> str:
+    """Return eight hexadecimal digits by which hub and device compare what they know: FNV-1a, 32 bits.
+
+    Over the lines `participant:state:peer`, sorted, joined by line feeds.
+    """
+    lines = sorted(f"{seen.participant}:{seen.state}:{seen.peer or ''}" for seen in roster)
+    digest = 0x811C9DC5
+    for byte in "\n".join(lines).encode():
+        digest = (digest ^ byte) * 0x01000193 % 2**32
+    return f"{digest:08x}"
 
 
 def _moved(before: "Room", after: "Room", was: "Peer", peer: "Peer") -> Iterator[ServerMessage]:

@@ -9,6 +9,7 @@ import pytest
 from hugathome.client import GREET_WITHIN, Client, Phase
 from hugathome.effects import Effect
 from hugathome.errors import LocalProtocolError, RemoteProtocolError, TransportClosed
+from hugathome.frames import parse_client
 from hugathome.messages import (
     Close,
     Hello,
@@ -19,7 +20,6 @@ from hugathome.messages import (
     Pong,
     Ring,
     Welcome,
-    parse_client,
 )
 from hugathome.peer._attendance import Attendance
 from hugathome.testing import FakeClock
