@@ -18,8 +18,9 @@ async (size) => {
 }
 """
 _AXE = """
-async () => {
-    const { violations } = await axe.run(document, { resultTypes: ["violations"] });
+async (withColours) => {
+    const rules = { "color-contrast": { enabled: withColours } };
+    const { violations } = await axe.run(document, { preload: false, resultTypes: ["violations"], rules });
     const bad = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
     const told = (id) => (node) => `${id}: ${node.target} ${node.failureSummary}`;
     return bad.flatMap(({ id, nodes }) => nodes.map(told(id)));
@@ -58,29 +59,30 @@ _FOCUSED = """
 """
 
 
-async def problems_of(page: Page, *, in_the_dark: bool = False) -> list[str]:
-    """Return what is wrong with a page as it stands, at every size."""
+async def problems_of(page: Page, *, colours: bool) -> list[str]:
+    """Return what is wrong with a page as it stands, at every size; with its `colours`, light and dark."""
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(AXE_SCRIPT)
-    found = [each for size in SIZES for each in await _at(page, size)]
-    if in_the_dark:
+    found = [each for size in SIZES for each in await _at(page, size, colours=colours)]
+    if colours:
         await page.emulate_media(color_scheme="dark", reduced_motion="reduce")
-        found += [f"dark: {each}" for each in await _violations(page)]
+        found += [f"dark: {each}" for each in await _violations(page, colours=True)]
         await page.emulate_media(color_scheme="light", reduced_motion="reduce")
     return found
 
 
-async def _at(page: Page, size: str) -> list[str]:
+async def _at(page: Page, size: str, *, colours: bool) -> list[str]:
     (width, height), letters = SIZES[size]
     await page.set_viewport_size({"width": width, "height": height})
     await page.evaluate(_LETTERS, letters)
-    found = [f"{size}: {each}" for each in [*await _violations(page), *await page.evaluate(_LOST)]]
+    lost = await page.evaluate(_LOST)
+    found = [f"{size}: {each}" for each in [*await _violations(page, colours=colours), *lost]]
     await page.evaluate(_LETTERS, 1)
     return found
 
 
-async def _violations(page: Page) -> list[str]:
-    violations: list[str] = await page.evaluate(_AXE)
+async def _violations(page: Page, *, colours: bool) -> list[str]:
+    violations: list[str] = await page.evaluate(_AXE, colours)
     return violations
 
 

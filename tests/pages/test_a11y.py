@@ -18,8 +18,8 @@ async def test_axe_finds_nothing_serious_and_no_text_is_lost_at_any_size(
     found: list[str] = []
 
     async for state, page in every_state(clinic, chromium, language.value):
-        in_the_dark = language is Language.FRENCH  # colours do not depend on words
-        found += [f"{state}, {each}" for each in await problems_of(page, in_the_dark=in_the_dark)]
+        colours = language is Language.FRENCH  # they do not depend on words
+        found += [f"{state}, {each}" for each in await problems_of(page, colours=colours)]
 
     assert not found, "\n".join(found)
 

@@ -15,6 +15,11 @@ from hugathome import Participant, Session
 from hugathome.roles import LanguageTag, ModalityName
 from hugathome.testing import Outbox, Robot
 
+LITTLE_PICTURE = """
+const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+const little = { width: 160, height: 120, frameRate: 5 };
+navigator.mediaDevices.getUserMedia = ({ audio, video }) => ask({ audio, video: video && little });
+"""
 Seen = AsyncIterator[tuple[str, Page]]
 
 
@@ -42,7 +47,7 @@ async def planned(
 
 async def every_state(clinic: Clinic, chromium: Browser, language: LanguageTag) -> Seen:
     """Walk through all of it; what is named stands there until the walk goes on."""
-    phone = await device(chromium)
+    phone = await device(chromium, LITTLE_PICTURE)
     page = await phone.new_page()
     async for name in _before(clinic, page, language):
         yield name, page
@@ -105,7 +110,8 @@ async def _visit(clinic: Clinic, chromium: Browser, phone: BrowserContext, langu
     await use(patient, "join")
     await in_state(patient, "waiting")
     yield "waiting", patient
-    clinician = await open_room(await device(chromium, viewport=DESKTOP), clinic, session, "dr-rossi")
+    office = await device(chromium, LITTLE_PICTURE, viewport=DESKTOP)
+    clinician = await open_room(office, clinic, session, "dr-rossi")
     await use(clinician, "join")
     await in_state(clinician, "visit")
     await clinician.click('[data-person="p-1"] summary')
