@@ -13,9 +13,9 @@ export class Talk {
     return !this._elements.one("[data-talk]").hidden;
   }
 
-  /** What was written; empty if nothing. */
+  /** What was written; empty if nothing. Half a character, as a limit of length may leave one, is no text. */
   get written() {
-    return this._elements.one("[data-text]").value.trim();
+    return this._elements.one("[data-text]").value.replace(/\p{Surrogate}/gu, "").trim();
   }
 
   sent() {
