@@ -162,6 +162,7 @@ async def test_the_element_holds_the_visit_and_tells_its_host(
     await expect(page.locator("hugathome-visit")).to_have_attribute("data-link", "live")
     await expect(page.locator("hugathome-visit")).to_have_css("height", "640px")
     assert await page.evaluate(WHAT_STICKS_OUT) == []
+    await expect(page.locator("[data-help]")).to_have_attribute("href", "tel:+41223723311")
     await page.evaluate("document.body.style.setProperty('--hugathome-danger', 'rgb(1, 2, 3)')")
     await expect(page.locator("[data-action=end]")).to_have_css("background-color", "rgb(1, 2, 3)")
     await use(page, "admit")

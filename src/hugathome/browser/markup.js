@@ -215,8 +215,16 @@ const TILE = `
 
 const TEXT = `<li class="text"><p class="by"><b data-by></b> <time data-at></time></p><p data-words></p></li>`;
 
+const HELPLINE = `
+<p class="helpline">
+  <a class="help" data-help data-action="help" hidden><span data-word="help"></span><span class="unseen"> </span><span data-help-phone></span></a>
+</p>`;
+
 /** Return the views as nodes that are in no document yet. */
 export const views = () => nodes(VIEWS);
+
+/** Return whom to call, for a root without a header that says so. */
+export const helpline = () => nodes(HELPLINE);
 
 /** Return one entry of the clinician's list. */
 export const person = () => nodes(PERSON).firstElementChild;

@@ -8,7 +8,7 @@
  */
 import { Elements, fill } from "./elements.js";
 import { Entrance } from "./entrance.js";
-import { views } from "./markup.js";
+import { helpline, views } from "./markup.js";
 import { People } from "./people.js";
 import { Stage } from "./stage.js";
 import { Talk } from "./talk.js";
@@ -28,6 +28,7 @@ export class Page {
     this._introduced = introduced;
     this._announce = () => undefined;
     (root.querySelector("[data-views]") || root).append(views());
+    if (!root.querySelector("[data-help]")) root.append(helpline());
     this._elements = new Elements(root);
     this.entrance = new Entrance(this._elements);
     this.stage = new Stage(this._elements);
