@@ -17,6 +17,13 @@ navigator.mediaDevices.getUserMedia = (wanted) =>
     new Promise((give, refuse) => { window.allow = () => open(wanted).then(give, refuse); });
 """
 """A person who does not see the browser's question, or a camera that never starts."""
+TOP_AND_BOTTOM = """
+(action) => {
+    const control = document.querySelector(`[data-view="devices"] [data-action=${action}]`);
+    const { top, bottom } = control.getBoundingClientRect();
+    return [Math.round(top), Math.round(bottom), innerHeight];
+}
+"""
 KEEPS_TRACKS = """
 window.tracks = [];
 const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
@@ -209,3 +216,42 @@ async def test_leaving_waits_for_no_host_that_says_nothing(clinic: Clinic, chrom
 
     await in_state(patient, "ended")
     assert swallowed
+
+
+async def test_how_one_enters_is_always_seen_and_stays_where_it_is(clinic: Clinic, chromium: Browser) -> None:
+    await clinic.plan()
+    patient = await open_from_sms(await device(chromium, KEEPS_ASKING), clinic)
+    for width, height in ((360, 640), (390, 844), (1280, 720)):
+        await patient.set_viewport_size({"width": width, "height": height})
+        await patient.reload()
+        await in_state(patient, "devices")
+        before = await patient.evaluate(TOP_AND_BOTTOM, "join")
+
+        await patient.evaluate("window.allow()")
+        await expect(patient.locator("[data-choices], [data-level-text]").first).to_be_visible()
+        await expect(patient.locator("[data-devices-text]")).to_contain_text("fonctionnent")
+
+        assert before[0] > 0
+        assert before[1] <= height
+        assert await patient.evaluate(TOP_AND_BOTTOM, "join") == before
+        await patient.evaluate("scrollTo(0, 9999)")
+        assert await patient.evaluate("document.querySelector('header').getBoundingClientRect().top") == 0
+
+
+async def test_no_control_stands_alone_in_a_row_of_a_small_phone(clinic: Clinic, chromium: Browser) -> None:
+    await clinic.plan()
+    page = await open_from_sms(await device(chromium, viewport={"width": 360, "height": 640}), clinic)
+    rows = """
+    (shown) => {
+        const controls = document.querySelector("[data-controls]");
+        controls.closest("[data-view]").hidden = false;
+        [...controls.children].forEach((control, index) => { control.hidden = index >= shown; });
+        controls.dataset.count = shown;
+        const tops = [...controls.children].slice(0, shown).map((control) => control.offsetTop);
+        return [...new Set(tops)].map((top) => tops.filter((each) => each === top).length);
+    }
+    """
+
+    assert [await page.evaluate(rows, shown) for shown in (3, 4, 5, 6, 7, 8)] == [
+        [3], [4], [3, 2], [3, 3], [4, 3], [4, 4]
+    ]  # fmt: skip

@@ -2,6 +2,7 @@
 import { fill } from "./elements.js";
 
 const CHOICES = { audioinput: "choose-microphone", videoinput: "choose-camera", audiooutput: "choose-speaker" };
+const DEVICES_PREVIEW = '[data-view="devices"] [data-preview]';
 
 export class Entrance {
   constructor(elements) {
@@ -75,7 +76,10 @@ export class Entrance {
     this._elements.text("[data-devices-title]", words.devicesTitles[modality]);
     this._elements.text("[data-devices-text]", words.devicesAsk[modality]);
     this._elements.text("[data-sound-text]", words.soundAsk);
-    this._elements.toggle("[data-devices-how], [data-level-row], [data-choices]", false);
+    this._elements.toggle("[data-devices-how], [data-choices]", false);
+    this._elements.toggle(DEVICES_PREVIEW, modality === "video"); // the place that they will take
+    this._elements.toggle("[data-level-row]", modality !== "phone");
+    this._elements.text("[data-level-text]", null);
     this._elements.toggle("[data-sound-row]", modality !== "phone");
     this._elements.text('[data-view="devices"] [data-action="join"]', words.join.all);
   }
@@ -89,6 +93,7 @@ export class Entrance {
     this._elements.toggle("[data-devices-how]", !isComplete);
     this._elements.toggle('[data-action="copy-link"]', why === "unsupported");
     this._elements.text("[data-level-text]", words.levelAsk);
+    this._elements.toggle(DEVICES_PREVIEW, found === "all" || found === "picture");
     this._elements.toggle("[data-level-row]", found === "all" || found === "sound");
     this._elements.text('[data-view="devices"] [data-action="join"]', words.join[isComplete ? "all" : found]);
   }

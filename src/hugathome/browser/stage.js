@@ -116,6 +116,8 @@ export class Stage {
     this._elements.control("text-panel").hidden = !canText;
     this._elements.control("end").hidden = !canEnd;
     this._elements.one(".self").classList.toggle("is-off", picture === false);
+    const controls = this._elements.one("[data-controls]");
+    controls.dataset.count = [...controls.children].filter(({ hidden }) => !hidden).length;
   }
 
   _switch(action, isOn, off, on) {
