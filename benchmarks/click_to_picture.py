@@ -21,7 +21,7 @@ from pathlib import Path
 from secrets import token_bytes
 from typing import NamedTuple
 
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, ViewportSize, async_playwright
 
 from hugathome import HugAtHome, Participant
 from hugathome.serving import listening, serving
@@ -31,6 +31,8 @@ from hugathome.testing import Outbox
 
 ROUNDS = 15
 PEERJS = Path(__file__).parents[1] / "build/peerjs/node_modules"
+DESKTOP: ViewportSize = {"width": 1280, "height": 800}
+HANDHELD: ViewportSize = {"width": 390, "height": 844}
 Pair = tuple[Browser, Browser]
 PATIENT, CLINICIAN, PHONE = "p-1", "dr-rossi", "+41791234567"
 FLAGS = [
@@ -51,7 +53,7 @@ window.shown = new Promise((shown) => {
             if (!watched.has(video)) video.requestVideoFrameCallback(() => shown(now()));
             watched.add(video);
         }
-    }).observe(document, { attributes: true, childList: true, subtree: true });
+    }).observe(document, { childList: true, subtree: true });
 });
 document.addEventListener("click", ({ target }) => {
     if (target.closest("[data-action=admit]")) window.begun = now();
@@ -64,17 +66,24 @@ async ({ id, port }) => {
         audio: { echoCancellation: true, noiseSuppression: true },
         video: { width: { ideal: 640 }, height: { ideal: 480 } },
     });
-    const video = Object.assign(document.createElement("video"), { autoplay: true, muted: true });
-    video.dataset.participant = id;
-    document.body.append(video);
-    const show = (call) => call.on("stream", (remote) => { video.srcObject = remote; });
+    const shown = (style, srcObject = null) => {
+        const video = document.createElement("video");
+        Object.assign(video.style, style);
+        return Object.assign(video, { autoplay: true, muted: true, srcObject });
+    };
+    const other = shown({ width: "100vw", height: "100vh", background: "black" });
+    other.dataset.participant = id;
+    document.body.style.margin = 0;
+    document.body.append(other, shown({ position: "fixed", right: 0, bottom: 0, width: "8rem" }, stream));
+    const show = (call) => call.on("stream", (remote) => { other.srcObject = remote; });
     const peer = new Peer(id, { host: "127.0.0.1", port, config: { iceServers: [] } });
     peer.on("call", (call) => { show(call); call.answer(stream); });
-    window.call = (other) => { window.begun = now(); show(peer.call(other, stream)); };
+    window.call = (callee) => { window.begun = now(); show(peer.call(callee, stream)); };
     await new Promise((opened) => peer.on("open", opened));
 }
 """
-"""All of a PeerJS page: the devices, as ours asks for them, one video, and a peer that answers or calls."""
+"""All of a PeerJS page: the devices, as ours asks for them; the other's picture as large as the window and
+one's own in a corner, as ours shows them; and a peer that answers or calls."""
 
 
 class Took(NamedTuple):
@@ -118,7 +127,10 @@ async def floor(port: int, browsers: Pair) -> Took:
 
 @asynccontextmanager
 async def _pages(browsers: Pair) -> AsyncGenerator[tuple[Page, Page]]:
-    contexts = [await each.new_context(permissions=["camera", "microphone"]) for each in browsers]
+    contexts = [
+        await browser.new_context(permissions=["camera", "microphone"], viewport=screen)
+        for browser, screen in zip(browsers, (DESKTOP, HANDHELD), strict=True)
+    ]
     for context in contexts:
         await context.add_init_script(WATCH)
     here, there = [await context.new_page() for context in contexts]
