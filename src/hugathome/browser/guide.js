@@ -2,13 +2,12 @@
  * From the door to the end: code, devices, waiting room, visit. It joins the page, the host's API, the devices
  * and the visit, and is the only module that knows in which order people meet them.
  */
-import { ask, Problem } from "./api.js";
+import { Problem } from "./api.js";
+import { Arrival } from "./arrival.js";
 import { Awake } from "./awake.js";
 import { Check } from "./check.js";
 import { Desk } from "./desk.js";
 import { Devices } from "./devices.js";
-import { Door } from "./door.js";
-import { Kept } from "./kept.js";
 import { Sounds } from "./sounds.js";
 import { Working } from "./working.js";
 
@@ -32,21 +31,21 @@ export class Guide {
    */
   constructor(page, way, { announce = () => undefined, placed = () => undefined } = {}) {
     this._page = page;
-    this._way = way;
     this._announce = announce;
-    this._placed = placed;
     this._devices = new Devices({ lost: (kind) => this._lost(kind) });
     this._sounds = new Sounds();
-    this._check = new Check({
+    const attempt = (work) => this._try(work);
+    this._arrival = new Arrival({
       page,
-      devices: this._devices,
-      sounds: this._sounds,
-      attempt: (work) => this._try(work),
+      way,
+      placed,
+      attempt,
+      still: (promise) => this._still(promise),
+      entered: () => this._enter(),
+      again: () => this.begin(),
     });
+    this._check = new Check({ page, devices: this._devices, sounds: this._sounds, attempt });
     this._awake = new Awake();
-    this._door = way.link ? new Door(way.link) : null;
-    this._kept = null;
-    this._face = null;
     this._stay = null;
     this._turn = 0;
     this._later = null;
@@ -64,7 +63,7 @@ export class Guide {
   async begin() {
     this._rest();
     try {
-      await this._come(this._way);
+      if (await this._arrival.come()) await this._enter();
     } catch (problem) {
       await this._still(this._page.ready);
       this._fail(problem);
@@ -78,6 +77,10 @@ export class Guide {
     for (const unhook of this._hooks) unhook();
   }
 
+  get _kept() {
+    return this._arrival.kept;
+  }
+
   _controls() {
     const desk = new Desk({
       people: this._page.people,
@@ -85,15 +88,13 @@ export class Guide {
       pass: () => this._kept.value.pass,
       attempt: (work) => this._try(work),
     });
-    const all = { ...this._check.controls, ...this._controlsOfEntrance(), ...this._controlsOfVisit(), ...desk.controls };
+    const parts = [this._arrival.controls, this._check.controls, desk.controls];
+    const all = Object.assign({}, ...parts, this._controlsOfEntrance(), this._controlsOfVisit());
     return Object.fromEntries(Object.entries(all).map(([action, use]) => [action, this._working.once(use)]));
   }
 
   _controlsOfEntrance() {
     return {
-      "send-code": () => this._try(() => this._sendCode()),
-      "check-in": () => this._try(() => this._checkIn()),
-      "call-me-back": () => this._try(() => this._callMeBack()),
       "retry-devices": () => void this._try(() => this._enter()), // a device may go away meanwhile
       join: () => this._try(() => this._join()),
       forget: () => this._forget(),
@@ -121,88 +122,12 @@ export class Guide {
     };
   }
 
-  // --- The way in ----------------------------------------------------------------------------------
-
-  _come({ link, grant, visit }) {
-    if (link) return this._comeByLink(link);
-    return grant ? this._comeWithGrant(grant) : this._comeBack(visit || "");
-  }
-
-  async _comeByLink(link) {
-    this._kept = new Kept(`link/${link}`);
-    this._face = await this._still(this._door.look());
-    await this._still(this._page.introduce(this._face, { isPatient: true }));
-    if (this._face.status === "ended") return this._page.ended("ended");
-    if (this._kept.value.pass && this._face.status === "open") return this._enter();
-    return this._askForCode();
-  }
-
-  async _comeWithGrant(grant) {
-    const place = await this._still(ask("pass", { grant }));
-    const visit = `${place.session}/${place.participant}`;
-    this._way = { visit };
-    this._kept = new Kept(`room/${visit}`);
-    this._kept.keep({ pass: place.pass });
-    this._placed(visit);
-    return this._arrive(place);
-  }
-
-  /** A page that was loaded again finds its pass, or that all is over, by the visit that it came from. */
-  async _comeBack(visit) {
-    this._kept = new Kept(`room/${visit}`);
-    const { pass = "", over } = this._kept.value;
-    if (!over) return this._arrive(await this._still(ask("grant", { pass })));
-    await this._still(this._page.introduce(over, { isPatient: false }));
-    return this._page.ended("ended");
-  }
-
-  async _arrive(place) {
-    this._face = place.visit;
-    await this._still(this._page.introduce(this._face, { isPatient: false }));
-    return this._enter();
-  }
-
-  // --- The code ------------------------------------------------------------------------------------
-
-  _askForCode() {
-    const { status, modality, opensAt } = this._face;
-    this._page.code(this._face);
-    if (status === "early" || modality === "phone") this._door.lookAgain(opensAt, () => this.begin());
-    else this._readSms();
-  }
-
-  async _sendCode() {
-    await this._still(this._door.send());
-    this._page.entrance.codeIsComing();
-    this._readSms();
-  }
-
-  _readSms() {
-    this._door.readSms((code) => {
-      this._page.entrance.typed = code;
-      this._try(() => this._checkIn());
-    });
-  }
-
-  async _checkIn() {
-    const place = await this._still(this._door.enter(this._page.entrance.typed));
-    this._kept.keep({ pass: place.pass });
-    this._door.leave();
-    await this._enter();
-  }
-
-  async _callMeBack() {
-    const { pass } = this._kept.value;
-    await ask("call-me-back", pass ? { pass } : { link: this._way.link });
-    this._page.isCalledBack();
-  }
-
   // --- The devices ---------------------------------------------------------------------------------
 
   /** Ask for the devices; whoever was inside before a reload goes straight on. */
   async _enter() {
     const { isInside, off } = this._kept.value;
-    this._check.show(this._face.modality);
+    this._check.show(this._arrival.face.modality);
     this._devices.off = (isInside && off) || [];
     const opening = this._still(this._check.open());
     return isInside ? this._join() : opening;
@@ -227,8 +152,8 @@ export class Guide {
       page: this._page,
       devices: this._devices,
       sounds: this._sounds,
-      modality: this._face.modality,
-      freshGrant: async () => (await ask("grant", { pass: this._kept.value.pass })).grant,
+      modality: this._arrival.face.modality,
+      freshGrant: () => this._arrival.freshGrant(),
       announce: this._announce,
       closed: (end) => this._close(end),
       failed: (problem) => this._fail(problem),
@@ -300,35 +225,27 @@ export class Guide {
 
   _over(kind, { isFinal } = {}) {
     if (kind === "session-ended") return this._ended();
-    if (kind === "grant-refused" && this._door && this._face) return this._askAgain();
+    const { isByLink, face } = this._arrival;
+    if (kind === "grant-refused" && isByLink && face !== null) return this._askAgain();
     this._rest();
     this._announce("problem", { kind });
     const isNew = this._page.state !== "error";
     this._page.error(kind, { canTryAgain: !isFinal });
-    if (isNew) this._page.aid({ canCallBack: Boolean(this._face) });
+    if (isNew) this._page.aid({ canCallBack: face !== null });
     if (isFinal === false) this._later = setTimeout(() => this.begin(), 1000 * AGAIN_AFTER);
   }
 
   _ended() {
     const { session } = (this._stay && this._stay.client) || {};
     this._rest();
-    if (this._kept) this._kept.forget();
-    if (!this._door && this._face) this._keepEnd(this._face);
+    this._arrival.over();
     this._page.ended("ended");
     this._announce("ended", { outcome: (session && session.outcome) || null });
   }
 
-  /** A link says itself that all is over; a room that is loaded again has nobody left to ask. */
-  _keepEnd({ language, brand, helpPhone, privacyUrl, entry }) {
-    this._kept.keepHere({ over: { language, brand, helpPhone, privacyUrl, entry } });
-  }
-
-  /** The pass is dead, the link is not: a new code opens a new one. */
   _askAgain() {
     this._rest();
-    this._kept.forget();
-    this._askForCode();
-    this._page.notice("grant-refused");
+    this._arrival.askAgain();
   }
 
   _rest() {
@@ -338,7 +255,7 @@ export class Guide {
     this._working.clear();
     if (this._stay) this._stay.stop();
     this._stay = null;
-    if (this._door) this._door.leave();
+    this._arrival.rest();
     this._awake.release();
     this._sounds.deafen();
     this._devices.close();
