@@ -140,6 +140,12 @@ async def test_whoever_was_muted_is_muted_after_a_reload(clinic: Clinic, chromiu
 
     await expect(patient.locator("[data-action=mute]")).to_have_text("Remettre le micro")
     await expect(clinician.locator("[data-muted]")).to_be_visible()
+    await patient.wait_for_function("window.connections.length > 0")
+    before = await patient.evaluate("window.connections.length")
+    await patient.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    await patient.wait_for_function("(before) => window.connections.length > before", arg=before)
+    await in_state(patient, "visit")
+    await expect(patient.locator("[data-action=mute]")).to_have_text("Remettre le micro")
 
 
 async def test_devices_that_go_away_are_replaced_and_closed_with_what_needs_them(
@@ -175,6 +181,9 @@ async def test_an_end_leaves_nothing_of_the_others_and_nothing_in_the_browser(
     await clinician.press("[data-text]", "Enter")
     await expect(patient.locator(".text")).to_have_count(1)
     await use(clinician, "end")
+    await clinician.locator(".stage").click(position={"x": 5, "y": 5})
+    await clinician.keyboard.press("Tab")
+    await expect(clinician.locator("[data-outcome]")).to_be_focused()  # nobody tabs past the question
     await use(clinician, "confirm-end")
 
     for page in (patient, clinician):
@@ -212,10 +221,16 @@ async def test_leaving_waits_for_no_host_that_says_nothing(clinic: Clinic, chrom
     await in_state(patient, "waiting")
     await asyncio.wait_for(is_live.wait(), 15)
 
-    await use(patient, "leave")
+    await patient.evaluate(
+        "() => { for (const _ of [1, 2]) document.querySelector('[data-action=leave]').click() }"
+    )
 
     await in_state(patient, "ended")
     assert swallowed
+    await use(patient, "join")
+    await in_state(patient, "waiting")
+    await asyncio.sleep(0.5)  # longer than a host has to let somebody go
+    await in_state(patient, "waiting")
 
 
 async def test_how_one_enters_is_always_seen_and_stays_where_it_is(clinic: Clinic, chromium: Browser) -> None:

@@ -41,14 +41,14 @@ export class Door {
   /** Where the browser can read the code from the SMS itself, call `found(code)`. */
   async readSms(found) {
     if (!("OTPCredential" in window) || this._reading !== null) return;
-    this._reading = new AbortController();
-    const { signal } = this._reading;
+    const reading = (this._reading = new AbortController());
     try {
-      const { code } = await navigator.credentials.get({ otp: { transport: ["sms"] }, signal });
+      const { code } = await navigator.credentials.get({ otp: { transport: ["sms"] }, signal: reading.signal });
       found(code);
     } catch (declined) {
       // the person types it
     }
+    if (this._reading === reading) this._reading = null; // another SMS is read as well
   }
 
   /** Stop waiting for anything. */

@@ -115,7 +115,7 @@ export class Guide {
       "text-panel": () => this._stay.toggleTexts(),
       "send-text": () => this._stay.sendText(),
       retry: () => this._stay.hint(),
-      leave: () => this._leave(),
+      leave: () => this._stay && this._leave(),
       end: () => page.confirmEnd(true),
       "keep-on": () => page.confirmEnd(false),
       "confirm-end": () => this._end(),
@@ -194,6 +194,7 @@ export class Guide {
     this._stay.say({ type: "leave" });
     this._kept.keep({ isInside: false });
     if (this._stay.client.phase !== "live") return this._left();
+    clearTimeout(this._later);
     this._later = setTimeout(() => this._left(), 1000 * LEFT_WITHIN);
   }
 

@@ -117,7 +117,7 @@ const SIDE = `
     <p data-no-texts data-word="noTexts"></p>
     <form data-text-form>
       <label class="unseen" for="text" data-word="message"></label>
-      <textarea id="text" rows="2" data-text></textarea>
+      <textarea id="text" rows="2" dir="auto" data-text></textarea>
       <button class="primary" type="submit" data-action="send-text">${icon("send")}<span data-word="sendText"></span></button>
     </form>
   </section>
@@ -190,7 +190,7 @@ const VIEWS = ABOVE + LOADING + CODE + DEVICES + WAITING + VISIT + ENDED + ERROR
 
 const PERSON = `
 <li class="person">
-  <p class="who"><b data-name></b><span class="how" data-how></span><span class="last" data-last></span></p>
+  <p class="who"><b data-name dir="auto"></b><span class="how" data-how></span><span class="last" data-last></span></p>
   <div class="acts">
     <button class="primary" type="button" data-action="admit" data-word="admit"></button>
     <button type="button" data-action="call">${icon("bell")}<span data-label></span></button>
@@ -208,12 +208,12 @@ const TILE = `
   <video autoplay playsinline></video>
   <div class="veil"><b data-initials aria-hidden="true"></b><span data-veil></span></div>
   <div class="labels">
-    <p class="plate"><span class="muted" data-muted hidden>${icon("microphone", "off")}<span class="unseen" data-word="muted"></span></span><b data-name></b> <span data-role></span></p>
+    <p class="plate"><span class="muted" data-muted hidden>${icon("microphone", "off")}<span class="unseen" data-word="muted"></span></span><b data-name dir="auto"></b> <span data-role></span></p>
     <p class="badge" data-badge hidden><i aria-hidden="true"></i><span data-badge-text></span></p>
   </div>
 </div>`;
 
-const TEXT = `<li class="text"><p class="by"><b data-by></b> <time data-at></time></p><p data-words></p></li>`;
+const TEXT = `<li class="text"><p class="by"><b data-by dir="auto"></b> <time data-at></time></p><p data-words dir="auto"></p></li>`;
 
 const HELPLINE = `
 <p class="helpline">

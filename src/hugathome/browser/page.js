@@ -96,7 +96,8 @@ export class Page {
   _stayIn(ending, event) {
     const stops = [...ending.querySelectorAll("select, button")];
     const [first, last] = [stops[0], stops[stops.length - 1]];
-    if (this._elements.focused !== (event.shiftKey ? first : last)) return;
+    const isInside = ending.contains(this._elements.focused);
+    if (isInside && this._elements.focused !== (event.shiftKey ? first : last)) return;
     event.preventDefault();
     (event.shiftKey ? last : first).focus();
   }

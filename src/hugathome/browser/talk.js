@@ -37,6 +37,7 @@ export class Talk {
     if (isOpen) this._elements.toggle("[data-side]", true); // what is hidden cannot have the focus
     control.setAttribute("aria-expanded", String(isOpen));
     (isOpen ? this._elements.one("[data-text]") : control).focus();
+    this._showLast(); // what is hidden does not scroll either
     this._count();
   }
 
@@ -48,7 +49,7 @@ export class Talk {
       const list = this._elements.one("[data-texts]");
       list.textContent = "";
       list.append(...texts.map((each) => this._entry(each, { roster, me })));
-      list.scrollTop = list.scrollHeight;
+      this._showLast();
       this._elements.toggle("[data-no-texts]", texts.length === 0);
     }
     this._count();
@@ -67,6 +68,11 @@ export class Talk {
     write(entry.querySelector("[data-at]"), this._elements.time(at));
     write(entry.querySelector("[data-words]"), words);
     return entry;
+  }
+
+  _showLast() {
+    const list = this._elements.one("[data-texts]");
+    list.scrollTop = list.scrollHeight;
   }
 
   _count() {
