@@ -193,9 +193,11 @@ async def peer_server() -> AsyncGenerator[int]:
     running = await asyncio.create_subprocess_exec("node", program, *options, stdout=asyncio.subprocess.PIPE)
     assert running.stdout is not None
     await running.stdout.readline()  # it says where it listens, once it does
-    yield port
-    running.terminate()
-    await running.wait()
+    try:
+        yield port
+    finally:
+        running.terminate()
+        await running.wait()
 
 
 @asynccontextmanager
