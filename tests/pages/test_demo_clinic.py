@@ -176,4 +176,4 @@ async def test_the_page_is_planned_with_by_keyboard_and_axe_finds_nothing_seriou
     await expect(focused).to_contain_text("Mme Jeanne Dupont")
     await expect(page.locator("[data-sms]")).to_be_visible()
 
-    assert await problems_of(page, in_the_dark=True) == []
+    assert await problems_of(page, colours=True) == []
