@@ -10,7 +10,7 @@ const body = document.body;
 
 /** Read the address: a patient's names a link, the room's a grant or a visit that this browser knows. */
 function way() {
-  if (body.dataset.page === "patient") return { link: decodeURIComponent(location.pathname.split("/").pop()) };
+  if (body.dataset.page === "patient") return { link: location.pathname.split("/").pop() };
   const [, how, what] = /^#(grant|visit)=(.+)$/.exec(location.hash) || [null, "visit", ""];
   if (how === "grant") history.replaceState(null, "", location.pathname + location.search); // it stays in no history
   return { [how]: what };
