@@ -10,6 +10,7 @@ export class Desk {
     this._say = say;
     this._pass = pass;
     this._attempt = attempt;
+    this._calls = new Map();
   }
 
   /** The controls that are the clinician's alone. */
@@ -34,7 +35,8 @@ export class Desk {
   async _call(participant) {
     const { how } = await ask("call", { pass: this._pass(), participant });
     this._people.called(participant, how);
-    setTimeout(() => this._people.called(participant, null), RINGS_FOR * 1000);
+    clearTimeout(this._calls.get(participant)); // of the call before, which is over with this one
+    this._calls.set(participant, setTimeout(() => this._people.called(participant, null), RINGS_FOR * 1000));
   }
 
   async _sendCode() {

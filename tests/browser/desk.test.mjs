@@ -1,0 +1,26 @@
+// What a clinician asks for about the others: the API, and the list of people, are stood in for.
+import assert from "node:assert/strict";
+import { mock, test } from "node:test";
+
+import { Desk } from "../../src/hugathome/browser/desk.js";
+
+const control = { closest: () => ({ dataset: { person: "p-1" } }) };
+
+test("whoever is called again rings for a whole minute more", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  mock.method(globalThis, "fetch", async () => new Response('{"how": "ring"}', { headers: { "Content-Type": "application/json" } }));
+  const told = [];
+  const people = { called: (participant, how) => told.push(how) };
+  const desk = new Desk({ people, say: () => undefined, pass: () => "pass", attempt: (work) => work() });
+
+  await desk.controls.call(control);
+  mock.timers.tick(50_000);
+  await desk.controls.call(control);
+  mock.timers.tick(50_000);
+  assert.deepEqual(told, ["ring", "ring"]);
+  mock.timers.tick(10_000);
+
+  assert.deepEqual(told, ["ring", "ring", null]);
+  mock.timers.reset();
+  mock.restoreAll();
+});
