@@ -2,6 +2,7 @@
 
 The same deployment is asked in Python, over HTTP and over its WebSocket, all in memory. Whatever was asked,
 it says nothing of whom it knows, in answers, errors, their tracebacks and logs, and it goes on as before.
+Where mypy is silenced the wrong type is what is tested: hosts without mypy hand such things over.
 """
 
 import asyncio

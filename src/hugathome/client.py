@@ -72,6 +72,7 @@ from hugathome.messages import (
     Unpair,
     Welcome,
 )
+from hugathome.talk import KEPT
 from hugathome.window import Window
 from hugathome.wire import (
     Caps,
@@ -91,8 +92,6 @@ GREET_WITHIN = timedelta(seconds=10)
 """How long a hub has to answer a hello."""
 SPREAD = (timedelta(seconds=0.5), timedelta(seconds=15))
 """The first and the greatest spread of a return (full jitter)."""
-TEXTS_KEPT = 100
-"""Texts that a client remembers: as many as a hub gives it back."""
 LASTING = timedelta(seconds=15)
 """A connection that has lived this long starts the back-off anew."""
 
@@ -288,7 +287,7 @@ def _noted(client: Client, message: ServerMessage) -> Client:
             return client.but(rings=client.rings + 1)
         case Text(participant=str(sender), text=text, at=datetime() as at):
             written = TextView(participant=sender, text=text, at=at)
-            return client.but(texts=(*client.texts, written)[-TEXTS_KEPT:])
+            return client.but(texts=(*client.texts, written)[-KEPT:])
         case _:
             return client
 

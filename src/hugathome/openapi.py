@@ -36,49 +36,7 @@ def document(*, site: str) -> dict[str, Any]:
             "description": "What the pages of a visit ask of their host. GET changes and sends nothing.",
         },
         "servers": [{"url": site}],
-        "paths": {
-            "/j/{link}": _looks("The page of an invitation", "text/html", 404, path=("link",)),
-            "/room": _looks("The page for whoever holds a grant, which travels in the fragment", "text/html"),
-            "/browser/{name}": _leads("Leads to a file of the pages as it is now", "name"),
-            "/browser/{release}/{name}": _looks(
-                "A file of the pages", "application/octet-stream", 304, 404, path=("release", "name")
-            ),
-            "/openapi.json": _looks("This description", "application/json"),
-            "/signal": _SIGNAL,
-            "/api/link": _asks("Look at a visit through its link", "LinkAsked", 200, "LinkAnswer", 404),
-            "/api/send-code": _asks(
-                "Send the participant their code", "LinkAsked", 202, "Nothing", 403, 404, 409, 410, 429
-            ),
-            "/api/check-in": _asks(
-                "Trade link and code for a pass", "CheckInAsked", 200, "LetIn", 403, 404, 409, 410, 429
-            ),
-            "/api/pass": _asks("Trade a grant for a pass", "PassAsked", 200, "LetIn", 403, 409, 410),
-            "/api/grant": _asks("Trade a pass for a grant", "GrantAsked", 200, "Granted", 403, 409, 410),
-            "/api/call-me-back": _asks(
-                "Tell the clinician to call", "CallMeBackAsked", 202, "Nothing", 403, 404, 409, 410
-            ),
-            "/api/call": _asks(
-                "Staff ring a participant's page, or have an SMS sent",
-                "StaffAsked",
-                200,
-                "Called",
-                *(403, 404, 409, 410),
-            ),
-            "/api/code-for": _asks(
-                "Staff have a participant's code sent, to be read out to them",
-                "StaffAsked",
-                202,
-                "Nothing",
-                *(403, 404, 409, 410, 429),
-            ),
-            "/api/identify": _asks(
-                "Staff record how they know who a participant is",
-                "IdentifyAsked",
-                200,
-                "Nothing",
-                *(403, 404, 409, 410),
-            ),
-        },
+        "paths": _PATHS,
         "components": {"schemas": _SCHEMAS},
     }
 
@@ -210,3 +168,48 @@ def _problem(status: int) -> dict[str, Any]:
 
 def _content(media_type: str, schema: str) -> dict[str, Any]:
     return {media_type: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+
+
+_PATHS = {
+    "/j/{link}": _looks("The page of an invitation", "text/html", 404, path=("link",)),
+    "/room": _looks("The page for whoever holds a grant, which travels in the fragment", "text/html"),
+    "/browser/{name}": _leads("Leads to a file of the pages as it is now", "name"),
+    "/browser/{release}/{name}": _looks(
+        "A file of the pages", "application/octet-stream", 304, 404, path=("release", "name")
+    ),
+    "/openapi.json": _looks("This description", "application/json"),
+    "/signal": _SIGNAL,
+    "/api/link": _asks("Look at a visit through its link", "LinkAsked", 200, "LinkAnswer", 404),
+    "/api/send-code": _asks(
+        "Send the participant their code", "LinkAsked", 202, "Nothing", 403, 404, 409, 410, 429
+    ),
+    "/api/check-in": _asks(
+        "Trade link and code for a pass", "CheckInAsked", 200, "LetIn", 403, 404, 409, 410, 429
+    ),
+    "/api/pass": _asks("Trade a grant for a pass", "PassAsked", 200, "LetIn", 403, 409, 410),
+    "/api/grant": _asks("Trade a pass for a grant", "GrantAsked", 200, "Granted", 403, 409, 410),
+    "/api/call-me-back": _asks(
+        "Tell the clinician to call", "CallMeBackAsked", 202, "Nothing", 403, 404, 409, 410
+    ),
+    "/api/call": _asks(
+        "Staff ring a participant's page, or have an SMS sent",
+        "StaffAsked",
+        200,
+        "Called",
+        *(403, 404, 409, 410),
+    ),
+    "/api/code-for": _asks(
+        "Staff have a participant's code sent, to be read out to them",
+        "StaffAsked",
+        202,
+        "Nothing",
+        *(403, 404, 409, 410, 429),
+    ),
+    "/api/identify": _asks(
+        "Staff record how they know who a participant is",
+        "IdentifyAsked",
+        200,
+        "Nothing",
+        *(403, 404, 409, 410),
+    ),
+}
