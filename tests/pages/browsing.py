@@ -94,6 +94,19 @@ async def use(page: Page | Frame, action: str) -> None:
     await page.locator(f"[data-action={action}]:visible").first.click()
 
 
+async def comes_true(page: Page | Frame, expression: str, arg: object = None) -> None:
+    """Return once `expression` is true in the page.
+
+    `wait_for_function` would evaluate the text in the page itself from its second look on, and the policy
+    of our pages refuses that.
+    """
+    async with asyncio.timeout(20):
+        while True:
+            if await page.evaluate(expression, arg):
+                return
+            await asyncio.sleep(0.05)
+
+
 async def received(page: Page | Frame) -> dict[str, float]:
     figures: dict[str, float] = await page.evaluate(RECEIVED)
     return figures

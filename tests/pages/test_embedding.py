@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, expect
-from tests.pages.browsing import DESKTOP, device, in_state, open_from_sms, sees_and_hears, use
+from tests.pages.browsing import DESKTOP, comes_true, device, in_state, open_from_sms, sees_and_hears, use
 from tests.pages.clinic import Clinic
 from tests.pages.host import EVENTS, LISTENING, Host
 
@@ -174,7 +174,7 @@ async def test_the_element_holds_the_visit_and_tells_its_host(
     assert await heard(page, "joined") == [{}]
     assert await heard(page, "left") == [{}]
     assert [each["state"] for each in await heard(page, "state")][-2:] == ["visit", "ended"]
-    await page.wait_for_function(NOTHING_IS_OPEN)
+    await comes_true(page, NOTHING_IS_OPEN)
 
 
 async def test_an_element_that_is_taken_out_leaves_nothing_open_and_begins_again_where_it_was(
@@ -191,7 +191,7 @@ async def test_an_element_that_is_taken_out_leaves_nothing_open_and_begins_again
     assert 0 not in (await page.evaluate(WHAT_IS_OPEN)).values()
 
     await page.evaluate("window.visit = document.querySelector('hugathome-visit'); window.visit.remove()")
-    await page.wait_for_function(NOTHING_IS_OPEN)
+    await comes_true(page, NOTHING_IS_OPEN)
     assert await page.evaluate("window.visit.shadowRoot.childElementCount") == 0
     await page.evaluate("document.body.append(window.visit)")
 
@@ -220,9 +220,9 @@ async def test_an_element_that_is_taken_out_while_it_opens_leaves_nothing_open(
         grants,
     )
 
-    await page.wait_for_function(NOTHING_IS_OPEN)
+    await comes_true(page, NOTHING_IS_OPEN)
     await page.wait_for_timeout(500)
-    await page.wait_for_function(NOTHING_IS_OPEN)
+    await comes_true(page, NOTHING_IS_OPEN)
 
 
 async def test_a_grant_that_is_refused_is_said_and_a_fresh_one_is_taken(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page
-from tests.pages.browsing import device
+from tests.pages.browsing import comes_true, device
 from tests.pages.clinic import Clinic
 
 from hugathome import Session
@@ -70,16 +70,14 @@ async def attends(chromium: Browser, clinic: Clinic, session: Session, who: str,
     room = await (await page.request.get(f"{clinic.base}/visit/room")).text()
     await page.goto(f"{clinic.base}/visit/{re.findall('browser/[^/]+/', room)[0]}visit.js")
     await page.evaluate(ATTEND, [clinic.hug.grant(session.id, who).token, kinds])
-    await page.wait_for_function("window.visit.client.phase === 'live'")
+    await comes_true(page, "window.visit.client.phase === 'live'")
     return page
 
 
 async def meet(clinic: Clinic, session: Session, *pages: Page) -> None:
     await clinic.hug.sessions.admit(session.id, "p-1", by="dr-rossi")
     for page in pages:
-        await page.wait_for_function(
-            "[...window.visit.client.lines.values()].some((line) => line.isConnected)"
-        )
+        await comes_true(page, "[...window.visit.client.lines.values()].some((line) => line.isConnected)")
 
 
 async def becomes(is_so: Callable[[], Awaitable[bool]]) -> None:
@@ -169,7 +167,7 @@ async def test_a_visit_with_a_python_endpoint_goes_on_by_sound_alone_by_telephon
         await clinician.video("p-1").recv()
 
         await clinician.change_modality("audio")
-        await patient.wait_for_function("window.visit.client.session.modality === 'audio'")
+        await comes_true(patient, "window.visit.client.session.modality === 'audio'")
         await patient.evaluate("window.visit.send('video', null)")
         await becomes(lambda: is_dark(clinician))
         await clinician.audio("p-1").recv()
@@ -180,10 +178,10 @@ async def test_a_visit_with_a_python_endpoint_goes_on_by_sound_alone_by_telephon
         assert (await patient.evaluate(SEEN))["connections"] == 1
 
         await clinician.change_modality("phone")
-        await patient.wait_for_function("window.visit.client.lines.size === 0")
+        await comes_true(patient, "window.visit.client.lines.size === 0")
         assert await patient.evaluate("window.connections[0].connectionState") == "closed"
         await clinician.change_modality("video")
-        await patient.wait_for_function("window.connections.length === 2")
+        await comes_true(patient, "window.connections.length === 2")
         await shows(patient, CAMERA)
         async with asyncio.timeout(20):
             await clinician.video("p-1").recv()

@@ -4,7 +4,16 @@ import asyncio
 
 import pytest
 from playwright.async_api import Browser, Page, Route, WebSocketRoute, expect
-from tests.pages.browsing import DESKTOP, device, in_state, open_from_sms, open_room, sees_and_hears, use
+from tests.pages.browsing import (
+    DESKTOP,
+    comes_true,
+    device,
+    in_state,
+    open_from_sms,
+    open_room,
+    sees_and_hears,
+    use,
+)
 from tests.pages.clinic import PHONE, Clinic
 
 from hugathome.testing import Outbox
@@ -140,10 +149,10 @@ async def test_whoever_was_muted_is_muted_after_a_reload(clinic: Clinic, chromiu
 
     await expect(patient.locator("[data-action=mute]")).to_have_text("Remettre le micro")
     await expect(clinician.locator("[data-muted]")).to_be_visible()
-    await patient.wait_for_function("window.connections.length > 0")
+    await comes_true(patient, "window.connections.length > 0")
     before = await patient.evaluate("window.connections.length")
     await patient.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
-    await patient.wait_for_function("(before) => window.connections.length > before", arg=before)
+    await comes_true(patient, "(before) => window.connections.length > before", before)
     await in_state(patient, "visit")
     await expect(patient.locator("[data-action=mute]")).to_have_text("Remettre le micro")
 
@@ -161,10 +170,10 @@ async def test_devices_that_go_away_are_replaced_and_closed_with_what_needs_them
     await sees_and_hears(clinician, "p-1")
     for how, live in (("phone", []), ("video", ["audio", "video"]), ("audio", ["audio"])):
         await use(clinician, f"modality-{how}")
-        await patient.wait_for_function("(live) => String(window.live()) === live", arg=",".join(live))
+        await comes_true(patient, "(live) => String(window.live()) === live", ",".join(live))
     for how in ("video", "phone", "video", "phone"):
         await use(clinician, f"modality-{how}")
-    await patient.wait_for_function("window.live().length === 0")
+    await comes_true(patient, "window.live().length === 0")
 
 
 async def test_an_end_leaves_nothing_of_the_others_and_nothing_in_the_browser(
