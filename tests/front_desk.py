@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hugathome.app import HugAtHome
-from hugathome.codes import Challenge, ChallengeState, Sms, Tally
+from hugathome.codes import Challenge, ChallengeState, Sms
+from hugathome.quotas import Tally
 from hugathome.reception import Invitation
 from hugathome.session import Participant, Session
 from hugathome.stores import Store

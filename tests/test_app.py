@@ -13,8 +13,9 @@ import pytest
 
 from hugathome import HugAtHome, IceServer, Organisation, Participant, Session
 from hugathome.blocking import HugAtHome as BlockingHugAtHome
-from hugathome.codes import CodePolicy, Sms
+from hugathome.codes import Sms
 from hugathome.errors import ConfigurationError, InvalidInput
+from hugathome.policy import CodePolicy
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_code_store, open_store
 from hugathome.testing.clock import FakeClock

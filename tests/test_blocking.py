@@ -12,7 +12,7 @@ import pytest
 
 from hugathome import app, blocking
 from hugathome._drive import drive
-from hugathome.codes import CodePolicy, Sms
+from hugathome.codes import Sms
 from hugathome.consultations import Consultations
 from hugathome.dispatch import Dispatch
 from hugathome.doorkeeper import Doorkeeper
@@ -26,6 +26,7 @@ from hugathome.errors import (
     SmsNotSent,
 )
 from hugathome.history import Action
+from hugathome.policy import CodePolicy
 from hugathome.reception import Reception
 from hugathome.roles import Step
 from hugathome.session import Participant, Session
@@ -198,6 +199,7 @@ class Visit:
             phone=patient.phone,
         )
         message = self.calls("Verifier.reserve", verifier.reserve, challenge, policy)
+        self.calls("Verifier.not_delivered", verifier.not_delivered, message)
         self.calls("Verifier.find", verifier.find, challenge.id)
         self.calls("Verifier.verify", verifier.verify, challenge.id, message.code, policy=policy)
         self.calls("Verifier.revoke", verifier.revoke, challenge.id)

@@ -6,7 +6,7 @@ import hmac
 import time
 from contextlib import suppress
 from dataclasses import FrozenInstanceError, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyotp
@@ -18,9 +18,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from hugathome.codes import (
     Challenge,
     ChallengeState,
-    CodePolicy,
     Sms,
-    Tally,
     Verdict,
     attempt,
     code_for,
@@ -33,6 +31,7 @@ from hugathome.codes import (
 from hugathome.errors import InvalidInput, MalformedCode
 from hugathome.keys import MasterKey
 from hugathome.phone import PhoneNumber
+from hugathome.policy import CodePolicy
 
 KEY = MasterKey(b"a secret of thirty-two bytes, no")
 PHONE = "+41791234567"
@@ -402,23 +401,6 @@ def test_a_message_shows_neither_number_nor_text() -> None:
 
     assert "4938" not in repr(message)
     assert "4179" not in repr(message)
-
-
-# --- The day's tally -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("day", "counts"),
-    [(date(2026, 11, 21), (3, 2)), (date(2026, 11, 22), (3, 2)), (date(2026, 11, 23), (0, 0))],
-)
-def test_a_tally_begins_anew_only_when_a_day_has_passed(day: date, counts: tuple[int, int]) -> None:
-    tally = Tally(key="t", day=date(2026, 11, 22), failures=3, sends=2, version=5)
-
-    today = tally.on(day)
-
-    assert (today.failures, today.sends) == counts
-    assert today.version == 5
-    assert today.day == max(day, tally.day)
 
 
 # --- All of it at once ---------------------------------------------------------------------------

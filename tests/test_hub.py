@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from hugathome.codes import CodePolicy
 from hugathome.consultations import Consultations
 from hugathome.doorkeeper import Doorkeeper
 from hugathome.errors import StoreUnavailable, TransportClosed
@@ -52,6 +51,7 @@ from hugathome.messages import (
     Welcome,
 )
 from hugathome.organisations import House, Organisations
+from hugathome.policy import CodePolicy
 from hugathome.roles import Language
 from hugathome.roles import Step as Fact
 from hugathome.roster import roster_digest

@@ -27,7 +27,7 @@ import pytest
 from hugathome import codes as codes_module
 from hugathome import verifier as verifier_module
 from hugathome._drive import drive
-from hugathome.codes import Challenge, ChallengeState, ChallengeStore, CodePolicy, Kept, Tally, code_for
+from hugathome.codes import Challenge, ChallengeState, ChallengeStore, Kept, code_for
 from hugathome.errors import (
     CodeAlreadyUsed,
     CodeError,
@@ -37,12 +37,15 @@ from hugathome.errors import (
     HugathomeError,
     MalformedCode,
     QuotaReached,
+    RegionRefused,
     SendTooSoon,
     StoreUnavailable,
     TooManyAttempts,
 )
 from hugathome.keys import KeyRing
 from hugathome.phone import PhoneNumber
+from hugathome.policy import CodePolicy
+from hugathome.quotas import Tally
 from hugathome.stores import open_code_store
 from hugathome.stores.memory import MemoryCodes
 from hugathome.stores.sqlite import SqliteCodes
@@ -212,7 +215,7 @@ async def test_a07_issuing_again_and_again_meets_the_cap_of_the_day(
         await guess_for_ever()
 
     assert outcomes.count("CodeRejected") == POLICY.failures_per_day
-    assert refused.value.retry_after == timedelta(hours=15)
+    assert refused.value.retry_after == timedelta(hours=24)
     clock.at += refused.value.retry_after
     assert (await issued(verifier)).state is ChallengeState.OPEN
 
@@ -436,18 +439,96 @@ async def test_a_challenge_has_three_messages(verifier: Verifier, clock: Stopped
     assert refused.value.retry_after == timedelta(minutes=4)
 
 
-async def test_a_number_gets_ten_messages_a_day(verifier: Verifier, clock: StoppedClock) -> None:
-    for _ in range(10):
-        await verifier.reserve(await issued(verifier), POLICY)
-    last = await issued(verifier)
+async def test_a_number_gets_five_messages_an_hour_and_ten_a_day(
+    verifier: Verifier, clock: StoppedClock
+) -> None:
+    for span in (timedelta(hours=1), timedelta(hours=23)):
+        for _ in range(5):
+            await verifier.reserve(await issued(verifier), POLICY)
+        last = await issued(verifier)
 
-    with pytest.raises(QuotaReached) as refused:
-        await verifier.reserve(last, POLICY)
+        with pytest.raises(QuotaReached) as refused:
+            await verifier.reserve(last, POLICY)
 
-    assert refused.value.retry_after == timedelta(hours=15)
-    assert (await found(verifier, last)).sends == 0
-    clock.at += timedelta(hours=15)
+        assert refused.value.retry_after == span
+        assert (await found(verifier, last)).sends == 0
+        clock.at += span
     await verifier.reserve(await issued(verifier), POLICY)
+
+
+async def test_a35_numbers_of_one_prefix_share_a_quota(verifier: Verifier) -> None:
+    numbers = [PhoneNumber.parse(f"+4179123{last:04}") for last in range(200)]
+    taken = 0
+    for number in numbers:
+        challenge = await issued(verifier, phone=number)
+        try:
+            await verifier.reserve(challenge, POLICY)
+        except QuotaReached:
+            continue
+        taken += 1
+
+    assert taken == POLICY.sends_per_prefix == 50
+    await verifier.reserve(await issued(verifier, phone=PhoneNumber.parse("+41791240000")), POLICY)
+
+
+async def test_an_organisation_has_a_budget_of_its_own(verifier: Verifier) -> None:
+    thrifty = CodePolicy(sends_per_organisation=3)
+    numbers = [PhoneNumber.parse(f"+417912{last:05}") for last in range(0, 40_000, 10_000)]
+    for number in numbers[:3]:
+        await verifier.reserve(await issued(verifier, thrifty, phone=number), thrifty)
+
+    with pytest.raises(QuotaReached):
+        await verifier.reserve(await issued(verifier, thrifty, phone=numbers[3]), thrifty)
+    elsewhere = await issued(verifier, thrifty, organisation="chuv", phone=numbers[3])
+    await verifier.reserve(elsewhere, thrifty)
+
+
+async def test_a_number_from_where_the_policy_sends_nothing_gets_no_challenge(verifier: Verifier) -> None:
+    swiss = CodePolicy(regions=frozenset({"CH"}))
+    await issued(verifier, swiss)
+
+    for abroad in ("+33612345678", "+18764123456"):
+        with pytest.raises(RegionRefused):
+            await issued(verifier, swiss, phone=PhoneNumber.parse(abroad))
+
+
+async def test_a_message_that_did_not_go_out_is_the_same_again_and_counts_no_further(
+    store: ChallengeStore, verifier: Verifier, clock: StoppedClock
+) -> None:
+    challenge = await issued(verifier)
+    first = await verifier.reserve(challenge, POLICY)
+    for _ in range(3):
+        await verifier.not_delivered(first)
+        with pytest.raises(SendTooSoon):
+            await verifier.reserve(await found(verifier, challenge), POLICY)
+        clock.at += timedelta(minutes=1)
+        again = await verifier.reserve(await found(verifier, challenge), POLICY)
+        assert (again.code, again.idempotency_key) == (first.code, first.idempotency_key)
+
+    assert (await found(verifier, challenge)).sends == 1
+    assert await tallied(store, "sends-day", str(PHONE)) == 1
+
+
+async def test_open_challenges_side_by_side_share_the_failures_of_the_day(verifier: Verifier) -> None:
+    challenges = [await issued(verifier) for _ in range(POLICY.sends_per_day)]
+
+    outcomes = [
+        outcome
+        for challenge in challenges
+        for outcome in await answering(verifier, challenge, *[wrong(the_code(challenge))] * 5)
+    ]
+
+    assert outcomes.count("CodeRejected") <= POLICY.failures_per_day + POLICY.sends_per_day
+    assert set(outcomes) == {"CodeRejected", "QuotaReached"}
+
+
+async def test_another_key_forgets_nothing_of_what_was_counted(store: ChallengeStore) -> None:
+    before, after = over(store, keys=KeyRing(OLD)), over(store, keys=KeyRing({"new": KEY, "old": OLD}))
+    for verifier in (before, before, after, before, after):
+        await verifier.reserve(await issued(verifier), POLICY)
+
+    with pytest.raises(QuotaReached):
+        await after.reserve(await issued(after), POLICY)
 
 
 async def test_no_message_goes_out_for_what_is_closed(verifier: Verifier, clock: StoppedClock) -> None:
@@ -661,8 +742,8 @@ async def test_a03_one_of_many_right_answers_is_accepted(arena: tuple[Verifier, 
 
 async def test_a04_the_right_code_among_wrong_ones_needs_budget_left(arena: tuple[Verifier, Race]) -> None:
     verifier, race = arena
-    for _ in range(3):
-        challenge = await issued(verifier)
+    for run in range(3):
+        challenge = await issued(verifier, organisation=f"hug-{run}")  # each run has the day's failures
         right = the_code(challenge)
         guesses = [[right], [wrong(right)]] * 8
 
@@ -673,6 +754,11 @@ async def test_a04_the_right_code_among_wrong_ones_needs_budget_left(arena: tupl
         assert outcomes["CodeRejected"] <= 5
         assert (outcomes["accepted"] == 1) == (after.state is ChallengeState.USED)
         assert (outcomes["CodeRejected"] == 5) == (after.state is ChallengeState.LOCKED)
+
+
+async def tallied(store: ChallengeStore, quota: str, whom: str) -> int:
+    tally = await store.load(Tally, KeyRing(KEY).digest("tally", quota, "hug", whom))
+    return 0 if tally is None else tally.count
 
 
 async def test_a06_of_parallel_resends_one_is_sent_and_counted(tmp_path: Path) -> None:
@@ -686,9 +772,12 @@ async def test_a06_of_parallel_resends_one_is_sent_and_counted(tmp_path: Path) -
 
         assert sum(isinstance(outcome, CodeMessage) for outcome in outcomes) == 1
         assert sum(isinstance(outcome, SendTooSoon) for outcome in outcomes) == 15
-        tally = await store.load(Tally, KeyRing(KEY).digest("tally", "hug", str(PHONE)))
-        assert tally is not None
-        assert tally.sends == 1
+        for quota, whom in (
+            ("sends-hour", str(PHONE)),
+            ("sends-day", str(PHONE)),
+            ("prefix-day", PHONE.prefix),
+        ):
+            assert await tallied(store, quota, whom) == 1
         if isinstance(store, SqliteCodes):
             await store.aclose()
 
@@ -700,9 +789,7 @@ async def test_the_failures_of_parallel_guesses_are_all_counted() -> None:
 
     await asyncio.gather(*(answering(verifier, c, *[wrong(the_code(c))] * 2) for c in challenges))
 
-    tally = await store.load(Tally, KeyRing(KEY).digest("tally", "hug", str(PHONE)))
-    assert tally is not None
-    assert tally.failures == 20
+    assert await tallied(store, "failures", str(PHONE)) == 20
     with pytest.raises(QuotaReached):
         await issued(verifier)
 
@@ -738,7 +825,7 @@ _WORKER = """
 import json, sys
 from hugathome._drive import drive
 from hugathome.clock import SystemClock
-from hugathome.codes import CodePolicy
+from hugathome.policy import CodePolicy
 from hugathome.errors import HugathomeError
 from hugathome.keys import KeyRing
 from hugathome.stores.sqlite import SqliteCodes
@@ -801,14 +888,15 @@ async def test_a02_and_a03_processes_spend_one_budget_and_accept_one_answer(tmp_
     store = SqliteCodes(str(path), is_blocking=True)
     verifier = over(store, StoppedClock(datetime.now(UTC)))
     workers = Workers(path, 4)
-    for _ in range(3):
-        guessed, known = await issued(verifier), await issued(verifier)
+    for run in range(3):
+        guessed, known = [await issued(verifier, organisation=f"hug-{run}") for _ in range(2)]
         guesses = [[wrong(the_code(guessed), 1 + nth) for nth in range(10)] for _ in range(4)]
 
         evaluated = Counter(workers.answer(guessed, guesses))
         accepted = Counter(workers.answer(known, [[the_code(known)]] * 4))
 
-        assert evaluated == {"CodeRejected": 5, "TooManyAttempts": 35}
+        assert evaluated["CodeRejected"] == 5
+        assert evaluated.keys() <= {"CodeRejected", "TooManyAttempts", "QuotaReached"}
         assert accepted == {"accepted": 1, "CodeAlreadyUsed": 3}
     workers.close()
     await store.aclose()

@@ -2,7 +2,7 @@
 
 from hugathome.app import HugAtHome
 from hugathome.clock import Clock, SystemClock
-from hugathome.codes import Challenge, ChallengeStore, CodePolicy, Sms, SmsGateway
+from hugathome.codes import Challenge, ChallengeStore, Sms, SmsGateway
 from hugathome.errors import (
     ByPhone,
     CodeAlreadyUsed,
@@ -29,6 +29,7 @@ from hugathome.errors import (
     NotYetOpen,
     QuotaReached,
     ReferenceTaken,
+    RegionRefused,
     RemoteProtocolError,
     SendTooSoon,
     SessionEnded,
@@ -53,6 +54,7 @@ from hugathome.history import (
 from hugathome.ice import IceServer
 from hugathome.organisations import Organisation
 from hugathome.phone import NumberType, PhoneNumber
+from hugathome.policy import EU_2018_389, NIST_800_63B, OWASP_ASVS_5, CodePolicy, GuessProbability
 from hugathome.reception import Invitation
 from hugathome.roles import Capability, Language, Modality, Role, Step
 from hugathome.session import Event, Participant, Session, SessionStore
@@ -60,6 +62,9 @@ from hugathome.signalling import SignallingLog, Transport
 from hugathome.transitions import Presence, Status
 
 __all__ = [
+    "EU_2018_389",
+    "NIST_800_63B",
+    "OWASP_ASVS_5",
     "Action",
     "ByPhone",
     "Capability",
@@ -77,6 +82,7 @@ __all__ = [
     "Event",
     "GatewayError",
     "GrantRefused",
+    "GuessProbability",
     "HugAtHome",
     "HugathomeError",
     "IceServer",
@@ -106,6 +112,7 @@ __all__ = [
     "QuotaReached",
     "Reach",
     "ReferenceTaken",
+    "RegionRefused",
     "RemoteProtocolError",
     "Role",
     "SendTooSoon",

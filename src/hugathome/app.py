@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, runtime_checkabl
 from hugathome import words
 from hugathome._origins import embedding
 from hugathome.clock import Clock, SystemClock
-from hugathome.codes import ChallengeStore, CodePolicy, SmsGateway
+from hugathome.codes import ChallengeStore, SmsGateway
 from hugathome.consultations import Consultations
 from hugathome.dispatch import Dispatch
 from hugathome.doorkeeper import Doorkeeper
@@ -32,6 +32,7 @@ from hugathome.journal import Journal
 from hugathome.keys import KeyRing
 from hugathome.logs import open_log
 from hugathome.organisations import House, Organisation, Organisations, spoken, zone
+from hugathome.policy import CodePolicy
 from hugathome.reception import Invitation, Reception
 from hugathome.roles import AnyLanguage
 from hugathome.session import Event, Participant, Session

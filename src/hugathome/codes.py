@@ -13,56 +13,22 @@ then tell. Attempts are a budget that nothing refills.
 This module never reads a clock, draws randomness, stores or sends. It is the one importer of pyotp.
 """
 
+import hashlib
 import re
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
-from annotated_types import Ge, Le
-from pydantic import Field, model_validator
+import pyotp
 
-from hugathome._model import Record
 from hugathome.errors import MalformedCode
 from hugathome.keys import MasterKey
 from hugathome.phone import PhoneNumber
+from hugathome.policy import CodePolicy
+from hugathome.quotas import Tally
 
 # --- Nouns ---------------------------------------------------------------------------------------
-
-
-class CodePolicy(Record):
-    """How long a code is and lives, and how often it may be tried and sent.
-
-    The defaults follow NIST SP 800-63B (ten minutes, once only) and (EU) 2018/389, article 4 (at most
-    five failures).
-    """
-
-    digits: Annotated[int, Ge(6), Le(8)] = 6
-    """Length of a code."""
-    lifetime: Annotated[timedelta, Ge(timedelta(seconds=30)), Le(timedelta(minutes=10))] = timedelta(
-        minutes=10
-    )
-    """From the moment of issue; sending the code again does not move it."""
-    max_attempts: Annotated[int, Ge(1), Le(100)] = 5
-    """Wrong answers that one challenge survives; the last of them locks it."""
-    max_sends: Annotated[int, Ge(1), Le(10)] = 3
-    """Messages for one challenge."""
-    cooldowns: Annotated[tuple[timedelta, ...], Field(min_length=1)] = (
-        timedelta(seconds=30),
-        timedelta(seconds=60),
-        timedelta(seconds=120),
-    )
-    """Waits before the second, third, … message; the last repeats."""
-    failures_per_day: Annotated[int, Ge(1)] = 20
-    """Wrong answers for one address in one organisation and day, whatever the challenge."""
-    sends_per_day: Annotated[int, Ge(1)] = 10
-    """Codes sent to one address in one organisation and day."""
-
-    @model_validator(mode="after")
-    def _waits_are_not_negative(self) -> "CodePolicy":
-        if any(wait < timedelta(0) for wait in self.cooldowns):
-            raise ValueError("cooldowns are not negative")
-        return self
 
 
 class ChallengeState(StrEnum):
@@ -108,6 +74,8 @@ class Challenge:
     attempts: int = 0
     sends: int = 0
     last_sent_at: datetime | None = None
+    is_undelivered: bool = False
+    """The last message did not go out: the next one takes its place."""
     state: ChallengeState = ChallengeState.OPEN
     version: int = 0
     """How many steps have been saved; 0 has never been saved."""
@@ -125,21 +93,6 @@ class Challenge:
     def is_open(self, now: datetime) -> bool:
         """Whether a right answer would be accepted at `now`."""
         return self.state is ChallengeState.OPEN and self.issued_at <= now < self.expires_at
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
-    """What one address has used up of a day's quotas; its key is an HMAC and names nobody."""
-
-    key: str
-    day: date
-    failures: int = 0
-    sends: int = 0
-    version: int = 0
-
-    def on(self, day: date) -> "Tally":
-        """Return the tally for `day`: the same one, or an empty one if a day has passed."""
-        return self if day <= self.day else replace(self, day=day, failures=0, sends=0)
 
 
 # --- Rules ---------------------------------------------------------------------------------------
@@ -174,11 +127,6 @@ def issue(
 
 def code_for(challenge: Challenge, *, key: MasterKey, address: str) -> str:
     """Compute the code: HOTP at the challenge's counter under its own derived secret."""
-    import base64
-    import hashlib
-
-    import pyotp
-
     secret = key.derive(
         "code",
         challenge.organisation,
@@ -188,8 +136,19 @@ def code_for(challenge: Challenge, *, key: MasterKey, address: str) -> str:
         address,
         str(challenge.digits),
     )
-    hotp = pyotp.HOTP(base64.b32encode(secret).decode(), digits=challenge.digits, digest=hashlib.sha256)
-    return hotp.at(challenge.counter)
+    return _Hotp(secret, digits=challenge.digits).at(challenge.counter)
+
+
+class _Hotp(pyotp.HOTP):
+    """HOTP on bytes: pyotp's own takes base32, and decoding that costs more than all the rest."""
+
+    def __init__(self, secret: bytes, *, digits: int) -> None:
+        self._bytes = secret  # first: pyotp's own constructor asks for it already
+        super().__init__("", digits=digits, digest=hashlib.sha256)
+
+    def byte_secret(self) -> bytes:
+        """Return the secret as it was given."""
+        return self._bytes
 
 
 _SPACING = re.compile("[ \t\r\n\u00a0\u2007\u2009\u202f-]")
@@ -236,7 +195,7 @@ def attempt(challenge: Challenge, *, matches: bool, now: datetime) -> tuple[Chal
 
 def wait_before_send(challenge: Challenge, policy: CodePolicy, *, now: datetime) -> timedelta | None:
     """Return how long the next message must wait: zero now, `None` never for this challenge."""
-    if challenge.sends >= policy.max_sends:
+    if challenge.sends >= policy.max_sends and not challenge.is_undelivered:
         return None
     if challenge.last_sent_at is None:
         return timedelta(0)
@@ -245,9 +204,23 @@ def wait_before_send(challenge: Challenge, policy: CodePolicy, *, now: datetime)
 
 
 def sent(challenge: Challenge, *, now: datetime, rotate: bool = False) -> Challenge:
-    """Reserve one message; `rotate` moves to the next code, otherwise it is the same again."""
+    """Reserve one message; `rotate` moves to the next code, otherwise it is the same again.
+
+    In the place of one that did not go out it is that one again, and counts no further.
+    """
+    if challenge.is_undelivered and not rotate:
+        return _stepped(challenge, is_undelivered=False, last_sent_at=now)
     counter = challenge.counter + 1 if rotate else challenge.counter
-    return _stepped(challenge, sends=challenge.sends + 1, last_sent_at=now, counter=counter)
+    return _stepped(
+        challenge, sends=challenge.sends + 1, last_sent_at=now, counter=counter, is_undelivered=False
+    )
+
+
+def undelivered(challenge: Challenge) -> Challenge:
+    """Note that the last message did not go out; of a challenge that is closed nothing is noted."""
+    if challenge.state is not ChallengeState.OPEN or challenge.is_undelivered or not challenge.sends:
+        return challenge
+    return _stepped(challenge, is_undelivered=True)
 
 
 def revoked(challenge: Challenge) -> Challenge:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from hugathome import words
 from hugathome.clock import Clock
-from hugathome.codes import Challenge, ChallengeState, CodePolicy, Sms
+from hugathome.codes import Challenge, ChallengeState, Sms
 from hugathome.consultations import Consultations
 from hugathome.errors import (
     CodeError,
@@ -26,6 +26,7 @@ from hugathome.errors import (
 from hugathome.history import Action, Change, DeliveryStatus, Message, MessageKind
 from hugathome.organisations import House, Organisations
 from hugathome.phone import PhoneNumber
+from hugathome.policy import CodePolicy
 from hugathome.roles import Language, Step
 from hugathome.session import Participant, Session, SessionStore
 from hugathome.transitions import OUT
@@ -184,7 +185,14 @@ class Dispatch:
         house, language = self._house(session, participant)
         say = words.code_to_read if aloud or session.is_by_phone else words.code_alone
         texts = say(house.letterhead, language, code=code.code)
-        await self._store.after_commit(lambda: self._send(session, code.to, texts, key=code.idempotency_key))
+        await self._store.after_commit(lambda: self._send_code(session, code, texts))
+
+    async def _send_code(self, session: Session, code: CodeMessage, texts: tuple[str, ...]) -> None:
+        try:
+            await self._send(session, code.to, texts, key=code.idempotency_key)
+        except SmsNotSent:
+            await self._verifier.not_delivered(code)
+            raise
 
     async def _reserved(
         self, session: Session, participant: Participant, *, is_retry: bool = False

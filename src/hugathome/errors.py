@@ -35,7 +35,8 @@
     │   └── LogTrimmed
     └── GatewayError
         ├── SmsNotSent(reason)
-        │   └── NoMobileNumber
+        │   ├── NoMobileNumber
+        │   └── RegionRefused
         └── StoreUnavailable
 
 A leaf exists where a caller would act differently. Three facts hang on every class: `problem`, its
@@ -349,6 +350,14 @@ class NoMobileNumber(SmsNotSent):
     problem = _PROBLEM + "no-mobile-number"
     status = 409
     public = "We have no mobile number for you. Please call us."
+
+
+class RegionRefused(SmsNotSent):
+    """The policy sends nothing to where this number is from; the patient is called instead."""
+
+    problem = _PROBLEM + "region-refused"
+    status = 409
+    public = "We cannot send a message to this number. Please call us."
 
 
 class StoreUnavailable(GatewayError):

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from hugathome.codes import CodePolicy, SmsGateway
+from hugathome.codes import SmsGateway
 from hugathome.errors import ConfigurationError, InvalidInput
+from hugathome.policy import CodePolicy
 from hugathome.roles import AnyLanguage, Language
 from hugathome.words import Letterhead
 

@@ -98,6 +98,11 @@ class PhoneNumber:
         return self.kind in (NumberType.MOBILE, NumberType.FIXED_LINE_OR_MOBILE)
 
     @property
+    def is_geographic(self) -> bool:
+        """Whether it belongs to a country."""
+        return self.region != NON_GEOGRAPHIC
+
+    @property
     def prefix(self) -> str:
         """The number less its last four digits: whoever pumps SMS rents such blocks."""
         return self.e164[:-4]

@@ -10,15 +10,13 @@ import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import timedelta
 
 from hugathome.clock import Clock
 from hugathome.codes import (
     Challenge,
     ChallengeState,
     ChallengeStore,
-    CodePolicy,
-    Tally,
     Verdict,
     attempt,
     code_for,
@@ -26,6 +24,7 @@ from hugathome.codes import (
     parse_code,
     revoked,
     sent,
+    undelivered,
     wait_before_send,
 )
 from hugathome.errors import (
@@ -33,12 +32,15 @@ from hugathome.errors import (
     CodeExpired,
     CodeRejected,
     QuotaReached,
+    RegionRefused,
     SendTooSoon,
     StoreUnavailable,
     TooManyAttempts,
 )
 from hugathome.keys import NONCE_BYTES, KeyRing, MasterKey
+from hugathome.limiter import Count, Limiter, a_failure, a_send
 from hugathome.phone import PhoneNumber
+from hugathome.policy import CodePolicy
 
 Randomness = Callable[[int], bytes]
 """Returns this many unpredictable bytes: `secrets.token_bytes`, or a seeded stand-in in a test."""
@@ -64,15 +66,17 @@ class Verifier:
         self._keys = keys
         self._clock = clock
         self._randomness = randomness
+        self._limiter = Limiter(store=store, keys=keys)
 
     async def issue(
         self, policy: CodePolicy, *, organisation: str, purpose: str, subject: str, phone: PhoneNumber
     ) -> Challenge:
         """Open a challenge; nothing is sent yet. Raise `QuotaReached` if the day's failures are used up."""
         now = self._clock.now()
-        tally = await self._tally(organisation, phone, now)
-        if tally.failures >= policy.failures_per_day:
-            raise QuotaReached(retry_after=_until_tomorrow(now))
+        if not policy.allows(phone):
+            raise RegionRefused("the policy sends no code to this region")
+        failure = a_failure(policy, organisation=organisation, phone=phone)
+        await self._limiter.refuse_if_full(failure, now=now)
         challenge_id = opaque(self._randomness(16))
         challenge = issue(
             policy,
@@ -118,14 +122,27 @@ class Verifier:
             raise QuotaReached(retry_after=max(challenge.expires_at - now, timedelta(0)))
         if wait > timedelta(0):
             raise SendTooSoon(retry_after=wait)
-        phone = self._phone_of(challenge)
-        _refuse_another_send(await self._tally(challenge.organisation, phone, now), policy, now)
         reserved = sent(challenge, now=now, rotate=rotate)
+        counts = self._send(challenge, policy) if reserved.sends > challenge.sends else ()
+        await self._limiter.refuse_if_full(*counts, now=now)
         # The challenge first: a call that loses this race must not use up the day's quota.
         if not await self._store.save(reserved, expected=challenge.version):
             raise SendTooSoon(retry_after=policy.cooldowns[0])
-        await self._count(challenge.organisation, phone, policy, now=now, sends=1)
+        await self._limiter.count(*counts, now=now)
         return self.message(reserved)
+
+    async def not_delivered(self, message: CodeMessage) -> None:
+        """Note that a message did not go out, so that the next one takes its place and counts no further."""
+        challenge_id, _, sends = message.idempotency_key.rpartition(".")
+        for _ in range(_RACES):
+            challenge = await self.find(challenge_id)
+            if challenge is None or str(challenge.sends) != sends:
+                return
+            if (after := undelivered(challenge)) is challenge:
+                return
+            if await self._store.save(after, expected=challenge.version):
+                return
+        raise StoreUnavailable("the challenge changed under every attempt to note it")
 
     def message(self, challenge: Challenge) -> CodeMessage:
         """Compute the message that was last reserved, for whoever delivers it or tries again to."""
@@ -137,15 +154,24 @@ class Verifier:
         """Return the challenge that `typed` has just used up, or raise the `CodeError` that says why not.
 
         Parallel calls spend the budget exactly: an answer is told only once the step it took is saved.
+        The first answer of a challenge costs one write if it is right. From the second on a failure is
+        counted before the answer is looked at, so that challenges side by side share the day's quota.
         """
+        is_counted = False
         for _ in range(policy.max_attempts + policy.max_sends + 2):
             challenge = await self.find(challenge_id)
             answer = parse_code(typed, digits=challenge.digits if challenge else policy.digits)
             if challenge is None:
                 raise CodeExpired("no code is outstanding")
+            if challenge.attempts and not is_counted and self.is_open(challenge):
+                await self._limiter.count(self._failure(challenge, policy), now=self._clock.now())
+                is_counted = True
             after, verdict = self._judge(challenge, answer)
             if after is challenge or await self._store.save(after, expected=challenge.version):
-                return await self._tell(after, verdict, policy)
+                if verdict is Verdict.REJECTED and not is_counted:
+                    failure = self._failure(challenge, policy)
+                    await self._limiter.count_anyway(failure, now=self._clock.now())
+                return _told(after, verdict)
         raise StoreUnavailable("the challenge changed under every attempt to judge it")
 
     async def revoke(self, challenge_id: str | None) -> None:
@@ -165,20 +191,11 @@ class Verifier:
         expected = self._code(challenge, self._address(challenge))
         return attempt(challenge, matches=hmac.compare_digest(expected.encode(), answer.encode()), now=now)
 
-    async def _tell(self, challenge: Challenge, verdict: Verdict, policy: CodePolicy) -> Challenge:
-        match verdict:
-            case Verdict.ACCEPTED:
-                return challenge
-            case Verdict.REJECTED:
-                phone = self._phone_of(challenge)
-                await self._count(challenge.organisation, phone, policy, now=self._clock.now(), failures=1)
-                raise CodeRejected(attempts_left=challenge.attempts_left)
-            case Verdict.LOCKED:
-                raise TooManyAttempts("the challenge is locked")
-            case Verdict.USED:
-                raise CodeAlreadyUsed("the code has been used")
-            case Verdict.EXPIRED | Verdict.REVOKED:
-                raise CodeExpired("the code is no longer valid")
+    def _send(self, challenge: Challenge, policy: CodePolicy) -> tuple[Count, ...]:
+        return a_send(policy, organisation=challenge.organisation, phone=self._phone_of(challenge))
+
+    def _failure(self, challenge: Challenge, policy: CodePolicy) -> Count:
+        return a_failure(policy, organisation=challenge.organisation, phone=self._phone_of(challenge))
 
     def _code(self, challenge: Challenge, address: str) -> str:
         return code_for(challenge, key=self._key_of(challenge), address=address)
@@ -209,36 +226,6 @@ class Verifier:
         )
         return urlsafe_b64encode(sealed).decode()
 
-    async def _tally(self, organisation: str, phone: PhoneNumber, now: datetime) -> Tally:
-        key = self._keys.digest("tally", organisation, str(phone))
-        kept = await self._store.load(Tally, key)
-        return (kept or Tally(key=key, day=now.date())).on(now.date())
-
-    async def _count(
-        self,
-        organisation: str,
-        phone: PhoneNumber,
-        policy: CodePolicy,
-        *,
-        now: datetime,
-        sends: int = 0,
-        failures: int = 0,
-    ) -> None:
-        """Add to the day's tally; raise `QuotaReached` instead if a send would exceed it."""
-        for _ in range(_RACES):
-            tally = await self._tally(organisation, phone, now)
-            if sends:
-                _refuse_another_send(tally, policy, now)
-            counted = replace(
-                tally,
-                sends=tally.sends + sends,
-                failures=tally.failures + failures,
-                version=tally.version + 1,
-            )
-            if await self._store.save(counted, expected=tally.version):
-                return
-        raise StoreUnavailable("the day's tally changed under every attempt to count")
-
     async def _saved(self, challenge: Challenge, *, expected: int) -> Challenge:
         if not await self._store.save(challenge, expected=expected):
             raise StoreUnavailable("a random identifier was already taken")
@@ -250,11 +237,15 @@ def opaque(random: bytes) -> str:
     return urlsafe_b64encode(random).rstrip(b"=").decode()
 
 
-def _refuse_another_send(tally: Tally, policy: CodePolicy, now: datetime) -> None:
-    if tally.sends >= policy.sends_per_day:
-        raise QuotaReached(retry_after=_until_tomorrow(now))
-
-
-def _until_tomorrow(now: datetime) -> timedelta:
-    midnight = datetime.combine(now.date() + timedelta(days=1), time(0), UTC)
-    return midnight - now
+def _told(challenge: Challenge, verdict: Verdict) -> Challenge:
+    match verdict:
+        case Verdict.ACCEPTED:
+            return challenge
+        case Verdict.REJECTED:
+            raise CodeRejected(attempts_left=challenge.attempts_left)
+        case Verdict.LOCKED:
+            raise TooManyAttempts("the challenge is locked")
+        case Verdict.USED:
+            raise CodeAlreadyUsed("the code has been used")
+        case Verdict.EXPIRED | Verdict.REVOKED:
+            raise CodeExpired("the code is no longer valid")

@@ -17,8 +17,9 @@ import pytest
 import sqlalchemy as sa
 
 from hugathome._drive import drive
-from hugathome.codes import Challenge, CodePolicy, issue
+from hugathome.codes import Challenge, issue
 from hugathome.errors import ConfigurationError, StoreUnavailable
+from hugathome.policy import CodePolicy
 from hugathome.session import StoredSession
 from hugathome.stores import Store, open_code_store, open_store, schema
 from hugathome.stores._database import BlockingDatabase

@@ -8,8 +8,9 @@ from datetime import datetime
 import pytest
 
 from hugathome._drive import drive
-from hugathome.codes import Challenge, Kept, Tally
+from hugathome.codes import Challenge, Kept
 from hugathome.errors import StoreUnavailable
+from hugathome.quotas import Tally
 from hugathome.session import StoredSession
 from hugathome.stores import Store, open_store
 from hugathome.stores.memory import MemoryCodes, MemorySessions

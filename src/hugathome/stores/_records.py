@@ -4,8 +4,9 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from hugathome.codes import Challenge, Kept, Tally
+from hugathome.codes import Challenge, Kept
 from hugathome.errors import StoreUnavailable
+from hugathome.quotas import Tally
 
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in (Challenge, Tally)}
 

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from threading import Lock
 
-from hugathome.codes import Challenge, Kept, Tally
+from hugathome.codes import Challenge, Kept
+from hugathome.quotas import Tally
 from hugathome.session import StoredSession
 
 

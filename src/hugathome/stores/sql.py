@@ -10,7 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hugathome.codes import Challenge, Kept, Tally
+from hugathome.codes import Challenge, Kept
+from hugathome.quotas import Tally
 from hugathome.session import StoredSession
 from hugathome.stores._database import Database
 from hugathome.stores._records import read_record, write_record

@@ -12,8 +12,9 @@ from contextlib import closing
 from threading import Lock
 from typing import TypeVar
 
-from hugathome.codes import Challenge, Kept, Tally
+from hugathome.codes import Challenge, Kept
 from hugathome.errors import StoreUnavailable
+from hugathome.quotas import Tally
 from hugathome.stores._records import read_record, write_record
 
 T = TypeVar("T")

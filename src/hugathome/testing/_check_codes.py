@@ -1,10 +1,11 @@
 """The rules of `hugathome.codes.ChallengeStore`: a budget is spent exactly, and stays spent."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from hugathome.codes import Challenge, ChallengeState, ChallengeStore, Tally
+from hugathome.codes import Challenge, ChallengeState, ChallengeStore
+from hugathome.quotas import Tally
 from hugathome.testing._shelf import Shelf, require, unique
 from hugathome.testing.conformance import ConformanceFailure
 
@@ -33,7 +34,9 @@ def _challenge() -> Challenge:
 
 
 def _tally() -> Tally:
-    return Tally(key=unique(), day=date(2026, 2, 28), failures=3, sends=2, version=1)
+    return Tally(
+        key=unique(), since=datetime(2026, 2, 28, 23, 59, 59, 999_999, tzinfo=UTC), count=3, version=1
+    )
 
 
 async def _kept(codes: ChallengeStore, record: Challenge | Tally) -> Challenge | Tally | None:
@@ -98,7 +101,7 @@ async def of_those_who_save_at_once_one_wins(shelf: Shelf, rule: str) -> None:
 
 
 async def _race(shelf: Shelf, rule: str, stores: list[ChallengeStore], base: Challenge | Tally) -> None:
-    offers = [replace(base, sends=number, version=base.version + 1) for number in range(len(stores))]
+    offers = [_offer(base, number) for number in range(len(stores))]
     calls = [
         partial(store.save, offer, expected=base.version) for store, offer in zip(stores, offers, strict=True)
     ]
@@ -107,6 +110,12 @@ async def _race(shelf: Shelf, rule: str, stores: list[ChallengeStore], base: Cha
         raise ConformanceFailure(rule, f"{len(won)} of {len(stores)} won")
     for store in stores:
         await require(rule, _kept(store, base), won[0])
+
+
+def _offer(base: Challenge | Tally, number: int) -> Challenge | Tally:
+    if isinstance(base, Tally):
+        return replace(base, count=number, version=base.version + 1)
+    return replace(base, sends=number, version=base.version + 1)
 
 
 async def what_was_saved_outlives_its_store(shelf: Shelf, rule: str) -> None:

@@ -6,10 +6,10 @@ from hashlib import sha256
 from itertools import count
 
 from hugathome.app import HugAtHome
-from hugathome.codes import CodePolicy
 from hugathome.ice import IceServer
 from hugathome.logs import open_log
 from hugathome.organisations import Organisation
+from hugathome.policy import CodePolicy
 from hugathome.roles import AnyLanguage
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
