@@ -52,6 +52,7 @@ from hugathome.history import (
     Window,
 )
 from hugathome.ice import IceServer
+from hugathome.one_time_codes import OneTimeCodes
 from hugathome.organisations import Organisation
 from hugathome.phone import NumberType, PhoneNumber
 from hugathome.policy import EU_2018_389, NIST_800_63B, OWASP_ASVS_5, CodePolicy, GuessProbability
@@ -104,6 +105,7 @@ __all__ = [
     "NotPermitted",
     "NotYetOpen",
     "NumberType",
+    "OneTimeCodes",
     "Organisation",
     "Outcome",
     "Participant",

@@ -17,9 +17,11 @@ from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar, runtime
 from hugathome._drive import drive
 from hugathome.app import EVENTS_AT_ONCE, Deployment, closing
 from hugathome.consultations import Consultations
+from hugathome.desk import Desk
 from hugathome.dispatch import Dispatch
 from hugathome.doorkeeper import Doorkeeper
 from hugathome.grants import JoinGrant
+from hugathome.one_time_codes import CodesAlone
 from hugathome.reception import Reception
 from hugathome.session import Event
 from hugathome.switchboard import Switchboard
@@ -94,14 +96,16 @@ def _dispatch(owner: "HugAtHome") -> Dispatch:
     return owner._dispatch  # noqa: SLF001 - the class below, in the same module
 
 
-class HugAtHome(Deployment):
-    """Teleconsultations for a host without an event loop."""
-
+class _Blocking:
     @staticmethod
     def _adapted(part: T) -> T:
         """Take the variant of a part that blocks instead of suspending, where it has one."""
         blocking: T = part.for_blocking() if isinstance(part, _HasBlocking) else part
         return blocking
+
+
+class HugAtHome(_Blocking, Deployment):
+    """Teleconsultations for a host without an event loop."""
 
     @property
     def sessions(self) -> Sessions:
@@ -145,3 +149,30 @@ class HugAtHome(Deployment):
         ):
             yield from events
             after = events[-1].position
+
+
+def _desk(owner: "OneTimeCodes") -> Desk:
+    return owner._desk  # noqa: SLF001 - the class below, in the same module
+
+
+class OneTimeCodes(_Blocking, CodesAlone):
+    """Codes alone, for a host without an event loop; see `hugathome.one_time_codes`."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the store; twice is fine."""
+        for part in closing(self._store):
+            drive(part.aclose())
+
+    issue = _driven(_desk, Desk.issue)
+    send = _driven(_desk, Desk.send)
+    resend = _driven(_desk, Desk.resend)
+    verify = _driven(_desk, Desk.verify)
+    revoke = _driven(_desk, Desk.revoke)

@@ -18,15 +18,19 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol, TypeVar
-
-import pyotp
+from functools import cache
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from hugathome.errors import MalformedCode
 from hugathome.keys import MasterKey
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
 from hugathome.quotas import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pyotp
 
 # --- Nouns ---------------------------------------------------------------------------------------
 
@@ -136,19 +140,23 @@ def code_for(challenge: Challenge, *, key: MasterKey, address: str) -> str:
         address,
         str(challenge.digits),
     )
-    return _Hotp(secret, digits=challenge.digits).at(challenge.counter)
+    return _hotp_on_bytes()(secret, digits=challenge.digits).at(challenge.counter)
 
 
-class _Hotp(pyotp.HOTP):
-    """HOTP on bytes: pyotp's own takes base32, and decoding that costs more than all the rest."""
+@cache
+def _hotp_on_bytes() -> "Callable[..., pyotp.HOTP]":
+    """Return HOTP on bytes: pyotp's own takes base32, and decoding it costs more than all the rest."""
+    import pyotp
 
-    def __init__(self, secret: bytes, *, digits: int) -> None:
-        self._bytes = secret  # first: pyotp's own constructor asks for it already
-        super().__init__("", digits=digits, digest=hashlib.sha256)
+    class HotpOnBytes(pyotp.HOTP):
+        def __init__(self, secret: bytes, *, digits: int) -> None:
+            self._bytes = secret  # first: pyotp's own constructor asks for it already
+            super().__init__("", digits=digits, digest=hashlib.sha256)
 
-    def byte_secret(self) -> bytes:
-        """Return the secret as it was given."""
-        return self._bytes
+        def byte_secret(self) -> bytes:
+            return self._bytes
+
+    return HotpOnBytes
 
 
 _SPACING = re.compile("[ \t\r\n\u00a0\u2007\u2009\u202f-]")

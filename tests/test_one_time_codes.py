@@ -1,0 +1,144 @@
+"""Codes alone: sent, sent again, judged and taken back, with an event loop and without."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from hugathome import OneTimeCodes, PhoneNumber, blocking
+from hugathome.codes import Sms
+from hugathome.errors import (
+    CodeAlreadyUsed,
+    CodeExpired,
+    CodeRejected,
+    ConfigurationError,
+    NoMobileNumber,
+    SendTooSoon,
+    SmsNotSent,
+)
+from hugathome.sms import OutboxSms
+from hugathome.stores import open_code_store
+from hugathome.testing import FakeClock, Outbox
+
+KEY = b"a secret of thirty-two bytes, no"
+NUMBER = "+41791234567"
+NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
+WHO = {"subject": "user/77", "purpose": "log-in"}
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(NOW)
+
+
+@pytest.fixture
+def sms(clock: FakeClock) -> OutboxSms:
+    return OutboxSms(clock=clock)
+
+
+def codes_over(sms: Any, clock: FakeClock, kind: Callable[..., Any] = OneTimeCodes, **options: Any) -> Any:
+    return kind(
+        key=KEY,
+        store=open_code_store("memory://"),
+        sms=sms,
+        site="https://www.example.ch",
+        brand="HUG@home",
+        clock=clock,
+        **options,
+    )
+
+
+async def test_a_code_that_was_sent_says_whose_it_is_once(sms: OutboxSms, clock: FakeClock) -> None:
+    async with codes_over(sms, clock) as codes:
+        challenge_id = await codes.send(NUMBER, **WHO)
+        code = Outbox(sms).last(to=NUMBER).code
+
+        used = await codes.verify(challenge_id, code)
+
+        assert (used.subject, used.purpose, used.organisation) == ("user/77", "log-in", "default")
+        with pytest.raises(CodeAlreadyUsed):
+            await codes.verify(challenge_id, code)
+
+
+def test_the_same_calls_block_without_an_event_loop(sms: OutboxSms, clock: FakeClock) -> None:
+    with codes_over(sms, clock, blocking.OneTimeCodes) as codes:
+        challenge_id = codes.send(PhoneNumber.parse(NUMBER), language="de", **WHO)
+        sent = Outbox(sms).last(to=NUMBER)
+
+        assert "ist Ihr Code" in sent.text
+        assert codes.verify(challenge_id, sent.code).subject == "user/77"
+
+
+async def test_a_code_is_sent_again_after_its_cooldown_or_followed_by_another(
+    sms: OutboxSms, clock: FakeClock
+) -> None:
+    codes = codes_over(sms, clock)
+    challenge_id = await codes.send(NUMBER, **WHO)
+    with pytest.raises(SendTooSoon):
+        await codes.resend(challenge_id)
+    for rotate in (False, True):
+        await clock.advance(minutes=1)
+        await codes.resend(challenge_id, rotate=rotate)
+
+    first, second, third = [each.text.split()[0] for each in sms.outbox]
+    assert first == second != third
+    with pytest.raises(CodeRejected):
+        await codes.verify(challenge_id, first)
+    assert (await codes.verify(challenge_id, third)).attempts == 1
+
+
+async def test_a_code_that_was_taken_back_lets_nobody_in(sms: OutboxSms, clock: FakeClock) -> None:
+    codes = codes_over(sms, clock)
+    challenge_id = await codes.send(NUMBER, **WHO)
+    await codes.revoke(challenge_id)
+
+    with pytest.raises(CodeExpired):
+        await codes.verify(challenge_id, Outbox(sms).last(to=NUMBER).code)
+    for unknown in ("unknown", challenge_id):
+        with pytest.raises(CodeExpired):
+            await codes.resend(unknown)
+
+
+class Moody:
+    """A gateway that refuses as long as it is told to."""
+
+    def __init__(self) -> None:
+        self.refuses = True
+        self.taken: list[Sms] = []
+        self.keys: list[str] = []
+
+    async def send(self, message: Sms) -> None:
+        self.keys.append(message.idempotency_key)
+        if self.refuses:
+            raise SmsNotSent("the provider is away")
+        self.taken.append(message)
+
+
+async def test_a36_what_a_gateway_refused_is_sent_again_under_the_same_key(clock: FakeClock) -> None:
+    gateway = Moody()
+    codes = codes_over(gateway, clock)
+    challenge_id = await codes.issue(NUMBER, **WHO)
+    for _ in range(4):
+        with pytest.raises(SmsNotSent):
+            await codes.resend(challenge_id)
+        await clock.advance(seconds=timedelta(minutes=2).total_seconds())
+
+    gateway.refuses = False
+    await codes.resend(challenge_id)
+
+    assert len(set(gateway.keys)) == 1
+    assert (await codes.verify(challenge_id, gateway.taken[0].text.split()[0])).sends == 1
+
+
+async def test_a_number_that_takes_no_sms_gets_none(sms: OutboxSms, clock: FakeClock) -> None:
+    with pytest.raises(NoMobileNumber):
+        await codes_over(sms, clock).send("+41223723311", **WHO)
+    assert not sms.outbox
+
+
+@pytest.mark.parametrize("options", [{"language": "xx"}, {"site": "ftp://x"}, {"key": b"short"}], ids=str)
+def test_what_could_not_work_is_refused_at_construction(options: dict[str, Any]) -> None:
+    given = {"key": KEY, "site": "https://www.example.ch", **options}
+    with pytest.raises(ConfigurationError):
+        OneTimeCodes(store=open_code_store("memory://"), sms=OutboxSms(), brand="HUG@home", **given)
