@@ -19,12 +19,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 
 from hugathome.errors import MalformedCode
 from hugathome.keys import MasterKey
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
+from hugathome.privacy import Life, Personal, Public, Sealed, Secret
 from hugathome.quotas import Tally
 
 if TYPE_CHECKING:
@@ -59,29 +60,31 @@ class Verdict(StrEnum):
 class Challenge:
     """One code, outstanding or done with; it holds neither the code nor what it is made of."""
 
-    id: str
+    kept: ClassVar = Life.CODE
+
+    id: Secret[str]
     """128 random bits."""
-    organisation: str
-    purpose: str
-    subject: str
+    organisation: Public[str]
+    purpose: Public[str]
+    subject: Personal[str]
     """Whom the code lets in: the host's own word, never a name."""
-    address: str
+    address: Sealed[str]
     """The telephone number, sealed; it opens only in this challenge."""
-    key_id: str
+    key_id: Public[str]
     """Fingerprint of the master key that the code is derived from."""
-    digits: int
-    counter: int
+    digits: Public[int]
+    counter: Public[int]
     """RFC 4226's moving factor; a rotated resend moves it."""
-    issued_at: datetime
-    expires_at: datetime
-    max_attempts: int
-    attempts: int = 0
-    sends: int = 0
-    last_sent_at: datetime | None = None
-    is_undelivered: bool = False
+    issued_at: Personal[datetime]
+    expires_at: Personal[datetime]
+    max_attempts: Public[int]
+    attempts: Public[int] = 0
+    sends: Public[int] = 0
+    last_sent_at: Personal[datetime | None] = None
+    is_undelivered: Public[bool] = False
     """The last message did not go out: the next one takes its place."""
-    state: ChallengeState = ChallengeState.OPEN
-    version: int = 0
+    state: Public[ChallengeState] = ChallengeState.OPEN
+    version: Public[int] = 0
     """How many steps have been saved; 0 has never been saved."""
 
     @property

@@ -5,17 +5,18 @@ order is the log's, instants and random names were put in by whoever appended.
 """
 
 from hashlib import sha256
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from hugathome._model import Instant, Record
 from hugathome.errors import LocalProtocolError
 from hugathome.messages import Command, Unknown
+from hugathome.privacy import Digest, Life, Personal, Public, Shown
 from hugathome.roles import Capability, Step
 from hugathome.wire import Caps
 
-FOLD = 2
+FOLD = 3
 """The version of the rules that these entries are for: two versions never fold one log."""
 
 
@@ -36,33 +37,39 @@ class Position(NamedTuple):
 START = Position(0, bytes(32))
 
 
-class Opened(Record):
+class _Kept(Record):
+    """What all entries have in common."""
+
+    kept: ClassVar = Life.ROOM
+
+
+class Opened(_Kept):
     """The first entry: whose room this is, and its limits, which belong to the fold."""
 
-    kind: Literal["opened"] = "opened"
-    fold: int = FOLD
-    session: str
-    organisation: str
-    peers: int = 8
-    mesh: int = 4
-    candidates: int = 64
-    text: int = 1000
+    kind: Public[Literal["opened"]] = "opened"
+    fold: Public[int] = FOLD
+    session: Public[str]
+    organisation: Public[str]
+    peers: Public[int] = 8
+    mesh: Public[int] = 4
+    candidates: Public[int] = 64
+    text: Public[int] = 1000
 
 
 class RecordedParticipant(Record):
     """What the record says of one participant."""
 
-    participant: str
-    role: str
-    name: str = Field(repr=False)
-    can: frozenset[Capability] = frozenset()
-    admitted: bool = False
-    removed: bool = False
-    denied: bool = False
+    participant: Shown[str]
+    role: Shown[str]
+    name: Shown[str] = Field(repr=False)
+    can: Shown[frozenset[Capability]] = frozenset()
+    admitted: Shown[bool] = False
+    removed: Shown[bool] = False
+    denied: Shown[bool] = False
     """Removed by being turned away at the door."""
-    device: int = 0
-    step: Step | None = None
-    step_at: Instant | None = None
+    device: Public[int] = 0
+    step: Personal[Step | None] = None
+    step_at: Personal[Instant | None] = None
 
     @property
     def is_let_in(self) -> bool:
@@ -70,96 +77,96 @@ class RecordedParticipant(Record):
         return not self.removed and (self.admitted or Capability.ENTER in self.can)
 
 
-class Recorded(Record):
+class Recorded(_Kept):
     """The host's entry: the durable record as it stands; an older version than the known one says nothing."""
 
-    kind: Literal["recorded"] = "recorded"
-    version: int
-    status: str
-    modality: str
-    outcome: str | None = None
-    ended: bool = False
+    kind: Public[Literal["recorded"]] = "recorded"
+    version: Public[int]
+    status: Shown[str]
+    modality: Shown[str]
+    outcome: Shown[str | None] = None
+    ended: Public[bool] = False
     participants: tuple[RecordedParticipant, ...]
 
 
-class Joined(Record):
+class Joined(_Kept):
     """Somebody comes in on a grant; the first to use it, and whoever repeats the same hello."""
 
-    kind: Literal["joined"] = "joined"
-    jti: str
-    nonce: str
-    peer: str
-    participant: str
-    device: int
-    can: frozenset[Capability]
-    caps: Caps
-    token_hash: str = Field(repr=False)
-    link: str
+    kind: Public[Literal["joined"]] = "joined"
+    jti: Public[str]
+    nonce: Public[str]
+    peer: Shown[str]
+    participant: Shown[str]
+    device: Public[int]
+    can: Shown[frozenset[Capability]]
+    caps: Public[Caps]
+    token_hash: Digest[str] = Field(repr=False)
+    link: Public[str]
     """Names the connection, so that the hub that serves it finds out what became of this entry."""
-    at: Instant
+    at: Personal[Instant]
 
 
-class Attached(Record):
+class Attached(_Kept):
     """A peer comes back on its resume token."""
 
-    kind: Literal["attached"] = "attached"
-    peer: str
-    presented: str = Field(repr=False)
+    kind: Public[Literal["attached"]] = "attached"
+    peer: Shown[str]
+    presented: Digest[str] = Field(repr=False)
     """The hash of the token that it showed."""
-    token_hash: str = Field(repr=False)
-    link: str
-    at: Instant
+    token_hash: Digest[str] = Field(repr=False)
+    link: Public[str]
+    at: Personal[Instant]
 
 
-class Detached(Record):
+class Detached(_Kept):
     """A connection ended."""
 
-    kind: Literal["detached"] = "detached"
-    peer: str
-    conn: int
+    kind: Public[Literal["detached"]] = "detached"
+    peer: Shown[str]
+    conn: Public[int]
 
 
-class Commanded(Record):
+class Commanded(_Kept):
     """What a device sent; it counts if it comes next on the peer's present connection."""
 
-    kind: Literal["commanded"] = "commanded"
-    peer: str
-    conn: int
-    seq: int
-    body: Annotated[Command, Field(discriminator="type")] | Unknown
-    at: Instant
+    kind: Public[Literal["commanded"]] = "commanded"
+    peer: Shown[str]
+    conn: Public[int]
+    seq: Public[int]
+    body: Shown[Annotated[Command, Field(discriminator="type")] | Unknown]
+    at: Personal[Instant]
 
 
-class Expired(Record):
+class Expired(_Kept):
     """A timer's proposal: this connection has been gone for so long that its peer has left."""
 
-    kind: Literal["expired"] = "expired"
-    peer: str
-    conn: int
+    kind: Public[Literal["expired"]] = "expired"
+    peer: Shown[str]
+    conn: Public[int]
 
 
-class Doubted(Record):
+class Doubted(_Kept):
     """A worker asks whether anybody still serves this connection: the one that did may be dead."""
 
-    kind: Literal["doubted"] = "doubted"
-    peer: str
-    conn: int
+    kind: Public[Literal["doubted"]] = "doubted"
+    peer: Shown[str]
+    conn: Public[int]
 
 
-class Vouched(Record):
+class Vouched(_Kept):
     """The worker that serves it says so."""
 
-    kind: Literal["vouched"] = "vouched"
-    peer: str
-    conn: int
+    kind: Public[Literal["vouched"]] = "vouched"
+    peer: Shown[str]
+    conn: Public[int]
 
 
-class Called(Record):
+class Called(_Kept):
     """The clinician calls a participant."""
 
-    kind: Literal["called"] = "called"
-    participant: str
-    by: str
+    kind: Public[Literal["called"]] = "called"
+    participant: Shown[str]
+    by: Personal[str]
 
 
 Entry = Opened | Recorded | Joined | Attached | Detached | Commanded | Expired | Doubted | Vouched | Called

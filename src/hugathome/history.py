@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from hugathome._model import Instant, Record
 from hugathome.errors import InvalidInput
+from hugathome.privacy import Personal, Public
 from hugathome.roles import AnyLanguage, AnyModality, ParticipantId, Step
 
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
@@ -132,12 +133,12 @@ def window_around(
 class Consent(Record):
     """That the patient, or whoever may speak for them, accepted a remote visit."""
 
-    participant: ParticipantId
-    recorded_by: ShortText
-    at: Instant
-    how: ShortText
-    language: AnyLanguage | None = None
-    text_version: ShortText | None = None
+    participant: Personal[ParticipantId]
+    recorded_by: Personal[ShortText]
+    at: Personal[Instant]
+    how: Personal[ShortText]
+    language: Personal[AnyLanguage | None] = None
+    text_version: Public[ShortText | None] = None
 
 
 MessageKind = Literal["invitation", "call"]
@@ -146,32 +147,32 @@ MessageKind = Literal["invitation", "call"]
 class Message(Record):
     """One message to a participant and what became of it; its text is computed when it is sent."""
 
-    id: str
-    kind: MessageKind
-    status: DeliveryStatus = DeliveryStatus.QUEUED
-    attempts: int = 0
-    due_at: Instant
+    id: Public[str]
+    kind: Public[MessageKind]
+    status: Public[DeliveryStatus] = DeliveryStatus.QUEUED
+    attempts: Public[int] = 0
+    due_at: Public[Instant]
     """Not before; while somebody is sending it, when another may take over."""
 
 
 class Change(Record):
     """One thing that happened: an entry of the history, and the body of an event."""
 
-    action: Action
-    at: Instant
-    by: _Id | None = None
-    participant: _Id | None = None
-    reason: ShortText | None = Field(default=None, repr=False)
-    how: ShortText | None = Field(default=None, repr=False)
+    action: Personal[Action]
+    at: Personal[Instant]
+    by: Personal[_Id | None] = None
+    participant: Personal[_Id | None] = None
+    reason: Personal[ShortText | None] = Field(default=None, repr=False)
+    how: Personal[ShortText | None] = Field(default=None, repr=False)
     """How an identity was checked, `BY_CODE` or in staff's own words; of a call, a `Reach`."""
-    modality: AnyModality | None = None
+    modality: Personal[AnyModality | None] = None
     """How the visit was planned to be held, or is held from here on."""
-    outcome: AnyOutcome | None = None
-    step: Step | None = None
+    outcome: Personal[AnyOutcome | None] = None
+    step: Personal[Step | None] = None
     consent: Consent | None = None
-    window: Window | None = None
-    delivery: DeliveryStatus | None = None
-    position: _PositionText | None = None
+    window: Personal[Window | None] = None
+    delivery: Public[DeliveryStatus | None] = None
+    position: Public[_PositionText | None] = None
 
     @model_validator(mode="after")
     def _says_to_what_it_changes(self) -> "Change":

@@ -9,7 +9,9 @@ This module is pure: whoever counts (`limiter.py`) loads a tally, steps it and s
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import ClassVar, Final
+
+from hugathome.privacy import Digest, Life, Public
 
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
@@ -28,11 +30,13 @@ class Quota:
 class Tally:
     """How much of one quota is used up."""
 
-    key: str
-    since: datetime
+    kept: ClassVar = Life.TALLY
+
+    key: Digest[str]
+    since: Public[datetime]
     """When the span began."""
-    count: int = 0
-    version: int = 0
+    count: Public[int] = 0
+    version: Public[int] = 0
     """How many steps have been saved; 0 has never been saved."""
 
 

@@ -10,7 +10,7 @@ no-show are read off the facts, never stored. This module never reads a clock, s
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Protocol
+from typing import Annotated, ClassVar, Protocol
 
 from pydantic import Field, model_validator
 
@@ -18,6 +18,7 @@ from hugathome._model import Instant, Record
 from hugathome.errors import InvalidTransition, NotPermitted, SessionEnded, UnknownParticipant
 from hugathome.history import Action, AnyOutcome, Change, Consent, DeliveryStatus, Message, ShortText, Window
 from hugathome.phone import AnyPhone
+from hugathome.privacy import Dialled, Digest, Life, Personal, Public, Sealed, Secret, Shown
 from hugathome.roles import (
     CAPABILITIES,
     AnyLanguage,
@@ -47,15 +48,15 @@ from hugathome.transitions import (
 class Participant(Record):
     """Somebody who takes part; `name` is shown to the others once they are admitted."""
 
-    id: ParticipantId
+    id: Shown[ParticipantId]
     """Seen by the others in the session: never a patient number."""
-    role: AnyRole
-    name: ShortText = Field(repr=False)
-    language: AnyLanguage | None = None
+    role: Shown[AnyRole]
+    name: Shown[ShortText] = Field(repr=False)
+    language: Personal[AnyLanguage | None] = None
     """For texts and pages; none means the organisation's."""
-    reference: ShortText | None = Field(default=None, repr=False)
+    reference: Personal[ShortText | None] = Field(default=None, repr=False)
     """The host's own stable identifier of this person."""
-    phone: AnyPhone | None = Field(default=None, repr=False)
+    phone: Dialled[AnyPhone | None] = Field(default=None, repr=False)
 
     def may(self, capability: Capability) -> bool:
         """Whether the role includes `capability`."""
@@ -65,26 +66,28 @@ class Participant(Record):
 class Attendance(Record):
     """What is known of one participant beside who they are."""
 
-    presence: Presence = Presence.EXPECTED
-    is_admitted: bool = False
+    presence: Shown[Presence] = Presence.EXPECTED
+    is_admitted: Shown[bool] = False
     """An admission belongs to the participant: it outlives a lost connection and a change of device."""
-    device: int = 0
+    device: Public[int] = 0
     """How often they have checked in: a pass of an earlier device is dead."""
-    link_id: str | None = Field(default=None, repr=False)
-    challenge_id: str | None = Field(default=None, repr=False)
+    link_id: Secret[str | None] = Field(default=None, repr=False)
+    challenge_id: Secret[str | None] = Field(default=None, repr=False)
     messages: tuple[Message, ...] = ()
-    position: str | None = None
+    position: Public[str | None] = None
     """Where in the room's log their last coming or going stands."""
 
 
 class Event(Record):
     """A change as the host's event stream tells it: dense and ordered within an organisation."""
 
-    position: int
-    organisation: OrganisationId
-    session: str
-    version: int
-    status: Status
+    kept: ClassVar = Life.SESSION
+
+    position: Public[int]
+    organisation: Public[OrganisationId]
+    session: Public[str]
+    version: Public[int]
+    status: Public[Status]
     change: Change
 
 
@@ -97,23 +100,25 @@ ROOM_KEPT = timedelta(minutes=15)
 class Session(Record):
     """One visit: what was planned, and all that has happened to it since."""
 
-    id: str
+    kept: ClassVar = Life.SESSION
+
+    id: Public[str]
     """`<organisation>.<random>`: it says in which organisation it is looked for."""
-    organisation: OrganisationId
-    service: ShortText
-    modality: AnyModality
-    window: Window
+    organisation: Public[OrganisationId]
+    service: Personal[ShortText]
+    modality: Shown[AnyModality]
+    window: Personal[Window]
     participants: Annotated[tuple[Participant, ...], Field(max_length=32)]
-    reference: ShortText | None = Field(default=None, repr=False)
+    reference: Personal[ShortText | None] = Field(default=None, repr=False)
     """The host's own key."""
-    status: Status = Status.PLANNED
-    outcome: AnyOutcome | None = None
+    status: Public[Status] = Status.PLANNED
+    outcome: Shown[AnyOutcome | None] = None
     consent: Consent | None = None
     attendance: Mapping[str, Attendance] = Field(default_factory=dict, repr=False)
     history: tuple[Change, ...] = Field(default=(), repr=False)
-    room_kept_until: Instant | None = None
+    room_kept_until: Public[Instant | None] = None
     """When the log of the room, which holds network addresses, is forgotten; the end sets it."""
-    version: int = 0
+    version: Public[int] = 0
     """How often it has been saved."""
 
     @model_validator(mode="after")
@@ -285,15 +290,17 @@ def _recorded_facts(change: Change) -> dict[str, object]:
 class StoredSession:
     """A session as a store sees it: what it must sort and find by, and a sealed body."""
 
-    id: str
-    organisation: str
-    version: int
-    status: Status
-    starts_at: datetime
-    due_at: datetime | None
-    lookups: frozenset[str]
-    """HMACs under which it is found: of its reference and of its links."""
-    body: bytes
+    kept: ClassVar = Life.SESSION
+
+    id: Public[str]
+    organisation: Public[str]
+    version: Public[int]
+    status: Public[Status]
+    starts_at: Personal[datetime]
+    due_at: Public[datetime | None]
+    lookups: Digest[frozenset[str]]
+    """HMACs under which it is found: of its reference, its links and its messages."""
+    body: Sealed[bytes]
 
 
 class SessionStore(Protocol):
