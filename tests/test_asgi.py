@@ -418,7 +418,7 @@ async def test_staff_say_how_they_know_who_is_on_a_fixed_line(clinic: Clinic) ->
     no_code = await clinic.ask_as(session, "dr-rossi", "code-for", participant="p-1")
     known = await clinic.ask_as(session, "dr-rossi", "identify", participant="p-1", how="date of birth")
 
-    assert_problem(no_code, 409, "no-mobile-number")
+    assert_problem(no_code, 409, "not-reachable")
     assert known.status_code == 200
     assert (await clinic.hug.sessions.get(session.id)).status is Status.IN_PROGRESS
 

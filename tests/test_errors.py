@@ -11,6 +11,7 @@ import pytest
 
 from hugathome import errors
 from hugathome.errors import (
+    ChannelUnavailable,
     CodeAlreadyUsed,
     CodeExpired,
     CodeRejected,
@@ -18,9 +19,12 @@ from hugathome.errors import (
     InvalidInput,
     InvalidTransition,
     MissingExtra,
+    NoMobileNumber,
+    NotDelivered,
     NotPermitted,
     NotYetOpen,
     QuotaReached,
+    RegionRefused,
     RemoteProtocolError,
     SendTooSoon,
     SmsNotSent,
@@ -30,6 +34,7 @@ FACTS: list[HugathomeError] = [
     CodeRejected(attempts_left=3),
     InvalidTransition(state="completed", action="admit"),
     MissingExtra("sql"),
+    NotDelivered("the line is busy"),
     NotPermitted(action="admit"),
     NotYetOpen(opens_at=datetime(2026, 11, 22, 8, 30, tzinfo=UTC)),
     QuotaReached(retry_after=timedelta(hours=5)),
@@ -110,6 +115,15 @@ def test_wrong_expired_and_used_codes_look_the_same_to_whoever_guesses() -> None
     assert len(faces) == 1
 
 
+def test_why_somebody_cannot_be_sent_a_code_is_not_told_to_whoever_holds_their_link() -> None:
+    faces = {
+        (kind.problem, kind.status, kind.public)
+        for kind in (NoMobileNumber, RegionRefused, ChannelUnavailable)
+    }
+
+    assert len(faces) == 1
+
+
 def test_bad_input_is_a_value_error_too() -> None:
     with pytest.raises(ValueError, match="in words"):
         raise InvalidInput("in words")
@@ -138,6 +152,7 @@ def test_facts_are_told_in_the_sentence() -> None:
         "CodeRejected": "wrong code, 3 attempts left",
         "InvalidTransition": "admit is not possible while completed",
         "MissingExtra": "install hugathome[sql] to use this",
+        "NotDelivered": "the message was not sent: the line is busy",
         "NotPermitted": "this participant's role does not include admit",
         "NotYetOpen": "the session opens at 2026-11-22T08:30:00+00:00",
         "QuotaReached": "the quota is used up; retry after 18000 s",

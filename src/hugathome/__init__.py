@@ -1,10 +1,12 @@
 """Hold teleconsultations from a hospital's own software: codes by SMS, sessions, WebRTC signalling."""
 
 from hugathome.app import HugAtHome
+from hugathome.channels import Addressee, Channel, Notice
 from hugathome.clock import Clock, SystemClock
 from hugathome.codes import Challenge, ChallengeStore, Sms, SmsGateway
 from hugathome.errors import (
     ByPhone,
+    ChannelUnavailable,
     CodeAlreadyUsed,
     CodeError,
     CodeExpired,
@@ -25,6 +27,7 @@ from hugathome.errors import (
     MissingExtra,
     NoMobileNumber,
     NotAdmitted,
+    NotDelivered,
     NotPermitted,
     NotYetOpen,
     QuotaReached,
@@ -61,17 +64,21 @@ from hugathome.roles import Capability, Language, Modality, Role, Step
 from hugathome.session import Event, Participant, Session, SessionStore
 from hugathome.signalling import SignallingLog, Transport
 from hugathome.transitions import Presence, Status
+from hugathome.voice import Speech, VoiceCall, VoiceGateway
 
 __all__ = [
     "EU_2018_389",
     "NIST_800_63B",
     "OWASP_ASVS_5",
     "Action",
+    "Addressee",
     "ByPhone",
     "Capability",
     "Challenge",
     "ChallengeStore",
     "Change",
+    "Channel",
+    "ChannelUnavailable",
     "Clock",
     "CodeAlreadyUsed",
     "CodeError",
@@ -102,8 +109,10 @@ __all__ = [
     "Modality",
     "NoMobileNumber",
     "NotAdmitted",
+    "NotDelivered",
     "NotPermitted",
     "NotYetOpen",
+    "Notice",
     "NumberType",
     "OneTimeCodes",
     "Organisation",
@@ -128,6 +137,7 @@ __all__ = [
     "Sms",
     "SmsGateway",
     "SmsNotSent",
+    "Speech",
     "StaleSession",
     "Status",
     "Step",
@@ -138,5 +148,7 @@ __all__ = [
     "TransportClosed",
     "UnknownParticipant",
     "VisitPass",
+    "VoiceCall",
+    "VoiceGateway",
     "Window",
 ]

@@ -34,15 +34,18 @@
     │   ├── LogForked
     │   └── LogTrimmed
     └── GatewayError
-        ├── SmsNotSent(reason)
-        │   ├── NoMobileNumber
-        │   └── RegionRefused
+        ├── NotDelivered(reason)
+        │   ├── SmsNotSent(reason)
+        │   │   ├── NoMobileNumber
+        │   │   └── RegionRefused
+        │   └── ChannelUnavailable
         └── StoreUnavailable
 
 A leaf exists where a caller would act differently. Three facts hang on every class: `problem`, its
 type URI in an RFC 9457 document; `status`, the HTTP status that goes with it; and `public`, the one
 sentence that a patient may read. Wrong, expired and used codes share their public face, so that a
-guesser learns nothing ((EU) 2018/389, article 4); the embedder still sees which it was.
+guesser learns nothing ((EU) 2018/389, article 4); the embedder still sees which it was. So do the reasons
+for which somebody cannot be sent a code: a link says nothing about its owner's telephone.
 
 No message contains a code, a telephone number, a name, a description or a key.
 """
@@ -334,30 +337,44 @@ class GatewayError(HugathomeError):
     public = "This is not possible at the moment. Please try again, or call us."
 
 
-class SmsNotSent(GatewayError):
-    """No gateway accepted the message; `reason` is for the embedder and holds nothing personal."""
+class NotDelivered(GatewayError):
+    """No gateway accepted the message or call; `reason` is for the embedder and holds nothing personal."""
 
-    problem = _PROBLEM + "sms-not-sent"
+    problem = _PROBLEM + "not-delivered"
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"the message was not sent: {reason}")
         self.reason = reason
 
 
-class NoMobileNumber(SmsNotSent):
-    """No SMS reaches the participant: their identity is checked otherwise, or they are called."""
+class SmsNotSent(NotDelivered):
+    """No gateway accepted the text message."""
 
-    problem = _PROBLEM + "no-mobile-number"
+    problem = _PROBLEM + "sms-not-sent"
+
+
+class NoMobileNumber(SmsNotSent):
+    """No SMS reaches the participant, nor any other channel: their identity is checked otherwise."""
+
+    problem = _PROBLEM + "not-reachable"
     status = 409
-    public = "We have no mobile number for you. Please call us."
+    public = "We cannot send you a code. Please call us."
 
 
 class RegionRefused(SmsNotSent):
-    """The policy sends nothing to where this number is from; the patient is called instead."""
+    """The policy sends nothing to where this number is from; staff call the patient instead."""
 
-    problem = _PROBLEM + "region-refused"
-    status = 409
-    public = "We cannot send a message to this number. Please call us."
+    problem = NoMobileNumber.problem
+    status = NoMobileNumber.status
+    public = NoMobileNumber.public
+
+
+class ChannelUnavailable(NotDelivered):
+    """The channel that was asked for does not reach the participant, or is not there: take another."""
+
+    problem = NoMobileNumber.problem
+    status = NoMobileNumber.status
+    public = NoMobileNumber.public
 
 
 class StoreUnavailable(GatewayError):

@@ -21,7 +21,7 @@ const LEFT_WITHIN = 3;
 /** Seconds until what failed for a while is tried again. */
 const AGAIN_AFTER = 15;
 /** Refusals after which only the telephone helps. */
-const BLOCKING = new Set(["too-many-attempts", "quota-reached", "no-mobile-number"]);
+const BLOCKING = new Set(["too-many-attempts", "quota-reached", "not-reachable"]);
 
 export class Guide {
   /**

@@ -149,6 +149,7 @@ export const words = {
   states: { expected: "erwartet", arrived: "im Wartezimmer", admitted: "in der Sprechstunde", away: "kurz weg", departed: "gegangen", denied: "abgewiesen", removed: "ausgeschlossen" },
   steps: {
     "sms-sent": "SMS gesendet",
+    "sms-delivered": "SMS zugestellt",
     "sms-failed": "SMS nicht zugestellt",
     "page-opened": "Seite geöffnet",
     "code-asked": "Code verlangt",
@@ -174,7 +175,7 @@ export const words = {
     "grant-refused": "Dieser Zugang gilt nicht mehr. Öffnen Sie den Link der SMS oder Ihrer Liste noch einmal.",
     "not-permitted": "Das ist in dieser Sprechstunde nicht erlaubt.",
     "by-phone": "Diese Sprechstunde findet am Telefon statt. Wir rufen Sie an.",
-    "no-mobile-number": "An diese Nummer kann keine SMS gesendet werden.",
+    "not-reachable": "Auf diesem Weg kann kein Code gesendet werden.",
     "camera-lost": "Die Kamera antwortet nicht mehr. Die Sprechstunde geht mit Ton weiter.",
     "microphone-lost": "Das Mikrofon antwortet nicht mehr. Schliessen Sie es wieder an, oder gehen Sie hinaus und wieder hinein.",
     superseded: "Die Sprechstunde ist auf einem anderen Gerät oder in einem anderen Fenster offen.",

@@ -149,6 +149,7 @@ export const words = {
   states: { expected: "expected", arrived: "in the waiting room", admitted: "in the visit", away: "away for a moment", departed: "left", denied: "turned away", removed: "removed" },
   steps: {
     "sms-sent": "SMS sent",
+    "sms-delivered": "SMS delivered",
     "sms-failed": "SMS not delivered",
     "page-opened": "page opened",
     "code-asked": "code asked",
@@ -174,7 +175,7 @@ export const words = {
     "grant-refused": "This access is no longer valid. Open the link from the SMS or from your list again.",
     "not-permitted": "This is not permitted in this visit.",
     "by-phone": "This visit is by telephone. We will call you.",
-    "no-mobile-number": "No SMS can be sent to this number.",
+    "not-reachable": "No code can be sent this way.",
     "camera-lost": "The camera no longer responds. The visit goes on with sound.",
     "microphone-lost": "The microphone no longer responds. Plug it in again, or leave and come back.",
     superseded: "The visit is open on another device or in another window.",

@@ -149,6 +149,7 @@ export const words = {
   states: { expected: "attendu·e", arrived: "en salle d’attente", admitted: "en consultation", away: "absent·e un instant", departed: "parti·e", denied: "refusé·e", removed: "exclu·e" },
   steps: {
     "sms-sent": "SMS envoyé",
+    "sms-delivered": "SMS remis",
     "sms-failed": "SMS non remis",
     "page-opened": "page ouverte",
     "code-asked": "code demandé",
@@ -174,7 +175,7 @@ export const words = {
     "grant-refused": "Cet accès n’est plus valable. Ouvrez à nouveau le lien du SMS ou de votre liste.",
     "not-permitted": "Cela n’est pas permis dans cette consultation.",
     "by-phone": "Cette consultation a lieu par téléphone. Nous vous appellerons.",
-    "no-mobile-number": "Aucun SMS ne peut être envoyé à ce numéro.",
+    "not-reachable": "Aucun code ne peut être envoyé par cette voie.",
     "camera-lost": "La caméra ne répond plus. La consultation continue avec le son.",
     "microphone-lost": "Le micro ne répond plus. Rebranchez-le, ou quittez et revenez.",
     superseded: "La consultation est ouverte sur un autre appareil ou dans une autre fenêtre.",

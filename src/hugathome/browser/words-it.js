@@ -149,6 +149,7 @@ export const words = {
   states: { expected: "atteso/a", arrived: "in sala d’attesa", admitted: "in consultazione", away: "assente per un attimo", departed: "uscito/a", denied: "respinto/a", removed: "escluso/a" },
   steps: {
     "sms-sent": "SMS inviato",
+    "sms-delivered": "SMS consegnato",
     "sms-failed": "SMS non consegnato",
     "page-opened": "pagina aperta",
     "code-asked": "codice richiesto",
@@ -174,7 +175,7 @@ export const words = {
     "grant-refused": "Questo accesso non è più valido. Apra di nuovo il link dell’SMS o della Sua lista.",
     "not-permitted": "Questo non è consentito in questa consultazione.",
     "by-phone": "Questa consultazione si tiene per telefono. La chiameremo.",
-    "no-mobile-number": "A questo numero non si possono inviare SMS.",
+    "not-reachable": "Per questa via non si può inviare un codice.",
     "camera-lost": "La videocamera non risponde più. La consultazione continua con l’audio.",
     "microphone-lost": "Il microfono non risponde più. Lo ricolleghi, oppure esca e rientri.",
     superseded: "La consultazione è aperta su un altro dispositivo o in un’altra finestra.",

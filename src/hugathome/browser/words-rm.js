@@ -149,6 +149,7 @@ export const words = {
   states: { expected: "spetgà/da", arrived: "en la stanza da spetga", admitted: "en la consultaziun", away: "in mument absent/a", departed: "ì/ida", denied: "refusà/ada", removed: "exclus/a" },
   steps: {
     "sms-sent": "SMS tramess",
+    "sms-delivered": "SMS consegnà",
     "sms-failed": "SMS betg consegnà",
     "page-opened": "pagina averta",
     "code-asked": "code dumandà",
@@ -174,7 +175,7 @@ export const words = {
     "grant-refused": "Quest access n’è betg pli valaivel. Avri anc ina giada la colliaziun dal SMS u da Vossa glista.",
     "not-permitted": "Quai n’è betg lubì en questa consultaziun.",
     "by-phone": "Questa consultaziun è al telefon. Nus telefonain a Vus.",
-    "no-mobile-number": "A quest numer na po vegnir tramess nagin SMS.",
+    "not-reachable": "Sin questa via na po vegnir tramess nagin code.",
     "camera-lost": "La camera na respunda betg pli. La consultaziun cuntinuescha cun il tun.",
     "microphone-lost": "Il microfon na respunda betg pli. Colliai el puspè, u bandunai e turnai.",
     superseded: "La consultaziun è averta sin in auter apparat u en in’autra fanestra.",

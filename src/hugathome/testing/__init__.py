@@ -1,9 +1,11 @@
 """What a host's own tests import: the product in memory, robots, and checks for parts that a host writes."""
 
+from hugathome.testing.check_channel import check_channel
 from hugathome.testing.check_log import check_log
 from hugathome.testing.check_sms import check_sms
 from hugathome.testing.check_store import check_store
 from hugathome.testing.check_transport import check_transport
+from hugathome.testing.check_voice import check_voice
 from hugathome.testing.clock import FakeClock
 from hugathome.testing.conformance import ConformanceFailure
 from hugathome.testing.fake import FakeHugAtHome
@@ -25,10 +27,12 @@ __all__ = [
     "ReceivedSms",
     "Robot",
     "Site",
+    "check_channel",
     "check_log",
     "check_sms",
     "check_store",
     "check_transport",
+    "check_voice",
     "meet",
     "memory_pair",
 ]
