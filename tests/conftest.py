@@ -2,14 +2,12 @@
 skip is a failure."""
 
 import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from tests import servers
 
 from hugathome.stores import schema
 
@@ -57,49 +55,38 @@ def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
         report.longrepr = f"skipped in CI: {reason}"
 
 
-# --- Databases: SQLite always, PostgreSQL where a server can be started as its own user ---------------
-
-_SERVERS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-HAS_POSTGRESQL = bool(_SERVERS) and os.geteuid() == 0 and shutil.which("runuser") is not None
+# --- Stores: memory and SQLite always, PostgreSQL and Redis where a server can be started as its own user ---
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    databases = ["sqlite", *(["postgresql"] if servers.HAS_POSTGRESQL else [])]
     if "database" in metafunc.fixturenames:
-        kinds = ["sqlite", "postgresql"] if HAS_POSTGRESQL else ["sqlite"]
-        metafunc.parametrize("database", kinds, indirect=True)
+        metafunc.parametrize("database", databases, indirect=True)
+    if "code_store_url" in metafunc.fixturenames:
+        kinds = ["memory", *databases, *(["redis"] if servers.HAS_REDIS else [])]
+        metafunc.parametrize("code_store_url", kinds, indirect=True)
     if "alias" in metafunc.fixturenames:
-        metafunc.parametrize("alias", ["default", "server"] if HAS_POSTGRESQL else ["default"])
+        metafunc.parametrize("alias", ["default", "server"] if servers.HAS_POSTGRESQL else ["default"])
 
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
-    """Start a server as its own user, on a Unix socket, and return the URL of its first database."""
-    where = Path(tempfile.mkdtemp(prefix="hug"))
-    shutil.chown(where, "postgres")
+    """Start a server, and return the URL of its first database."""
+    with servers.postgresql() as url:
+        yield url
 
-    def as_postgres(command: str, *arguments: str) -> None:
-        program = str(_SERVERS[-1].with_name(command))
-        subprocess.run(
-            ["runuser", "-u", "postgres", "--", program, "-D", str(where / "data"), *arguments],
-            cwd=where,
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
 
-    as_postgres("initdb", "--auth=trust", "--username=postgres", "--no-sync")
-    options = f"-c listen_addresses='' -c fsync=off -k {where}"
-    as_postgres("pg_ctl", "--wait", "--options", options, "--log", str(where / "log"), "start")
-    try:
-        yield f"postgresql://postgres@/postgres?host={where}"
-    finally:
-        as_postgres("pg_ctl", "--wait", "--mode=immediate", "stop")
-        shutil.rmtree(where)
+@pytest.fixture(scope="session")
+def redis() -> Iterator[str]:
+    """Start a server, and return its URL."""
+    with servers.redis() as server:
+        yield server.url
 
 
 @pytest.fixture(scope="session")
 def socket(request: pytest.FixtureRequest) -> str | None:
     """Return the folder of the server's socket, if there is one."""
-    if not HAS_POSTGRESQL:
+    if not servers.HAS_POSTGRESQL:
         return None
     url: str = request.getfixturevalue("postgresql")
     return url.rpartition("host=")[2]
@@ -108,12 +95,38 @@ def socket(request: pytest.FixtureRequest) -> str | None:
 @pytest.fixture
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Return the URL of a database that is empty but for its tables."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/clinic.db"
+    return _emptied(request.param, request, tmp_path)
 
+
+@pytest.fixture
+def code_store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return what `open_code_store` takes for an empty store of each kind; all but memory serve processes."""
+    return _emptied(request.param, request, tmp_path)
+
+
+def _emptied(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    match kind:
+        case "memory":
+            return "memory://"
+        case "sqlite":
+            return f"sqlite:///{tmp_path}/clinic.db"
+        case "redis":
+            return _emptied_redis(request.getfixturevalue("redis"))
+        case _:
+            return _emptied_postgresql(request.getfixturevalue("postgresql"))
+
+
+def _emptied_redis(url: str) -> str:
+    import redis
+
+    with redis.Redis.from_url(url) as client:
+        client.flushall()
+    return url
+
+
+def _emptied_postgresql(url: str) -> str:
     import psycopg
 
-    url: str = request.getfixturevalue("postgresql")
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DROP SCHEMA public CASCADE")
         connection.execute("CREATE SCHEMA public")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-CONFTEST = Path(__file__).with_name("conftest.py")
+HERE = Path(__file__).parent
 SKIPPING = {
     "by mark": "import pytest\n@pytest.mark.skip(reason='no camera')\ndef test_it() -> None: ...\n",
     "by call": "import pytest\ndef test_it() -> None:\n    pytest.skip('no camera')\n",
@@ -36,7 +36,9 @@ def test_number(number: int) -> None:
 def run_pytest(
     folder: Path, source: str, *options: str, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    (folder / "conftest.py").write_text(CONFTEST.read_text())
+    (folder / "conftest.py").write_text((HERE / "conftest.py").read_text())
+    (folder / "tests").mkdir(exist_ok=True)
+    (folder / "tests" / "servers.py").write_text((HERE / "servers.py").read_text())
     (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    media\n    browser\n")
     (folder / "test_it.py").write_text(source)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CI", "PYTEST"))}

@@ -74,6 +74,18 @@ def test_a_store_in_a_database_keeps_every_rule_without_an_event_loop(database: 
     drive(check_store(lambda: open_store(database)))
 
 
+async def test_a_store_for_codes_alone_keeps_every_rule(code_store_url: str) -> None:
+    store = open_code_store(code_store_url)
+
+    await check_store(lambda: store if code_store_url == "memory://" else open_code_store(code_store_url))
+
+
+def test_a_store_for_codes_alone_keeps_every_rule_without_an_event_loop(code_store_url: str) -> None:
+    store = open_code_store(code_store_url)
+
+    drive(check_store(lambda: store if code_store_url == "memory://" else open_code_store(code_store_url)))
+
+
 async def test_two_stores_in_memory_share_nothing() -> None:
     await open_store("memory://").codes.save(challenge(), expected=0)
 

@@ -109,6 +109,16 @@ async def test_a_broken_code_store_fails_the_rule_that_it_breaks(codes: MemoryCo
     assert failure.value.rule == rule
 
 
+async def test_a_store_for_codes_alone_is_held_to_the_rules_of_codes() -> None:
+    kept, broken = MemoryCodes(), OverwritesAnything()
+
+    await check_store(lambda: kept)
+    with pytest.raises(ConformanceFailure) as failure:
+        await check_store(lambda: broken)
+
+    assert failure.value.rule == "a save over another version is refused and changes nothing"
+
+
 async def test_codes_that_are_lost_with_their_store_fail() -> None:
     with pytest.raises(ConformanceFailure) as failure:
         await check_store(lambda: Store(sessions=MemorySessions(), codes=MemoryCodes()))

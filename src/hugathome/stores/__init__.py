@@ -85,9 +85,15 @@ def open_store(where: "str | sa.Connection | DjangoConnection") -> Store:
 
 
 def open_code_store(url: str) -> ChallengeStore:
-    """Return the store for codes at `url`: `memory://`, `sqlite:///…` or `postgresql://…`."""
+    """Return the store for codes at `url`: `memory://`, `sqlite:///…`, `postgresql://…` or `redis://…`."""
     if url == "memory://" or _is_in_memory(url):
         return MemoryCodes()
+    if url.startswith(("redis://", "rediss://", "unix://")):
+        try:
+            from hugathome.stores.redis import RedisCodes
+        except ImportError:
+            raise MissingExtra("redis") from None
+        return RedisCodes(url)
     if url.startswith("sqlite:///"):
         from hugathome.stores.sqlite import SqliteCodes
 

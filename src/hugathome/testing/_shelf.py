@@ -4,29 +4,44 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from secrets import token_hex
-from typing import Any, TypeVar, final
+from typing import Any, Protocol, TypeVar, final
 
 from hugathome._drive import drive
+from hugathome.codes import ChallengeStore
 from hugathome.errors import StoreUnavailable
 from hugathome.stores import Store
+from hugathome.stores.memory import MemorySessions
 from hugathome.testing.conformance import ConformanceFailure
 
 T = TypeVar("T")
 Call = Callable[[], Coroutine[Any, Any, T]]
+Opens = Callable[[], Store | ChallengeStore]
+
+
+class Rule(Protocol):
+    """Tries one rule, under its name, and raises `ConformanceFailure` where it is broken."""
+
+    __name__: str
+
+    def __call__(self, shelf: "Shelf", rule: str, /) -> Coroutine[Any, Any, None]: ...
 
 
 @final
 class Shelf:
     """Opens stores for one rule and closes them after it; without a loop, their blocking variants."""
 
-    def __init__(self, open_one: Callable[[], Store], *, is_blocking: bool) -> None:
+    def __init__(self, open_one: Opens, *, is_blocking: bool) -> None:
         self._open_one = open_one
         self._is_blocking = is_blocking
         self._opened: list[Store] = []
+        self.keeps_sessions = False
+        """Whether what was opened keeps more than codes."""
 
     def open(self) -> Store:
-        """Return another opening of the same store."""
-        store = self._open_one()
+        """Return another opening of the same store; to codes alone, sessions that nobody asks for are added."""
+        opened = self._open_one()
+        self.keeps_sessions = isinstance(opened, Store)
+        store = opened if isinstance(opened, Store) else Store(sessions=MemorySessions(), codes=opened)
         self._opened.append(store.for_blocking() if self._is_blocking else store)
         return self._opened[-1]
 

@@ -1,6 +1,7 @@
 """Prove that a store keeps the promises of `ChallengeStore` and `SessionStore`.
 
     await check_store(lambda: open_store("sqlite:////tmp/empty.db"))    # each call opens the same data
+    await check_store(lambda: open_code_store("redis://localhost"))     # one for codes alone, by its rules
     store = open_store("memory://")
     await check_store(lambda: store)                                    # what is in memory opens once
 
@@ -11,18 +12,17 @@ Whether a save survives a power cut is not checked. It needs no test runner.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Sequence
 
 from hugathome._drive import drive
 from hugathome.errors import ConfigurationError
-from hugathome.stores import Store
 from hugathome.testing import _check_codes, _check_sessions
-from hugathome.testing._shelf import Shelf
+from hugathome.testing._shelf import Opens, Rule, Shelf
 from hugathome.testing.conformance import ConformanceFailure
 
 
-async def check_store(open: Callable[[], Store]) -> None:
-    """Raise `ConformanceFailure` unless what `open` returns keeps every rule."""
+async def check_store(open: Opens) -> None:
+    """Raise `ConformanceFailure` unless the `Store` or `ChallengeStore` that `open` returns keeps every rule."""
     if _is_on_a_loop():
         await _check(open, is_blocking=False)
     try:
@@ -39,8 +39,8 @@ def _is_on_a_loop() -> bool:
     return True
 
 
-async def _check(open_one: Callable[[], Store], *, is_blocking: bool) -> None:
-    for rule in (*_check_codes.RULES, *_check_sessions.RULES):
+async def _check(open_one: Opens, *, is_blocking: bool) -> None:
+    for rule in await _rules(Shelf(open_one, is_blocking=is_blocking)):
         shelf = Shelf(open_one, is_blocking=is_blocking)
         name = rule.__name__.replace("_", " ")
         try:
@@ -51,3 +51,9 @@ async def _check(open_one: Callable[[], Store], *, is_blocking: bool) -> None:
             raise ConformanceFailure(name, f"raised {error!r}") from error
         finally:
             await shelf.aclose()
+
+
+async def _rules(shelf: Shelf) -> Sequence[Rule]:
+    shelf.open()
+    await shelf.aclose()
+    return (*_check_codes.RULES, *_check_sessions.RULES) if shelf.keeps_sessions else _check_codes.RULES
