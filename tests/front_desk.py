@@ -7,13 +7,13 @@ from typing import Any
 
 from hugathome.app import HugAtHome
 from hugathome.codes import Challenge, ChallengeState, Sms
+from hugathome.origin_bound import parse_origin_bound
 from hugathome.quotas import Tally
 from hugathome.reception import Invitation
 from hugathome.session import Participant, Session
 from hugathome.stores import Store
 from hugathome.stores.memory import MemoryCodes
 from hugathome.testing.clock import FakeClock
-from hugathome.words import parse_origin_bound
 
 KEY = b"a secret of thirty-two bytes, no"
 OLD = b"an older secret of thirty-two by"
@@ -56,12 +56,12 @@ class Gateway:
     @property
     def code(self) -> str:
         """The code of the last message that carries one."""
-        found = [bound[1] for text in self.texts if (bound := parse_origin_bound(text))]
+        found = [bound.code for text in self.texts if (bound := parse_origin_bound(text))]
         return found[-1]
 
     @property
     def codes(self) -> list[str]:
-        return [bound[1] for text in self.texts if (bound := parse_origin_bound(text))]
+        return [bound.code for text in self.texts if (bound := parse_origin_bound(text))]
 
 
 class InvitesAgainMeanwhile(MemoryCodes):

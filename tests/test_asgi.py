@@ -213,9 +213,9 @@ async def test_a_link_tells_when_the_visit_is_in_local_time_and_who_nobody_is(cl
 
     told = answer.json()
     assert told["status"] == "open"
-    assert told["starts"] == "jeudi 15.01.2026 à 12:00"
+    assert told["starts"] == "jeudi 15 janvier 2026 à 12:00"
     assert told["startsAt"] == NOON.isoformat()
-    assert told["opens"] == "jeudi 15.01.2026 à 11:30"
+    assert told["opens"] == "jeudi 15 janvier 2026 à 11:30"
     assert told["timezone"] == "Europe/Zurich"
     assert (told["modality"], told["language"], told["digits"]) == ("video", "fr", 6)
     assert (told["brand"], told["helpPhone"]) == ("HUG@home", "+41 22 372 33 11")
@@ -229,7 +229,7 @@ async def test_local_time_follows_the_summer(clinic: Clinic) -> None:
 
     told = (await clinic.ask("link", link=invitation.link_id)).json()
 
-    assert told["starts"] == "mercredi 15.07.2026 à 13:00"
+    assert told["starts"] == "mercredi 15 juillet 2026 à 13:00"
 
 
 async def test_a_link_is_early_then_open_then_ended(clinic: Clinic) -> None:

@@ -20,6 +20,7 @@ from hugathome.hub import Hub
 from hugathome.ice import IceServer
 from hugathome.journal import Journal
 from hugathome.keys import KeyRing
+from hugathome.letterhead import Letterhead
 from hugathome.logs import open_log
 from hugathome.messages import (
     Ack,
@@ -69,7 +70,6 @@ from hugathome.wire import (
     ResumeFrom,
     State,
 )
-from hugathome.words import Letterhead
 
 M = TypeVar("M")
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)

@@ -41,6 +41,7 @@ from hugathome.errors import (
 )
 from hugathome.history import Action, Change, Reach
 from hugathome.journal import Journal
+from hugathome.origin_bound import parse_origin_bound
 from hugathome.roles import Step
 from hugathome.session import Session
 from hugathome.signalling import Called
@@ -48,7 +49,6 @@ from hugathome.stores import Store, open_store
 from hugathome.stores.memory import MemorySessions
 from hugathome.testing.clock import FakeClock
 from hugathome.transitions import Presence, Status
-from hugathome.words import parse_origin_bound
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
-"""What a message says, how long it is, and what a phone reads from it."""
+"""What is said when, and that every message of it can be read."""
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,9 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hugathome import words
-from hugathome.errors import ConfigurationError, InvalidInput
+from hugathome.dates import local_time
+from hugathome.errors import ConfigurationError
+from hugathome.gsm7 import rewritten, segments, septets
+from hugathome.letterhead import Letterhead
+from hugathome.origin_bound import OriginBoundCode, parse_origin_bound
 from hugathome.roles import Language
-from hugathome.words import Letterhead, parse_origin_bound, segments, septets
 
 ZURICH = ZoneInfo("Europe/Zurich")
 WINTER = datetime(2026, 1, 14, 13, 30, tzinfo=UTC)
@@ -34,91 +37,6 @@ def longest_brand(site: str) -> str:
     return "B" * int(said[1])
 
 
-# --- Length ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("", 0), ("abc", 3), ("àéèùìòäöüßÄÖÜÉÇæ", 16), ("€[]{}~^\\|", 18), ("\n", 1), ("@£$¥ΔΦΓΛΩΠΨΣΘΞ", 14)],
-)
-def test_a_text_in_gsm7_is_counted_in_septets(text: str, expected: int) -> None:
-    assert septets(text) == expected
-
-
-@pytest.mark.parametrize("character", "çêëâîïôûœÀÈÊ«»’–—…\u00a0\t日😀\ud800")
-def test_one_character_outside_gsm7_makes_the_text_ucs2(character: str) -> None:
-    assert septets("a" + character) is None
-    assert segments(character + "a" * 68) == 1
-    assert segments(character + "a" * 70) == 2
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("", 1),
-        ("a" * 160, 1),
-        ("a" * 161, 2),
-        ("a" * 306, 2),
-        ("a" * 307, 3),
-        ("€" * 80, 1),
-        ("€" * 81, 2),
-        ("€" * 152, 2),
-        ("€" * 153, 3),
-        ("ê" * 134, 2),
-        ("ê" * 135, 3),
-        ("😀" * 35, 1),
-        ("😀" * 66, 2),
-        ("😀" * 67, 3),
-    ],
-)
-def test_a_long_text_is_cut_between_characters(text: str, expected: int) -> None:
-    assert segments(text) == expected
-
-
-# --- The line that binds a code to a site -----------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("747723 is your code.\n\n@example.com #747723", ("example.com", "747723")),
-        ("747723 is your code.\n\n@example.com #747723 %ecommerce.example", ("example.com", "747723")),
-        ("@example.com #747723 %ecommerce.example $future", ("example.com", "747723")),
-        ("first\r\n@example.com #747723", ("example.com", "747723")),
-        ("first\r@example.com #747723", ("example.com", "747723")),
-        ("something @example.com #747723", None),
-        ("#747723 %ecommerce.example @example.com", None),
-        ("@example.com code #747723", None),
-        ("@example.com  #747723", None),
-        ("@example.com\t#747723", None),
-        ("@example.com #", None),
-        ("@ #747723", None),
-        ("@example.com", None),
-        ("@example.com #747723\n", None),
-        ("@example.com #747723\nmore", None),
-        ("", None),
-    ],
-)
-def test_a_phone_reads_the_last_line_and_only_that(text: str, expected: tuple[str, str] | None) -> None:
-    assert parse_origin_bound(text) == expected
-
-
-@given(
-    st.text(),
-    st.from_regex(r"[a-z0-9]{1,20}(\.[a-z0-9]{1,10}){0,3}", fullmatch=True),
-    st.from_regex("[0-9]{6,8}", fullmatch=True),
-)
-def test_what_is_written_is_what_a_phone_reads(before: str, host: str, code: str) -> None:
-    assert parse_origin_bound(f"{before}\n{words.origin_bound(host, code)}") == (host, code)
-
-
-@given(st.text() | st.text("@# \n\rab1", max_size=30))
-def test_any_text_can_be_read(text: str) -> None:
-    read = parse_origin_bound(text)
-
-    assert read is None or all(part and not set(part) & set(" \n\r\t\f") for part in read)
-
-
 # --- Messages with a code (A43) ---------------------------------------------------------------------
 
 
@@ -136,7 +54,7 @@ def test_a_code_and_its_line_share_one_segment_up_to_the_longest_brand_and_host(
 
     assert (septets(text) or 999) <= 160
     assert text.startswith(code)
-    assert parse_origin_bound(text) == (host, code)
+    assert parse_origin_bound(text) == OriginBoundCode(host=host, code=code)
 
 
 def test_the_longest_brand_fills_the_segment_in_some_language() -> None:
@@ -154,7 +72,7 @@ def test_a_visit_that_is_now_needs_one_segment_for_link_and_code(language: Langu
     assert segments(text) == 1
     assert text.startswith("493817 ")
     assert LINK in text.split("\n")
-    assert parse_origin_bound(text) == ("telemedecine.example.ch", "493817")
+    assert parse_origin_bound(text) == OriginBoundCode(host="telemedecine.example.ch", code="493817")
 
 
 @every_language
@@ -176,7 +94,7 @@ def test_where_they_do_not_fit_the_link_goes_first_and_the_code_after(
     *first, last = words.invitation_with_code(letterhead, language, link=link, code=code)
 
     assert segments(last) == 1
-    assert parse_origin_bound(last) == (host, code)
+    assert parse_origin_bound(last) == OriginBoundCode(host=host, code=code)
     assert [link in text.split("\n") and code not in text for text in first] == [True] * len(first)
     assert bool(first) == (language in words.split_languages(letterhead, digits=digits))
     assert bool(first) != (link in last)
@@ -272,132 +190,14 @@ def test_an_invitation_says_whom_to_call_where_that_is_known(language: Language)
     assert with_help.endswith(": +41 22 372 33 11")
 
 
-# --- Local time -------------------------------------------------------------------------------------
+@every_language
+@pytest.mark.parametrize("day", range(1, 366, 28))
+def test_a_later_visit_is_announced_by_its_day_and_local_time(language: Language, day: int) -> None:
+    at = datetime(2026, 1, 1, 13, 30, tzinfo=UTC) + timedelta(days=day)
+    said = rewritten(local_time(at, language, zone=ZURICH))
 
+    (video,) = words.invitation(LETTERHEAD, language, link=LINK, starts_at=at, zone=ZURICH)
+    (phone,) = words.phone_invitation(LETTERHEAD, language, starts_at=at, zone=ZURICH)
 
-@pytest.mark.parametrize(
-    ("language", "winter", "summer"),
-    [
-        ("fr", "mercredi 14.01.2026 à 14:30", "mercredi 15.07.2026 à 15:30"),
-        ("de", "Mittwoch, 14.01.2026 um 14:30 Uhr", "Mittwoch, 15.07.2026 um 15:30 Uhr"),
-        ("it", "mercoledì 14.01.2026, ore 14:30", "mercoledì 15.07.2026, ore 15:30"),
-        ("rm", "mesemna, ils 14.01.2026 a las 14:30", "mesemna, ils 15.07.2026 a las 15:30"),
-        ("en", "Wednesday 14.01.2026 at 14:30", "Wednesday 15.07.2026 at 15:30"),
-    ],
-)
-def test_an_instant_in_utc_is_said_in_local_time_in_winter_and_summer(
-    language: Language, winter: str, summer: str
-) -> None:
-    for at, said in ((WINTER, winter), (SUMMER, summer)):
-        (video,) = words.invitation(LETTERHEAD, language, link=LINK, starts_at=at, zone=ZURICH)
-        (phone,) = words.phone_invitation(LETTERHEAD, language, starts_at=at, zone=ZURICH)
-
-        assert f"{said}. " in video
-        assert f" {said} " in phone
-
-
-def test_the_weekday_is_the_local_one() -> None:
-    late = datetime(2026, 1, 14, 23, 30, tzinfo=UTC)
-
-    assert words.local_time(late, "en", zone=ZURICH) == "Thursday 15.01.2026 at 00:30"
-
-
-def test_a_naive_time_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="aware"):
-        words.local_time(datetime(2026, 1, 14, 13, 30), "fr", zone=ZURICH)
-
-
-# --- What construction refuses (A44) ----------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "brand",
-    [
-        "",
-        " HUG",
-        "HUG\n",
-        "HUG\n@evil.example #111111",
-        "HUG\r@evil",
-        "HUG\f",
-        "@evil #1",
-        "HUG @evil.example",
-        "HUG #1",
-        "HUG#1",
-        "HUG\t1",
-        "HUG\x00",
-        "HUG\u2028x",
-        "Hôpital",
-        "HUG’s",
-        "\N{RIGHT-TO-LEFT OVERRIDE}GUH",
-    ],
-    ids=ascii,
-)
-def test_a_brand_that_could_break_a_message_is_refused(brand: str) -> None:
-    with pytest.raises(ConfigurationError, match="brand="):
-        Letterhead(brand=brand, site=SITE)
-
-
-@pytest.mark.parametrize(
-    ("brand", "advice"), [("Hôpital", "write o"), ("HUG’s", "leave it out"), ("Çа va", "leave it out")]
-)
-def test_a_refused_character_comes_with_what_to_write(brand: str, advice: str) -> None:
-    with pytest.raises(ConfigurationError, match=advice):
-        Letterhead(brand=brand, site=SITE)
-
-
-@given(st.text("HUG@home #é\n\r'[€ê", min_size=1, max_size=12))
-def test_a_brand_is_refused_or_leaves_every_message_as_it_was_meant(brand: str) -> None:
-    try:
-        letterhead = Letterhead(brand=brand, site=SITE)
-    except ConfigurationError:
-        return
-    for language in Language:
-        (text,) = words.code_alone(letterhead, language, code="493817")
-        assert text.count("\n") == 1
-        assert parse_origin_bound(text) == ("telemedecine.example.ch", "493817")
-        assert segments(text) == 1
-
-
-@pytest.mark.parametrize(
-    "site",
-    [
-        "",
-        "www.example.ch",
-        "ftp://www.example.ch",
-        "https://",
-        "https://user@example.ch",
-        "https://www.example.ch/visit?a=1",
-        "https://www.example.ch/visit#top",
-        "https://www.example.ch/visit\n",
-        "https://hôpital.example.ch",
-        "https://" + "h" * 100 + ".example.ch",
-    ],
-)
-def test_a_site_that_no_message_could_name_is_refused(site: str) -> None:
-    with pytest.raises(ConfigurationError, match="site="):
-        Letterhead(brand="HUG@home", site=site)
-
-
-@pytest.mark.parametrize(
-    ("site", "host"),
-    [
-        ("https://www.example.ch", "www.example.ch"),
-        ("https://WWW.Example.ch/Visit/", "www.example.ch"),
-        ("http://localhost:8000", "localhost"),
-        ("https://xn--hpital-6ya.example.ch/a~b/%C3%A9", "xn--hpital-6ya.example.ch"),
-    ],
-)
-def test_the_host_is_written_as_a_phone_compares_it(site: str, host: str) -> None:
-    assert Letterhead(brand="HUG@home", site=site).host == host
-
-
-@pytest.mark.parametrize("help_phone", ["", "call us", "144\n", "+41223723311 @evil #1", "1" * 30])
-def test_a_help_line_is_a_number(help_phone: str) -> None:
-    with pytest.raises(ConfigurationError, match="help_phone="):
-        Letterhead(brand="HUG@home", site=SITE, help_phone=help_phone)
-
-
-def test_a_short_number_may_be_called_for_help() -> None:
-    (text,) = words.phone_invitation_now(Letterhead(brand="HUG@home", site=SITE, help_phone="144"), "fr")
-
-    assert text.endswith("\nAide: 144")
+    assert f"{said}. " in video
+    assert f" {said} " in phone

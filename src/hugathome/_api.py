@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote
 
-from hugathome import words
 from hugathome._asked import (
     CallMeBackAsked,
     CheckInAsked,
@@ -23,6 +22,7 @@ from hugathome._asked import (
     StaffAsked,
 )
 from hugathome._model import Record
+from hugathome.dates import local_time
 from hugathome.errors import ByPhone, HugathomeError, NotYetOpen, QuotaReached, SendTooSoon, SessionError
 from hugathome.history import Action
 from hugathome.mirror import standing
@@ -170,9 +170,9 @@ class Api:
             "modality": session.modality,
             "language": language,
             "startsAt": window.starts_at.isoformat(),
-            "starts": words.local_time(window.starts_at, language, zone=zone),
+            "starts": local_time(window.starts_at, language, zone=zone),
             "opensAt": window.opens_at.isoformat(),
-            "opens": words.local_time(window.opens_at, language, zone=zone),
+            "opens": local_time(window.opens_at, language, zone=zone),
             "timezone": zone.key,
             "brand": house.letterhead.brand,
             "helpPhone": house.letterhead.help_phone,

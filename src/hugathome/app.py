@@ -31,6 +31,7 @@ from hugathome.ice import IceServer
 from hugathome.journal import Journal
 from hugathome.keys import KeyRing
 from hugathome.logs import open_log
+from hugathome.letterhead import Letterhead
 from hugathome.organisations import House, Organisation, Organisations, spoken, zone
 from hugathome.policy import CodePolicy
 from hugathome.reception import Invitation, Reception
@@ -41,7 +42,7 @@ from hugathome.stores import Store
 from hugathome.switchboard import Switchboard
 from hugathome.verifier import Randomness, Verifier
 from hugathome.wire import Limits
-from hugathome.words import Letterhead
+from hugathome.texts import Texts
 
 if TYPE_CHECKING:
     from hugathome.asgi import AsgiApp
@@ -71,6 +72,7 @@ class Deployment:
         help_phone: str | None = None,
         privacy_url: str | None = None,
         code_policy: CodePolicy = CodePolicy(),
+        texts: Texts = Texts(),
         code_store: ChallengeStore | None = None,
         log: SignallingLog | None = None,
         ice_servers: Sequence[IceServer] = (),
@@ -86,9 +88,9 @@ class Deployment:
 
         `key`: at least 32 bytes, or several by name, of which the first signs. `site`: the public URL of
         `asgi()` with its prefix; http only on loopback. `timezone`: the IANA name of the zone in which
-        texts and pages say times. `log`: where workers meet; left out, it is the store's own. `entry`:
-        where the room sends staff whose grant is old. `frames`: origins that may embed the room.
-        Raises `ConfigurationError`.
+        texts and pages say times. `texts`: your own wordings of the SMS. `log`: where workers meet; left
+        out, it is the store's own. `entry`: where the room sends staff whose grant is old. `frames`: origins
+        that may embed the room. Raises `ConfigurationError`.
         """
         self.site = _checked_site(site)
         self.frames = tuple(embedding(origin) for origin in frames)
@@ -98,7 +100,7 @@ class Deployment:
         self._store = self._adapted(store)
         self._log = self._adapted(log if log is not None else open_log(store.log_url))
         default = House(
-            letterhead=Letterhead(brand=brand, site=self.site, help_phone=help_phone),
+            letterhead=Letterhead(brand=brand, site=self.site, help_phone=help_phone, texts=texts),
             sms=self._adapted(sms),
             code_policy=code_policy,
             timezone=zone(timezone),

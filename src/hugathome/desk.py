@@ -7,11 +7,11 @@ that the gateway refused keeps its place: sending again sends it, and counts no 
 from hugathome import words
 from hugathome.codes import Challenge, Sms, SmsGateway
 from hugathome.errors import CodeExpired, NoMobileNumber, SmsNotSent
+from hugathome.letterhead import Letterhead
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
 from hugathome.roles import AnyLanguage, Language
 from hugathome.verifier import CodeMessage, Verifier
-from hugathome.words import Letterhead
 
 
 class Desk:

@@ -18,12 +18,12 @@ from hugathome.clock import Clock, SystemClock
 from hugathome.codes import Challenge, ChallengeStore, SmsGateway
 from hugathome.desk import Desk
 from hugathome.keys import KeyRing
+from hugathome.letterhead import Letterhead
 from hugathome.organisations import spoken
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
 from hugathome.roles import AnyLanguage
 from hugathome.verifier import Randomness, Verifier
-from hugathome.words import Letterhead
 
 T = TypeVar("T")
 

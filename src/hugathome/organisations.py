@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from hugathome.codes import SmsGateway
 from hugathome.errors import ConfigurationError, InvalidInput
+from hugathome.letterhead import Letterhead
 from hugathome.policy import CodePolicy
 from hugathome.roles import AnyLanguage, Language
-from hugathome.words import Letterhead
+from hugathome.texts import Texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,8 @@ class Organisation:
     language: AnyLanguage | None = None
     """For whoever has none of their own."""
     help_phone: str | None = None
+    texts: Texts = Texts()
+    """What they leave out is said in the deployment's texts, and then in the library's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,7 @@ def _filled(own: Organisation, default: House) -> House:
             brand=own.brand or letterhead.brand,
             site=letterhead.site,
             help_phone=own.help_phone or letterhead.help_phone,
+            texts=own.texts.over(letterhead.texts),
         ),
         sms=own.sms or default.sms,
         code_policy=own.code_policy or default.code_policy,

@@ -79,8 +79,8 @@ async def test_before_its_window_the_link_says_when_and_sends_nothing(hug: FakeH
 @pytest.mark.parametrize(
     ("starts_at", "local"),
     [
-        (datetime(2026, 1, 16, 8, tzinfo=UTC), "vendredi 16.01.2026 à 09:00"),
-        (datetime(2026, 7, 17, 8, tzinfo=UTC), "vendredi 17.07.2026 à 10:00"),
+        (datetime(2026, 1, 16, 8, tzinfo=UTC), "vendredi 16 janvier 2026 à 09:00"),
+        (datetime(2026, 7, 17, 8, tzinfo=UTC), "vendredi 17 juillet 2026 à 10:00"),
     ],
     ids=["winter", "summer"],
 )

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from hugathome.origin_bound import parse_origin_bound
 from hugathome.phone import PhoneNumber
 from hugathome.sms import OutboxSms, SentSms
-from hugathome.words import parse_origin_bound
 
 if TYPE_CHECKING:
     from hugathome.testing.site import Site
@@ -39,7 +39,7 @@ class ReceivedSms:
     def code(self) -> str | None:
         """The code of the origin-bound last line, as a phone fills it in."""
         bound = parse_origin_bound(self.text)
-        return bound[1] if bound else None
+        return bound.code if bound else None
 
 
 class Outbox:
