@@ -38,7 +38,7 @@ class Shelf:
         """Whether what was opened keeps more than codes."""
 
     def open(self) -> Store:
-        """Return another opening of the same store; to codes alone, sessions that nobody asks for are added."""
+        """Return another opening of the same store; sessions are added to codes alone."""
         opened = self._open_one()
         self.keeps_sessions = isinstance(opened, Store)
         store = opened if isinstance(opened, Store) else Store(sessions=MemorySessions(), codes=opened)

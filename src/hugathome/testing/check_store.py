@@ -22,7 +22,7 @@ from hugathome.testing.conformance import ConformanceFailure
 
 
 async def check_store(open: Opens) -> None:
-    """Raise `ConformanceFailure` unless the `Store` or `ChallengeStore` that `open` returns keeps every rule."""
+    """Raise `ConformanceFailure` unless what `open` returns, whole or for codes alone, keeps every rule."""
     if _is_on_a_loop():
         await _check(open, is_blocking=False)
     try:
