@@ -30,8 +30,8 @@ from hugathome.hub import Hub
 from hugathome.ice import IceServer
 from hugathome.journal import Journal
 from hugathome.keys import KeyRing
-from hugathome.logs import open_log
 from hugathome.letterhead import Letterhead
+from hugathome.logs import open_log
 from hugathome.organisations import House, Organisation, Organisations, spoken, zone
 from hugathome.policy import CodePolicy
 from hugathome.reception import Invitation, Reception
@@ -40,9 +40,9 @@ from hugathome.session import Event, Participant, Session
 from hugathome.signalling import SignallingLog, Transport
 from hugathome.stores import Store
 from hugathome.switchboard import Switchboard
+from hugathome.texts import Texts
 from hugathome.verifier import Randomness, Verifier
 from hugathome.wire import Limits
-from hugathome.texts import Texts
 
 if TYPE_CHECKING:
     from hugathome.asgi import AsgiApp
@@ -70,9 +70,9 @@ class Deployment:
         brand: str,
         language: AnyLanguage = "en",
         help_phone: str | None = None,
+        texts: Texts = Texts(),
         privacy_url: str | None = None,
         code_policy: CodePolicy = CodePolicy(),
-        texts: Texts = Texts(),
         code_store: ChallengeStore | None = None,
         log: SignallingLog | None = None,
         ice_servers: Sequence[IceServer] = (),
