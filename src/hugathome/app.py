@@ -22,6 +22,7 @@ from hugathome._origins import embedding
 from hugathome.clock import Clock, SystemClock
 from hugathome.codes import ChallengeStore, SmsGateway
 from hugathome.consultations import Consultations
+from hugathome.deliveries import Deliveries
 from hugathome.dispatch import Dispatch
 from hugathome.doorkeeper import Doorkeeper
 from hugathome.errors import ConfigurationError
@@ -34,6 +35,7 @@ from hugathome.letterhead import Letterhead
 from hugathome.logs import open_log
 from hugathome.organisations import House, Organisation, Organisations, spoken, zone
 from hugathome.policy import CodePolicy
+from hugathome.receipts import Receipt, is_known_token, receipts_at
 from hugathome.reception import Invitation, Reception
 from hugathome.roles import AnyLanguage
 from hugathome.session import Event, Participant, Session
@@ -108,7 +110,7 @@ class Deployment:
         )
         self._organisations = Organisations(default, self._settled(organisations))
         self.notices = self._say_notices()
-        keys = KeyRing(key)
+        self._keys = keys = KeyRing(key)
         self._journal = Journal(log=self._log, keys=keys, randomness=randomness, limits=limits)
         self._consultations = Consultations(
             store=self._store.sessions,
@@ -123,6 +125,7 @@ class Deployment:
         )
         codes = self._adapted(code_store) if code_store is not None else self._store.codes
         verifier = Verifier(store=codes, keys=keys, clock=clock, randomness=randomness)
+        self._deliveries = Deliveries(consultations=self._consultations, verifier=verifier, clock=clock)
         self._dispatch, self._reception, self._switchboard = self._front_desk(verifier, randomness)
         self._hub = Hub(
             journal=self._journal,
@@ -142,6 +145,7 @@ class Deployment:
         dispatch = Dispatch(
             consultations=self._consultations,
             verifier=verifier,
+            deliveries=self._deliveries,
             store=self._store.sessions,
             organisations=self._organisations,
             clock=self.clock,
@@ -174,6 +178,14 @@ class Deployment:
     def room_url(self, grant: JoinGrant) -> str:
         """Return the address of the page for whoever holds `grant`; it travels in the fragment only."""
         return f"{self.site}/room#grant={grant.token}"
+
+    def receipt_url(self, gateway: str) -> str:
+        """Return where a gateway posts its receipts: for its settings, and for nobody else to see."""
+        return receipts_at(self._keys, site=self.site, gateway=gateway)
+
+    def knows_receipts(self, gateway: str, token: str) -> bool:
+        """Whether a receipt came to an address that `receipt_url` has given out."""
+        return is_known_token(self._keys, gateway=gateway, token=token)
 
     def house(self, organisation: str) -> House:
         """Return an organisation's settings with the deployment's filled in."""
@@ -263,6 +275,10 @@ class HugAtHome(Deployment):
     ) -> Session:
         """Record how staff know who somebody is, by code or otherwise; see `Switchboard.identify`."""
         return await self._switchboard.identify(session_id, participant_id, by=by, code=code, how=how)
+
+    async def receive_receipt(self, receipt: Receipt) -> bool:
+        """Record what a gateway says of a message; return False where it says nothing new."""
+        return await self._deliveries.receive(receipt)
 
     # --- What pages ask --------------------------------------------------------------------------
 

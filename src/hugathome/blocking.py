@@ -17,6 +17,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar, runtime
 from hugathome._drive import drive
 from hugathome.app import EVENTS_AT_ONCE, Deployment, closing
 from hugathome.consultations import Consultations
+from hugathome.deliveries import Deliveries
 from hugathome.desk import Desk
 from hugathome.dispatch import Dispatch
 from hugathome.doorkeeper import Doorkeeper
@@ -92,6 +93,10 @@ def _doorkeeper(owner: "HugAtHome") -> Doorkeeper:
     return owner._doorkeeper  # noqa: SLF001 - the class below, in the same module
 
 
+def _deliveries(owner: "HugAtHome") -> Deliveries:
+    return owner._deliveries  # noqa: SLF001 - the class below, in the same module
+
+
 def _dispatch(owner: "HugAtHome") -> Dispatch:
     return owner._dispatch  # noqa: SLF001 - the class below, in the same module
 
@@ -134,6 +139,7 @@ class HugAtHome(_Blocking, Deployment):
     visit_pass = _driven(_doorkeeper, Doorkeeper.passes)
     regrant = _driven(_doorkeeper, Doorkeeper.regrants)
     holder = _driven(_doorkeeper, Doorkeeper.holder)
+    receive_receipt = _driven(_deliveries, Deliveries.receive)
     run_due = _driven(_dispatch, Dispatch.run_due)
 
     def check_in(self, link_id: str, code: str) -> JoinGrant:

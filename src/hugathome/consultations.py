@@ -270,6 +270,10 @@ class Consultations:
         """Return the session that an invitation's link belongs to."""
         return await self._archive.of_link(link_id)
 
+    async def find_by_message(self, message_id: str) -> Session | None:
+        """Return the session that a message was sent for."""
+        return await self._archive.of_message(message_id)
+
     async def list(
         self, *, organisation: str, since: datetime, until: datetime, after: str = "", limit: int = 100
     ) -> Sequence[Session]:

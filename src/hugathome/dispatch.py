@@ -3,7 +3,8 @@
 A message is reserved in the session's record together with the moment from which another process may
 take it over. It is sent once that is committed: in process before the caller's call returns, when the
 host commits its own transaction, or by `run_due`. Its text, and the code in it, are computed at that
-moment and stored nowhere; a retry goes out under the same idempotency key.
+moment and stored nowhere; a retry goes out under the same idempotency key, and only what no receipt has
+shown to be out already.
 """
 
 import logging
@@ -14,6 +15,7 @@ from hugathome import words
 from hugathome.clock import Clock
 from hugathome.codes import Challenge, ChallengeState, Sms
 from hugathome.consultations import Consultations
+from hugathome.deliveries import PURPOSE, Deliveries
 from hugathome.errors import (
     CodeError,
     HugathomeError,
@@ -23,18 +25,18 @@ from hugathome.errors import (
     SessionError,
     SmsNotSent,
 )
-from hugathome.history import Action, Change, DeliveryStatus, Message, MessageKind
+from hugathome.history import DeliveryStatus, Message, MessageKind
 from hugathome.organisations import House, Organisations
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
-from hugathome.roles import Language, Step
+from hugathome.receipts import is_out
+from hugathome.roles import Language
 from hugathome.session import Participant, Session, SessionStore
 from hugathome.transitions import OUT
 from hugathome.verifier import CodeMessage, Randomness, Verifier, opaque
 
 _LOGGER = logging.getLogger("hugathome")
 
-PURPOSE = "check-in"
 LEASE = timedelta(seconds=60)
 """How long whoever reserved a message may take to send it; it doubles with every attempt."""
 MAX_ATTEMPTS = 5
@@ -48,6 +50,7 @@ class Dispatch:
         *,
         consultations: Consultations,
         verifier: Verifier,
+        deliveries: Deliveries,
         store: SessionStore,
         organisations: Organisations,
         clock: Clock,
@@ -55,6 +58,7 @@ class Dispatch:
     ) -> None:
         self._consultations = consultations
         self._verifier = verifier
+        self._deliveries = deliveries
         self._store = store
         self._organisations = organisations
         self._clock = clock
@@ -123,10 +127,10 @@ class Dispatch:
             return _replacing(session, whom, claimed)
 
         await self._consultations.change(session_id, claim)
-        return [message for message in claimed if message.status is DeliveryStatus.QUEUED]
+        return [message for message in claimed if _is_queued(message)]
 
     def _is_due(self, message: Message) -> bool:
-        return message.status is DeliveryStatus.QUEUED and message.due_at <= self._clock.now()
+        return _is_queued(message) and message.due_at <= self._clock.now()
 
     def _retried(self, message: Message) -> Message:
         if message.attempts >= MAX_ATTEMPTS:
@@ -140,15 +144,20 @@ class Dispatch:
         attendance = session.of(whom)
         if session.status.is_terminal or session.consent is None or attendance.presence in OUT:
             return  # it has ended, the patient no longer wants it, or they were put out
-        if message not in attendance.messages:
+        reserved = next((m for m in attendance.messages if m.id == message.id), None)
+        if reserved is None or reserved.attempts != message.attempts or not _is_queued(reserved):
             return  # another process has taken over
+        texts: tuple[str, ...] = ()
         try:
             texts = await self._texts(session, participant, message)
-            await self._send(session, sms_number(participant), texts, key=message.id)
+            to = sms_number(participant)
+            await self._send(session, to, texts, key=message.id, message=reserved)
         except (SmsNotSent, CodeError):
-            await self._conclude(session_id, whom, message, DeliveryStatus.FAILED)
+            await self._deliveries.conclude(
+                session_id, whom, message, DeliveryStatus.FAILED, texts=len(texts)
+            )
             raise
-        await self._conclude(session_id, whom, message, DeliveryStatus.SENT)
+        await self._deliveries.conclude(session_id, whom, message, DeliveryStatus.SENT, texts=len(texts))
 
     async def _texts(self, session: Session, participant: Participant, message: Message) -> tuple[str, ...]:
         house, language = self._house(session, participant)
@@ -159,20 +168,12 @@ class Dispatch:
             return words.call(house.letterhead, language, link=link)
         if session.is_by_phone or not session.is_enterable(self._clock.now()):
             return self.announcement(session, participant)
-        has_failed = any(m.status is DeliveryStatus.FAILED for m in session.of(participant.id).messages)
+        has_failed = any(_has_failed(m) for m in session.of(participant.id).messages)
         try:
             code = await self._reserved(session, participant, is_retry=has_failed or message.attempts > 1)
         except (SendTooSoon, QuotaReached):
             return self.announcement(session, participant)  # a link without a code is worth more than nothing
         return words.invitation_with_code(house.letterhead, language, link=link, code=code.code)
-
-    async def _conclude(self, session_id: str, whom: str, message: Message, status: DeliveryStatus) -> None:
-        step = Step.SMS_SENT if status is DeliveryStatus.SENT else Step.SMS_FAILED
-        now = self._clock.now()
-        change = Change(action=Action.DELIVER, at=now, participant=whom, delivery=status, step=step)
-        done = [message.but(status=status)]
-        with suppress(SessionError):  # a session that has ended meanwhile keeps its history as it was
-            await self._consultations.change(session_id, lambda s: _replacing(s.after(change), whom, done))
 
     # --- Codes -----------------------------------------------------------------------------------
 
@@ -227,10 +228,20 @@ class Dispatch:
 
     # --- The gateway -----------------------------------------------------------------------------
 
-    async def _send(self, session: Session, to: PhoneNumber, texts: tuple[str, ...], *, key: str) -> None:
+    async def _send(
+        self,
+        session: Session,
+        to: PhoneNumber,
+        texts: tuple[str, ...],
+        *,
+        key: str,
+        message: Message | None = None,
+    ) -> None:
+        """Hand over the texts, except those of a message of the record that are out already."""
         gateway = self._organisations.get(session.organisation).sms
         for part, text in enumerate(texts, start=1):
-            await gateway.send(Sms(to=to, text=text, idempotency_key=f"{key}.{part}"))
+            if message is None or not is_out(message, part=part):
+                await gateway.send(Sms(to=to, text=text, idempotency_key=f"{key}.{part}"))
 
     def _house(self, session: Session, participant: Participant) -> tuple[House, Language]:
         house = self._organisations.get(session.organisation)
@@ -247,6 +258,15 @@ def sms_number(participant: Participant) -> PhoneNumber:
     if isinstance(participant.phone, PhoneNumber) and participant.phone.takes_sms:
         return participant.phone
     raise NoMobileNumber("the participant has no mobile number")
+
+
+def _is_queued(message: Message) -> bool:
+    return message.status is DeliveryStatus.QUEUED
+
+
+def _has_failed(message: Message) -> bool:
+    """Whether a message with link or code never arrived: the code in it goes out again at no cost."""
+    return message.kind != "code" and message.status is DeliveryStatus.FAILED
 
 
 def _replacing(session: Session, whom: str, messages: list[Message]) -> Session:

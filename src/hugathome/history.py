@@ -141,7 +141,7 @@ class Consent(Record):
     text_version: Public[ShortText | None] = None
 
 
-MessageKind = Literal["invitation", "call"]
+MessageKind = Literal["invitation", "call", "code"]
 
 
 class Message(Record):
@@ -153,6 +153,8 @@ class Message(Record):
     attempts: Public[int] = 0
     due_at: Public[Instant]
     """Not before; while somebody is sending it, when another may take over."""
+    parts: Public[tuple[DeliveryStatus, ...]] = ()
+    """The same of each of its texts, as far as it is known: each has a receipt of its own."""
 
 
 class Change(Record):

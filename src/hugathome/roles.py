@@ -71,6 +71,7 @@ class Step(StrEnum):
     """A fact on the way into a visit: noted with its time, shown to the clinician, driving nothing."""
 
     SMS_SENT = "sms-sent"
+    SMS_DELIVERED = "sms-delivered"
     SMS_FAILED = "sms-failed"
     PAGE_OPENED = "page-opened"
     CODE_ASKED = "code-asked"
@@ -87,11 +88,15 @@ class Step(StrEnum):
     def covers(self, earlier: "Step") -> bool:
         """Whether this is what a clinician should see now instead of an earlier one.
 
-        A wish to be called back stands whatever the device goes on to tell of itself.
+        A wish to be called back stands whatever the device goes on to tell of itself. A receipt may come
+        long after what it is about has shown: it says more than other words on messages, and nothing else.
         """
+        if self is Step.SMS_DELIVERED:
+            return earlier in _OF_MESSAGES
         return earlier is not Step.CALL_ME_BACK or self not in _OF_THE_DEVICE
 
 
+_OF_MESSAGES = frozenset({Step.SMS_SENT, Step.SMS_DELIVERED, Step.SMS_FAILED})
 _OF_THE_DEVICE = frozenset(
     {
         Step.PAGE_OPENED,

@@ -75,4 +75,6 @@ def with_recorded(noted: Mapping[str, Noted], recorded: Mapping[str, Noted]) -> 
 
 
 def _is_known(fact: Noted, known: Noted | None) -> bool:
-    return known is not None and known.at > fact.at and known.step.covers(fact.step)
+    if known is None:
+        return False
+    return not fact.step.covers(known.step) or (known.at > fact.at and known.step.covers(fact.step))

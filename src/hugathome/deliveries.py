@@ -1,0 +1,131 @@
+"""Record what became of messages: what a gateway answered at once, and what its receipts say later.
+
+Receipts are found by the idempotency key that the gateway was given: a message by a look-up in the
+session's record, a code by its challenge, which names the session. What they change is the rule of
+`receipts.py`. A receipt never sends anything, refunds no send and counts as nobody's arrival.
+"""
+
+from contextlib import suppress
+from typing import NamedTuple
+
+from hugathome.clock import Clock
+from hugathome.consultations import Consultations
+from hugathome.errors import SessionError
+from hugathome.history import Action, Change, DeliveryStatus, Message
+from hugathome.receipts import Receipt, Reference, concluded, reference_of, told
+from hugathome.roles import Step
+from hugathome.session import Session
+from hugathome.verifier import Verifier
+
+PURPOSE = "check-in"
+"""What the codes of sessions are for; the subject of such a challenge is `<session>/<participant>`."""
+
+_STEPS = {
+    DeliveryStatus.SENT: Step.SMS_SENT,
+    DeliveryStatus.DELIVERED: Step.SMS_DELIVERED,
+    DeliveryStatus.FAILED: Step.SMS_FAILED,
+}
+
+
+class _Sent(NamedTuple):
+    """A message that a receipt is about, and whose it is."""
+
+    session_id: str
+    participant: str
+    message: Message
+
+
+class Deliveries:
+    """What became of the messages of one deployment."""
+
+    def __init__(self, *, consultations: Consultations, verifier: Verifier, clock: Clock) -> None:
+        self._consultations = consultations
+        self._verifier = verifier
+        self._clock = clock
+
+    async def conclude(
+        self, session_id: str, whom: str, message: Message, status: DeliveryStatus, *, texts: int
+    ) -> None:
+        """Record what the gateway answered to the `texts` of a message."""
+
+        def decide(session: Session) -> Session:
+            known = _known(session, whom, message.id) or message
+            after = concluded(known, status, texts=texts)
+            return _replacing(session.after(self._change(whom, after)), whom, after)
+
+        with suppress(SessionError):  # a session that has ended meanwhile keeps its history as it was
+            await self._consultations.change(session_id, decide)
+
+    async def receive(self, receipt: Receipt) -> bool:
+        """Record a receipt; return False where it changes nothing, or is for nothing that is known here."""
+        reference = reference_of(receipt.reference)
+        sent = None if reference is None else await self._sent(reference)
+        if reference is None or sent is None:
+            return False
+        is_news = False
+
+        def decide(session: Session) -> Session:
+            nonlocal is_news
+            before = _known(session, sent.participant, sent.message.id) or sent.message
+            after = told(before, part=reference.part, status=receipt.status)
+            is_news = after is not before and not session.status.is_terminal
+            if not is_news:
+                return session
+            if after.status is not before.status:
+                change = self._change(sent.participant, after, reason=receipt.reason)
+                session = session.after(change)
+            return _replacing(session, sent.participant, after)
+
+        with suppress(SessionError):  # the participant or the session is no more
+            await self._consultations.change(sent.session_id, decide)
+        return is_news
+
+    async def _sent(self, reference: Reference) -> _Sent | None:
+        return await (self._code(reference) if reference.is_code else self._message(reference))
+
+    async def _message(self, reference: Reference) -> _Sent | None:
+        session = await self._consultations.find_by_message(reference.message)
+        for participant in session.participants if session else ():
+            message = _known(session, participant.id, reference.message) if session else None
+            if session and message:
+                return _Sent(session.id, participant.id, message)
+        return None
+
+    async def _code(self, reference: Reference) -> _Sent | None:
+        """Return a code that was sent by itself: the record keeps it once something is known of it."""
+        challenge_id, _, send = reference.message.partition(".")
+        challenge = await self._verifier.find(challenge_id)
+        if challenge is None or challenge.purpose != PURPOSE or not 0 < int(send) <= challenge.sends:
+            return None
+        session_id, _, whom = challenge.subject.rpartition("/")
+        message = Message(
+            id=reference.message,
+            kind="code",
+            status=DeliveryStatus.SENT,
+            attempts=1,
+            due_at=challenge.issued_at,
+            parts=(DeliveryStatus.SENT,),
+        )
+        return _Sent(session_id, whom, message)
+
+    def _change(self, whom: str, message: Message, *, reason: str | None = None) -> Change:
+        return Change(
+            action=Action.DELIVER,
+            at=self._clock.now(),
+            participant=whom,
+            delivery=message.status,
+            step=_STEPS[message.status],
+            reason=reason,
+        )
+
+
+def _known(session: Session, whom: str, message_id: str) -> Message | None:
+    return next((m for m in session.of(whom).messages if m.id == message_id), None)
+
+
+def _replacing(session: Session, whom: str, message: Message) -> Session:
+    """Return the session with what is known of a message now; of one that was replaced nothing is kept."""
+    messages = session.of(whom).messages
+    if message.kind == "code" and all(m.id != message.id for m in messages):
+        messages = (*messages, message)
+    return session.noting(whom, messages=tuple(message if m.id == message.id else m for m in messages))
