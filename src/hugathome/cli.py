@@ -4,11 +4,13 @@ hugathome demo               one teleconsultation by itself, over a real server 
 hugathome demo --serve       a small clinic to try it in, alone or with a phone
 hugathome serve clinic:hug   the web application alone, for hosts that are not ASGI
 hugathome schema             the tables, for whoever runs the database
+hugathome data-map           what is kept, how it is protected, until when, and who reads it
 """
 
 import asyncio
 import importlib
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +23,14 @@ except ImportError:
 
 if TYPE_CHECKING:
     from hugathome.app import HugAtHome
+
+
+class Form(StrEnum):
+    """How a table is printed."""
+
+    MARKDOWN = "markdown"
+    JSON = "json"
+
 
 app = typer.Typer(
     name="hugathome",
@@ -75,6 +85,17 @@ def schema(
     from hugathome.stores import schema as printed
 
     typer.echo(printed(dialect))
+
+
+@app.command()
+def data_map(
+    form: Annotated[Form, typer.Option("--format", help="How to print it.")] = Form.MARKDOWN,
+) -> None:
+    """Print every field that is kept: how private it is, how it rests, until when, and who reads it."""
+    from hugathome.data_map import as_json, as_markdown
+    from hugathome.data_map import data_map as kept
+
+    typer.echo(as_json(kept()) if form is Form.JSON else as_markdown(kept()), nl=False)
 
 
 def _found(where: str) -> "HugAtHome":

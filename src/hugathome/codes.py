@@ -25,7 +25,7 @@ from hugathome.errors import MalformedCode
 from hugathome.keys import MasterKey
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
-from hugathome.privacy import Life, Personal, Public, Sealed, Secret
+from hugathome.privacy import Life, Personal, Public, SealedNumber, Secret
 from hugathome.quotas import Tally
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Challenge:
     purpose: Public[str]
     subject: Personal[str]
     """Whom the code lets in: the host's own word, never a name."""
-    address: Sealed[str]
+    address: SealedNumber[str]
     """The telephone number, sealed; it opens only in this challenge."""
     key_id: Public[str]
     """Fingerprint of the master key that the code is derived from."""

@@ -9,7 +9,7 @@ without one fails a test.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, TypeVar
+from typing import Annotated, ClassVar, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -38,21 +38,28 @@ class AtRest(StrEnum):
 class Reader(StrEnum):
     """Who reads a field, beside whoever reads the database where it is readable at rest."""
 
-    HOST = "host"
-    VISIT = "host, the others in the visit"
-    GATEWAY = "host, its gateways"
-    HOLDER = "host, whoever it was given to"
+    HOST = "the host"
+    VISIT = "the host, the others in the visit"
+    GATEWAY = "the host, its gateways"
+    HOLDER = "the host, whoever it was given to"
+    INSIDE = "as for the records in it"
     NOBODY = "nobody"
 
 
 class Life(StrEnum):
     """Until when a record is kept."""
 
-    CODE = "the host deletes it, a day after it has expired; on Redis a week after its last change"
-    TALLY = "the host deletes it, a day after it began; on Redis a week after its last change"
+    CODE = "the host deletes it (on Redis: a week after it was last saved)"
+    """Nothing here deletes one in a database; two days after it began, it may go."""
     SESSION = "the host deletes it"
-    ROOM = "15 minutes after the visit has ended, by `run_due`"
-    FOR_EVER = "for ever: it numbers the events"
+    ROOM = "`run_due` deletes it, 15 minutes after the visit has ended"
+    FOR_EVER = "never deleted: it numbers the events"
+
+
+class Kept(Protocol):
+    """A record that a store keeps by itself."""
+
+    kept: ClassVar[Life]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +77,9 @@ Personal = Annotated[T, Mark(sensitivity=Sensitivity.PERSONAL)]
 Shown = Annotated[T, Mark(sensitivity=Sensitivity.PERSONAL, reader=Reader.VISIT)]
 Dialled = Annotated[T, Mark(sensitivity=Sensitivity.PERSONAL, reader=Reader.GATEWAY)]
 Secret = Annotated[T, Mark(sensitivity=Sensitivity.SECRET, reader=Reader.HOLDER)]
-Sealed = Annotated[T, Mark(sensitivity=Sensitivity.PERSONAL, reader=Reader.GATEWAY, at_rest=AtRest.SEALED)]
-"""What was sealed before it got here."""
+SealedNumber = Annotated[
+    T, Mark(sensitivity=Sensitivity.PERSONAL, reader=Reader.GATEWAY, at_rest=AtRest.SEALED)
+]
+Body = Annotated[T, Mark(sensitivity=Sensitivity.PERSONAL, reader=Reader.INSIDE, at_rest=AtRest.SEALED)]
+"""A record in one piece, sealed before it gets here."""
 Digest = Annotated[T, Mark(sensitivity=Sensitivity.PERSONAL, reader=Reader.NOBODY, at_rest=AtRest.HMAC)]

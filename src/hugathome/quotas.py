@@ -30,7 +30,7 @@ class Quota:
 class Tally:
     """How much of one quota is used up."""
 
-    kept: ClassVar = Life.TALLY
+    kept: ClassVar = Life.CODE
 
     key: Digest[str]
     since: Public[datetime]

@@ -18,7 +18,7 @@ from hugathome._model import Instant, Record
 from hugathome.errors import InvalidTransition, NotPermitted, SessionEnded, UnknownParticipant
 from hugathome.history import Action, AnyOutcome, Change, Consent, DeliveryStatus, Message, ShortText, Window
 from hugathome.phone import AnyPhone
-from hugathome.privacy import Dialled, Digest, Life, Personal, Public, Sealed, Secret, Shown
+from hugathome.privacy import Body, Dialled, Digest, Life, Personal, Public, Secret, Shown
 from hugathome.roles import (
     CAPABILITIES,
     AnyLanguage,
@@ -300,7 +300,7 @@ class StoredSession:
     due_at: Public[datetime | None]
     lookups: Digest[frozenset[str]]
     """HMACs under which it is found: of its reference, its links and its messages."""
-    body: Sealed[bytes]
+    body: Body[bytes]
 
 
 class SessionStore(Protocol):
