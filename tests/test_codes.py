@@ -22,6 +22,7 @@ from hugathome.codes import (
     Verdict,
     attempt,
     code_for,
+    expired,
     issue,
     parse_code,
     revoked,
@@ -38,7 +39,7 @@ PHONE = "+41791234567"
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 POLICY = CodePolicy()
-FINAL = [ChallengeState.USED, ChallengeState.LOCKED, ChallengeState.REVOKED]
+FINAL = [state for state in ChallengeState if state is not ChallengeState.OPEN]
 
 
 def issued(policy: CodePolicy = POLICY, *, now: datetime = NOW, subject: str = "hug.s1/p-1") -> Challenge:
@@ -337,14 +338,23 @@ def test_a13_a_code_works_from_its_issue_to_just_before_its_deadline(at: timedel
     after, told = attempt(challenge, matches=True, now=NOW + at)
 
     assert told is verdict
-    assert (after is challenge) == (verdict is Verdict.EXPIRED)
+    assert (after is challenge) == (at < timedelta(0))
     assert challenge.is_open(NOW + at) == (verdict is Verdict.ACCEPTED)
 
 
-def test_who_comes_too_late_spends_no_attempt() -> None:
+def test_a13_who_comes_too_late_spends_no_attempt_and_closes_it_for_a_clock_set_back() -> None:
     after, _ = attempt(issued(), matches=False, now=NOW + POLICY.lifetime)
 
-    assert after.attempts == 0
+    assert (after.attempts, after.state, after.version) == (0, ChallengeState.EXPIRED, 1)
+    assert attempt(after, matches=True, now=NOW) == (after, Verdict.EXPIRED)
+
+
+def test_only_what_is_open_and_over_expires() -> None:
+    over = NOW + POLICY.lifetime
+
+    assert expired(issued(), now=over).state is ChallengeState.EXPIRED
+    for challenge, now in [(issued(), over - SECOND), *((replace(issued(), state=s), over) for s in FINAL)]:
+        assert expired(challenge, now=now) is challenge
 
 
 def test_a_challenge_is_never_changed_in_place() -> None:
@@ -381,10 +391,7 @@ def test_a05_and_a14_a_message_refills_no_attempt_and_moves_no_deadline() -> Non
     again = sent(tried, now=NOW + timedelta(minutes=9, seconds=50))
 
     assert (again.attempts, again.expires_at) == (1, NOW + POLICY.lifetime)
-    assert attempt(again, matches=True, now=NOW + timedelta(minutes=10, seconds=1)) == (
-        again,
-        Verdict.EXPIRED,
-    )
+    assert attempt(again, matches=True, now=NOW + timedelta(minutes=10, seconds=1))[1] is Verdict.EXPIRED
 
 
 def test_revoking_closes_what_is_open_and_leaves_the_rest() -> None:
@@ -437,7 +444,7 @@ class ChallengeLife(RuleBasedStateMachine):
         after, verdict = attempt(before, matches=matches, now=NOW + late)
         self.acceptances += verdict is Verdict.ACCEPTED
         self.evaluated += verdict in (Verdict.ACCEPTED, Verdict.REJECTED)
-        assert (after is before) == (verdict not in (Verdict.ACCEPTED, Verdict.REJECTED))
+        assert after is not before or verdict not in (Verdict.ACCEPTED, Verdict.REJECTED)
         if verdict is Verdict.ACCEPTED:
             assert matches
             assert timedelta(0) <= late < self.policy.lifetime

@@ -8,7 +8,8 @@ then tell. Attempts are a budget that nothing refills.
 
     issue ──► open ──right, in time──► used
                │ ├──wrong, budget spent──► locked
-               │ └──revoke──► revoked          (expired is not stored: it is a question of `now`)
+               │ └──revoke──► revoked
+               └──seen too late──► expired     (unseen, it is a question of `now`)
 
 This module never reads a clock, draws randomness, stores or sends. It is the one importer of pyotp.
 """
@@ -43,6 +44,7 @@ class ChallengeState(StrEnum):
     USED = "used"
     LOCKED = "locked"
     REVOKED = "revoked"
+    EXPIRED = "expired"
 
 
 class Verdict(StrEnum):
@@ -184,24 +186,32 @@ _FINAL = {
     ChallengeState.USED: Verdict.USED,
     ChallengeState.LOCKED: Verdict.LOCKED,
     ChallengeState.REVOKED: Verdict.REVOKED,
+    ChallengeState.EXPIRED: Verdict.EXPIRED,
 }
 
 
 def attempt(challenge: Challenge, *, matches: bool, now: datetime) -> tuple[Challenge, Verdict]:
     """Judge an answer: return the challenge as it stands after it, and what to tell.
 
-    The same challenge comes back where nothing changed. Expired is said only to those who came too
-    late, and a clock set back opens nothing that was closed.
+    The same challenge comes back where nothing changed. Whoever comes too late closes it: a clock that is
+    set back after that reopens nothing.
     """
     if challenge.state is not ChallengeState.OPEN:
         return challenge, _FINAL[challenge.state]
     if not challenge.is_open(now):
-        return challenge, Verdict.EXPIRED
+        return expired(challenge, now=now), Verdict.EXPIRED
     if matches:
         return _stepped(challenge, state=ChallengeState.USED), Verdict.ACCEPTED
     spent = challenge.attempts + 1
     state = ChallengeState.LOCKED if spent >= challenge.max_attempts else ChallengeState.OPEN
     return _stepped(challenge, attempts=spent, state=state), Verdict.REJECTED
+
+
+def expired(challenge: Challenge, *, now: datetime) -> Challenge:
+    """Close the challenge if it is still open and its time is over."""
+    if challenge.state is not ChallengeState.OPEN or now < challenge.expires_at:
+        return challenge
+    return _stepped(challenge, state=ChallengeState.EXPIRED)
 
 
 def wait_before_send(challenge: Challenge, policy: CodePolicy, *, now: datetime) -> timedelta | None:

@@ -20,6 +20,7 @@ from hugathome.codes import (
     Verdict,
     attempt,
     code_for,
+    expired,
     issue,
     parse_code,
     revoked,
@@ -116,6 +117,8 @@ class Verifier:
         if challenge.state is ChallengeState.LOCKED:
             raise TooManyAttempts("the challenge is locked")
         if not challenge.is_open(now):
+            if (closed := expired(challenge, now=now)) is not challenge:
+                await self._store.save(closed, expected=challenge.version)
             raise CodeExpired("the code is no longer valid")
         wait = wait_before_send(challenge, policy, now=now)
         if wait is None:
