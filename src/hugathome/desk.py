@@ -85,7 +85,13 @@ class Desk:
         await self._verifier.revoke(challenge_id)
 
     async def _deliver(self, message: CodeMessage, language: Language) -> None:
+        for sms in self._texts(message, language):
+            await self._sms.send(sms)
+
+    def _texts(self, message: CodeMessage, language: Language) -> list[Sms]:
+        """Return what is to be sent; apart, so that no text stands in the traceback of a gateway's failure."""
         texts = words.code_alone(self._letterhead, language, code=message.code)
-        for part, text in enumerate(texts, start=1):
-            key = f"{message.idempotency_key}.{part}"
-            await self._sms.send(Sms(to=message.to, text=text, idempotency_key=key))
+        return [
+            Sms(to=message.to, text=text, idempotency_key=f"{message.idempotency_key}.{part}")
+            for part, text in enumerate(texts, start=1)
+        ]
