@@ -8,7 +8,7 @@ import logging
 import traceback
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -18,7 +18,11 @@ from hugathome._api import Answer, problem
 from hugathome._model import Record
 from hugathome._origins import PREFLIGHT, Origins
 from hugathome._pages import API_HEADERS
-from hugathome.errors import HugathomeError
+from hugathome.errors import HugathomeError, InvalidInput
+from hugathome.sms.reading import JSON, KINDS, READERS, read_receipt
+
+if TYPE_CHECKING:
+    from hugathome.app import HugAtHome
 
 BODY_LIMIT = 8 * 1024
 """Bytes in one request."""
@@ -37,10 +41,35 @@ def command(
     async def carry_out(request: Request) -> Response:
         if not origins.may_ask(request.headers.get("origin")):
             raise HTTPException(403)
+        _refuse_unless(request, JSON)  # the only kind that a form on another site cannot send
         answer = await do(form.from_json(await _body(request)))
         return JSONResponse(answer, status_code=status, headers=API_HEADERS)
 
     return shared(answering(carry_out), origins)
+
+
+def receiving(hug: "HugAtHome") -> Endpoint:
+    """Return the endpoint that takes the receipts of gateways.
+
+    Its address is the secret. What cannot be read, or is for nothing that is known, is answered as what
+    can: a gateway would only send it again, for days.
+    """
+
+    async def take(request: Request) -> Response:
+        gateway, token = request.path_params["gateway"], request.path_params["token"]
+        if gateway not in READERS or not hug.knows_receipts(gateway, token):
+            raise HTTPException(404)
+        kind = _refuse_unless(request, *KINDS)
+        body = await _body(request)
+        try:
+            receipt = read_receipt(gateway, body, kind=kind, query=request.query_params)
+        except InvalidInput as unread:
+            _LOGGER.warning("a receipt of %s was not understood: %s", gateway, unread)
+        else:
+            await hug.receive_receipt(receipt)
+        return Response(status_code=204, headers=API_HEADERS)
+
+    return answering(take)
 
 
 def preflight(origins: Origins) -> Endpoint:
@@ -98,10 +127,14 @@ async def http_problem(_: Request, error: Exception) -> Response:
     return refusal
 
 
-async def _body(request: Request) -> bytes:
+def _refuse_unless(request: Request, *kinds: str) -> str:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":  # the only kind that a form on another site cannot send
+    if kind not in kinds:
         raise HTTPException(415)
+    return kind
+
+
+async def _body(request: Request) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

@@ -71,6 +71,20 @@ _SCHEMAS = {
         "oneOf": [{"required": ["link"]}, {"required": ["pass"]}],
     },
     "Nothing": _object({}),
+    "Receipt": {
+        **_object(
+            {
+                "reference": {
+                    **_STRING,
+                    "description": "The idempotency key that the message was sent under.",
+                },
+                "status": {**_STRING, "description": "A gateway's word, such as `delivered` or `failed`."},
+                "reason": {**_STRING, "description": "A gateway's code for a failure."},
+            },
+            "reason",
+        ),
+        "description": "As `plain` spells it; the other gateways post what their documentation says.",
+    },
     "Called": _object(
         {"how": {"enum": ["ring", "sms", "none"], "description": "What reaches them, if anything does."}}
     ),
@@ -132,6 +146,25 @@ def _asks(summary: str, asked: str, status: int, answered: str, *refusals: int) 
     }
 
 
+def _posts_receipts() -> dict[str, Any]:
+    summary = "A gateway says what became of a message"
+    receipt = _content("application/json", "Receipt") | _content(
+        "application/x-www-form-urlencoded", "Receipt"
+    )
+    return {
+        "post": {
+            "summary": summary,
+            "parameters": _in_path("gateway", "token"),
+            "requestBody": {"required": True, "content": receipt},
+            "responses": {
+                "204": {"description": "Taken, also where it changes nothing"},
+                **{str(each): _problem(each) for each in (400, 404, 413, 500, 503)},
+                "415": {**_problem(415), "description": "Neither JSON nor a form"},
+            },
+        }
+    }
+
+
 def _looks(summary: str, media_type: str, *others: int, path: Sequence[str] = ()) -> dict[str, Any]:
     found = {"200": {"description": summary, "content": {media_type: {}}}}
     return _gets(summary, found | {str(each): {"description": _REASONS[each]} for each in others}, path)
@@ -142,8 +175,11 @@ def _leads(summary: str, *path: str) -> dict[str, Any]:
 
 
 def _gets(summary: str, responses: dict[str, Any], path: Sequence[str]) -> dict[str, Any]:
-    named = [{"name": name, "in": "path", "required": True, "schema": _STRING} for name in path]
-    return {"get": {"summary": summary, "parameters": named, "responses": responses}}
+    return {"get": {"summary": summary, "parameters": _in_path(*path), "responses": responses}}
+
+
+def _in_path(*names: str) -> list[dict[str, Any]]:
+    return [{"name": name, "in": "path", "required": True, "schema": _STRING} for name in names]
 
 
 _SIGNAL = {
@@ -178,6 +214,7 @@ _PATHS = {
         "A file of the pages", "application/octet-stream", 304, 404, path=("release", "name")
     ),
     "/openapi.json": _looks("This description", "application/json"),
+    "/receipts/{gateway}/{token}": _posts_receipts(),
     "/signal": _SIGNAL,
     "/api/link": _asks("Look at a visit through its link", "LinkAsked", 200, "LinkAnswer", 404),
     "/api/send-code": _asks(
