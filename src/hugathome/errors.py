@@ -34,8 +34,8 @@
     │   ├── LogForked
     │   └── LogTrimmed
     └── GatewayError
-        ├── NotDelivered(reason)
-        │   ├── SmsNotSent(reason)
+        ├── NotDelivered(reason, is_certain)
+        │   ├── SmsNotSent(reason, is_certain)
         │   │   ├── NoMobileNumber
         │   │   └── RegionRefused
         │   └── ChannelUnavailable
@@ -341,10 +341,13 @@ class NotDelivered(GatewayError):
     """No gateway accepted the message or call; `reason` is for the embedder and holds nothing personal."""
 
     problem = _PROBLEM + "not-delivered"
+    _reached_none: ClassVar[bool] = False
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, is_certain: bool = False) -> None:
+        """Say why, and whether it is certain that no gateway has taken it: then another one may be asked."""
         super().__init__(f"the message was not sent: {reason}")
         self.reason = reason
+        self.is_certain = is_certain or self._reached_none
 
 
 class SmsNotSent(NotDelivered):
@@ -359,6 +362,7 @@ class NoMobileNumber(SmsNotSent):
     problem = _PROBLEM + "not-reachable"
     status = 409
     public = "We cannot send you a code. Please call us."
+    _reached_none = True
 
 
 class RegionRefused(SmsNotSent):
@@ -367,6 +371,7 @@ class RegionRefused(SmsNotSent):
     problem = NoMobileNumber.problem
     status = NoMobileNumber.status
     public = NoMobileNumber.public
+    _reached_none = True
 
 
 class ChannelUnavailable(NotDelivered):
@@ -375,6 +380,7 @@ class ChannelUnavailable(NotDelivered):
     problem = NoMobileNumber.problem
     status = NoMobileNumber.status
     public = NoMobileNumber.public
+    _reached_none = True
 
 
 class StoreUnavailable(GatewayError):

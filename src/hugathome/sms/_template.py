@@ -1,4 +1,4 @@
-"""The body of a request to a gateway: JSON with places for number, text and key.
+"""The body of a request to a gateway: JSON or a form, with places for number, text and key.
 
 Only string values are filled in, each place once, so that a text that looks like a place stays a text.
 """
@@ -6,29 +6,43 @@ Only string values are filled in, each place once, so that a text that looks lik
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, final
+from typing import Any, Literal, final
+from urllib.parse import quote, urlencode
 
 from hugathome.codes import Sms
 from hugathome.errors import ConfigurationError
 
 _PLACE = re.compile(r"\{(\w+)\}")
-_PLACES = ("to", "msisdn", "text", "key")
+_PLACES = ("to", "msisdn", "text", "key", "reference")
+
+Encoding = Literal["json", "form"]
+_KINDS: Mapping[Encoding, str] = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
 
 
 @final
 class BodyTemplate:
-    """A JSON object with `{to}` or `{msisdn}`, `{text}` and perhaps `{key}` somewhere in its strings."""
+    """A body with `{to}` or `{msisdn}`, `{text}` and perhaps `{key}` somewhere in its strings."""
 
-    def __init__(self, body: Mapping[str, Any]) -> None:
+    def __init__(self, body: Mapping[str, Any], *, encoding: Encoding = "json") -> None:
+        if encoding not in _KINDS:
+            raise ConfigurationError("encoding= is json or form")
+        self._encoding = encoding
         try:
             self._body = json.loads(json.dumps(dict(body), allow_nan=False))
         except (TypeError, ValueError, RecursionError):
             raise ConfigurationError("body= takes what JSON can hold") from None
+        if encoding == "form" and not all(isinstance(value, str) for value in self._body.values()):
+            raise ConfigurationError("body= of a form takes strings")
         self._places = set(_places(self._body))
         if unknown := self._places.difference(_PLACES):
             raise ConfigurationError(f"body= has places that nothing fills: {', '.join(sorted(unknown))}")
         if "text" not in self._places or self._places.isdisjoint(("to", "msisdn")):
             raise ConfigurationError("body= needs a place for {text}, and one for {to} or {msisdn}")
+
+    @property
+    def kind(self) -> str:
+        """The content type."""
+        return _KINDS[self._encoding]
 
     @property
     def has_key(self) -> bool:
@@ -43,8 +57,10 @@ class BodyTemplate:
             "msisdn": number.removeprefix("+"),
             "text": message.text,
             "key": message.idempotency_key,
+            "reference": quote(message.idempotency_key, safe=""),
         }
-        return json.dumps(_filled(self._body, values)).encode()
+        filled = _filled(self._body, values)
+        return (urlencode(filled) if self._encoding == "form" else json.dumps(filled)).encode()
 
 
 def _places(node: Any) -> list[str]:

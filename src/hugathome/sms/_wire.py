@@ -1,6 +1,7 @@
 """One POST to a gateway, with an event loop or without; neither ever raises for what the network does.
 
-No answer's body is read: the status decides, so that a body may be huge, endless or no JSON at all.
+No answer's body is read unless the request asks for its beginning: the status decides, so that a body may
+be huge, endless or no JSON at all.
 Redirects are not followed: they would carry the text and the credentials elsewhere. The environment is
 not read.
 """
@@ -19,13 +20,19 @@ if TYPE_CHECKING:
     import httpx
 
 
+_BEGINNING = 16 * 1024
+"""Bytes of a body that are read at most, give or take one chunk."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Request:
-    """What is posted, the same at every attempt."""
+    """What is posted."""
 
     url: str
     headers: Mapping[str, str]
     content: bytes
+    wants_body: bool = False
+    """Whether the answer is in the body, of which the beginning is read."""
 
     @property
     def carried(self) -> dict[str, Any]:
@@ -42,11 +49,23 @@ class Answer:
     error: Exception | None = None
     unconnected: bool = False
     """Whether the request certainly never left."""
+    body: bytes = b""
+    """The beginning of the body, where it was asked for."""
 
     @classmethod
-    def of(cls, response: "httpx.Response") -> "Answer":
+    def of(cls, response: "httpx.Response", body: bytes) -> "Answer":
         """Keep the head of `response`."""
-        return cls(status=response.status_code, retry_after=response.headers.get("Retry-After"))
+        return cls(status=response.status_code, retry_after=response.headers.get("Retry-After"), body=body)
+
+    @property
+    def is_acceptance(self) -> bool:
+        """Whether the status says that the gateway has taken the message."""
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the gateway certainly has not taken it: it was never reached, or it said no."""
+        return self.unconnected or (self.status is not None and self.status < 500 and self.status != 408)
 
     @property
     def reason(self) -> str:
@@ -109,13 +128,22 @@ class AsyncWire:
                 httpx.AsyncClient(**options) as client,
                 client.stream("POST", request.url, **request.carried) as response,
             ):
-                return Answer.of(response)
+                return Answer.of(response, await self._beginning(response) if request.wants_body else b"")
         except (httpx.HTTPError, TimeoutError) as error:
             return _failed(error)
 
     async def pause(self, seconds: float) -> None:
         """Return once `seconds` have passed on the clock."""
         await self._clock.sleep(seconds)
+
+    @staticmethod
+    async def _beginning(response: "httpx.Response") -> bytes:
+        body = bytearray()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > _BEGINNING:
+                break
+        return bytes(body)
 
 
 class BlockingWire:
@@ -143,9 +171,18 @@ class BlockingWire:
                 httpx.Client(**self._line.options) as client,
                 client.stream("POST", request.url, **request.carried) as response,
             ):
-                return Answer.of(response)
+                return Answer.of(response, self._beginning(response) if request.wants_body else b"")
         except httpx.HTTPError as error:
             return _failed(error)
+
+    @staticmethod
+    def _beginning(response: "httpx.Response") -> bytes:
+        body = bytearray()
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > _BEGINNING:
+                break
+        return bytes(body)
 
 
 def _failed(error: Exception) -> Answer:

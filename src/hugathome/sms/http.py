@@ -1,4 +1,4 @@
-"""A gateway that takes JSON over HTTP: its address, its headers and its body are yours to name.
+"""A gateway that takes JSON or a form over HTTP: its address, headers and body are yours to name.
 
     HttpSms(
         url="https://sms.example.ch/v1/messages",
@@ -7,13 +7,13 @@
     )
 
 Any 2xx is acceptance. What another try may mend (no connection, no answer in time, 429, 5xx) is tried
-again with the same idempotency key; any other status is final. A gateway that says *refused* in the body
-of a 200 needs an adapter of its own. Nothing here queues: whoever calls learns at once.
+again with the same idempotency key; any other status is final. Of a gateway that says *refused* in the body
+of a 200, `is_taken` reads the beginning. Nothing here queues: whoever calls learns at once.
 """
 
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -25,7 +25,7 @@ from urllib.parse import quote, urlsplit
 from hugathome.clock import Clock, SystemClock
 from hugathome.codes import Sms
 from hugathome.errors import ConfigurationError, SmsNotSent
-from hugathome.sms._template import BodyTemplate
+from hugathome.sms._template import BodyTemplate, Encoding
 from hugathome.sms._wire import Answer, AsyncWire, BlockingWire, Line, Request, Wire
 
 if TYPE_CHECKING:
@@ -43,11 +43,13 @@ class HttpSms:
     The strings of `body` have places: `{to}` is E.164, `{msisdn}` the same without its +, `{text}` and
     `{key}`. The key travels in `idempotency_header` too; name it as your gateway does. With None, and no
     `{key}`, a gateway cannot tell a retry from a second message: then only what certainly did not arrive
-    is tried again.
+    is tried again. `{reference}` is the key for a gateway that only gives it back in its receipts; it is
+    safe in an address.
 
     Each of the `attempts` may take `timeout`. Between them goes the time that the gateway asks for in
     Retry-After, or a growing wait; one that asks for more than `longest_wait` is not tried again.
-    `tls` replaces the public roots, for a gateway behind the hospital's own authority.
+    `tls` replaces the public roots, for a gateway behind the hospital's own authority. `sign` is given the
+    body of every attempt and returns more headers.
     """
 
     def __init__(
@@ -56,6 +58,9 @@ class HttpSms:
         url: str,
         body: Mapping[str, Any],
         headers: Mapping[str, str] = MappingProxyType({}),
+        encoding: Encoding = "json",
+        sign: Callable[[bytes], Mapping[str, str]] | None = None,
+        is_taken: Callable[[bytes], bool] | None = None,
         idempotency_header: str | None = "Idempotency-Key",
         timeout: timedelta = timedelta(seconds=10),
         attempts: int = 3,
@@ -72,9 +77,11 @@ class HttpSms:
                 "timeout= and attempts= are at least something, longest_wait= is not negative"
             )
         self._url = url
-        self._template = BodyTemplate(body)
+        self._template = BodyTemplate(body, encoding=encoding)
         given = {name.lower(): value for name, value in headers.items()}
-        self._headers = {"content-type": "application/json", **given}
+        self._headers = {"content-type": self._template.kind, **given}
+        self._sign = sign
+        self._is_taken = is_taken
         self._key_header = idempotency_header and idempotency_header.lower()
         self._attempts = attempts
         self._longest_wait = longest_wait.total_seconds()
@@ -97,21 +104,32 @@ class HttpSms:
 
     async def send(self, message: Sms) -> None:
         """Return once the gateway has accepted `message`, or raise `SmsNotSent`."""
-        request = self._request(message)
+        is_certain = True
         for tried in range(1, self._attempts + 1):
-            answer = await self._wire.post(request)
-            if answer.status is not None and 200 <= answer.status < 300:
+            answer = await self._wire.post(self._request(message))
+            if answer.is_acceptance:
+                self._refuse_unless_taken(answer, is_certain=is_certain)
                 return
+            is_certain = is_certain and answer.is_refusal
             wait = self._wait_after(answer, tried)
             if wait is None or tried == self._attempts:
-                raise SmsNotSent(f"{answer.reason} (attempt {tried})") from answer.error
+                reason = f"{answer.reason} (attempt {tried})"
+                raise SmsNotSent(reason, is_certain=is_certain) from answer.error
             await self._wire.pause(wait)
+
+    def _refuse_unless_taken(self, answer: Answer, *, is_certain: bool) -> None:
+        if self._is_taken is not None and not self._is_taken(answer.body):
+            reason = f"the gateway answered {answer.status}, and refused in the body"
+            raise SmsNotSent(reason, is_certain=is_certain)
 
     def _request(self, message: Sms) -> Request:
         headers = dict(self._headers)
         if self._key_header is not None:
             headers[self._key_header] = quote(message.idempotency_key, safe=":/=+")
-        return Request(url=self._url, headers=headers, content=self._template.filled(message))
+        content = self._template.filled(message)
+        headers.update({} if self._sign is None else self._sign(content))
+        wants_body = self._is_taken is not None
+        return Request(url=self._url, headers=headers, content=content, wants_body=wants_body)
 
     def _wait_after(self, answer: Answer, tried: int) -> float | None:
         """Return the seconds before the next attempt, or None where there is to be none."""

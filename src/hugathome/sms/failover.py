@@ -1,0 +1,103 @@
+"""More than one gateway: by the number's prefix, and from one to the next where one fails.
+
+    RoutedSms({"+41": FailoverSms([swisscom, twilio]), "+33": ovh}, default=twilio)
+
+The next gateway is asked where the one before certainly has not taken the message. Where that is in doubt,
+a second one might send it twice: then whoever called is told, and a retry under the same key goes to the
+same gateway. Which gateway has a key is remembered in this process only, for the last thousand.
+"""
+
+import re
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol, Self, final, runtime_checkable
+
+from hugathome.codes import Sms, SmsGateway
+from hugathome.errors import ConfigurationError, SmsNotSent
+
+_REMEMBERED = 1000
+_PREFIX = re.compile(r"\+[1-9][0-9]{0,6}")
+
+
+@runtime_checkable
+class _HasBlocking(Protocol):
+    def for_blocking(self) -> SmsGateway: ...
+
+
+def _blocking(gateway: SmsGateway) -> SmsGateway:
+    return gateway.for_blocking() if isinstance(gateway, _HasBlocking) else gateway
+
+
+@final
+class FailoverSms:
+    """Hands each message to the first of `gateways` that takes it.
+
+    With `on_doubt="resend"` the next one is asked in doubt, too: for messages that had better arrive
+    twice than never.
+    """
+
+    def __init__(
+        self, gateways: Sequence[SmsGateway], *, on_doubt: Literal["stop", "resend"] = "stop"
+    ) -> None:
+        if not gateways:
+            raise ConfigurationError("FailoverSms takes at least one gateway")
+        if on_doubt not in ("stop", "resend"):
+            raise ConfigurationError("on_doubt= is stop or resend")
+        self._gateways = tuple(gateways)
+        self._on_doubt = on_doubt
+        self._holders: OrderedDict[str, int] = OrderedDict()
+
+    def __repr__(self) -> str:
+        return f"FailoverSms([{', '.join(type(gateway).__name__ for gateway in self._gateways)}])"
+
+    def for_blocking(self) -> Self:
+        """Return the same order of gateways for callers without an event loop."""
+        return type(self)([_blocking(gateway) for gateway in self._gateways], on_doubt=self._on_doubt)
+
+    async def send(self, message: Sms) -> None:
+        """Return once one gateway has accepted `message`, or raise `SmsNotSent`."""
+        holder = self._holders.get(message.idempotency_key)
+        refusals: list[SmsNotSent] = []
+        for place in range(len(self._gateways)) if holder is None else (holder,):
+            try:
+                await self._gateways[place].send(message)
+            except SmsNotSent as refused:
+                refusals.append(refused)
+                if not refused.is_certain and self._on_doubt == "stop":
+                    self._remember(message, place)
+                    break
+            else:
+                self._remember(message, place)
+                return
+        is_certain = holder is None and all(refused.is_certain for refused in refusals)
+        raise SmsNotSent(refusals[-1].reason, is_certain=is_certain) from refusals[-1]
+
+    def _remember(self, message: Sms, place: int) -> None:
+        self._holders[message.idempotency_key] = place
+        if len(self._holders) > _REMEMBERED:
+            self._holders.popitem(last=False)
+
+
+@final
+class RoutedSms:
+    """Hands each message to the gateway of the longest prefix that its number begins with."""
+
+    def __init__(self, routes: Mapping[str, SmsGateway], *, default: SmsGateway) -> None:
+        if any(not isinstance(prefix, str) or not _PREFIX.fullmatch(prefix) for prefix in routes):
+            raise ConfigurationError("RoutedSms takes prefixes such as +41")
+        self._routes = dict(sorted(routes.items(), key=lambda route: -len(route[0])))
+        self._default = default
+
+    def __repr__(self) -> str:
+        return f"RoutedSms({', '.join(self._routes)})"
+
+    def for_blocking(self) -> Self:
+        """Return the same routes for callers without an event loop."""
+        routes = {prefix: _blocking(gateway) for prefix, gateway in self._routes.items()}
+        return type(self)(routes, default=_blocking(self._default))
+
+    async def send(self, message: Sms) -> None:
+        """Return once the number's gateway has accepted `message`, or raise `SmsNotSent`."""
+        number = str(message.to)
+        matching = (gateway for prefix, gateway in self._routes.items() if number.startswith(prefix))
+        await next(matching, self._default).send(message)
