@@ -628,7 +628,7 @@ async def test_the_api_answers_to_post_only_and_its_answers_are_kept_nowhere(cli
 async def test_what_nobody_expected_is_told_to_nobody(
     clinic: Clinic, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def fail(_: str) -> None:
+    async def fail(_: str, **_named: object) -> None:
         raise RuntimeError(PATIENT_NAME)
 
     invitation = await clinic.invite()

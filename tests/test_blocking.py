@@ -12,6 +12,7 @@ import pytest
 
 from hugathome import app, blocking
 from hugathome._drive import drive
+from hugathome.channels import Addressee
 from hugathome.codes import Sms
 from hugathome.consultations import Consultations
 from hugathome.deliveries import Deliveries
@@ -27,10 +28,11 @@ from hugathome.errors import (
     SmsNotSent,
 )
 from hugathome.history import Action, DeliveryStatus
+from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
 from hugathome.receipts import Receipt
 from hugathome.reception import Reception
-from hugathome.roles import Step
+from hugathome.roles import Language, Step
 from hugathome.session import Participant, Session
 from hugathome.sms import OutboxSms
 from hugathome.stores import Store, open_store
@@ -38,9 +40,10 @@ from hugathome.stores.memory import MemoryCodes, MemorySessions
 from hugathome.switchboard import Switchboard
 from hugathome.testing.clock import FakeClock
 from hugathome.verifier import Verifier
+from hugathome.ways import Ways
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
-COORDINATORS = (Consultations, Reception, Switchboard, Doorkeeper, Deliveries, Dispatch, Verifier)
+COORDINATORS = (Consultations, Reception, Switchboard, Doorkeeper, Deliveries, Dispatch, Verifier, Ways)
 
 
 class StoppedClock(FakeClock):
@@ -128,6 +131,7 @@ class Visit:
         sessions.accept(session.id, "p-1", recorded_by="dr-rossi")
         invitation = self.calls("Reception.invite", hug.invite, session.id, "p-1")
         self.calls("Reception.opened", hug.opened, invitation.link_id)
+        assert self.calls("Reception.code_channels", hug.code_channels, invitation.link_id) == ("sms",)
         self.clock.put(minutes=1)
         self.calls("Reception.send_code", hug.send_code, invitation.link_id)
         grant = self.calls("Reception.check_in", hug.check_in, invitation.link_id, code_in(self.sms))
@@ -197,6 +201,13 @@ class Visit:
         receipt = Receipt(reference="nobody.1", status=DeliveryStatus.DELIVERED)
         self.calls("Deliveries.receive", hug.receive_receipt, receipt)
         self.calls("Dispatch.send_code", dispatch.send_code, session, patient)
+        self.calls("Dispatch.code_channels", dispatch.code_channels, session, patient)
+        ways = Ways.of(hug.house("hug"))
+        to = Addressee(
+            organisation="hug", id="p-1", phone=PhoneNumber.parse("+41791234567"), language=Language.FRENCH
+        )
+        self.calls("Ways.open_to", ways.open_to, to)
+        self.calls("Ways.chosen", ways.chosen, to)
         challenge = self.calls(
             "Verifier.issue",
             verifier.issue,

@@ -15,10 +15,12 @@ from urllib.parse import quote
 from hugathome._asked import (
     CallMeBackAsked,
     CheckInAsked,
+    CodeForAsked,
     GrantAsked,
     IdentifyAsked,
     LinkAsked,
     PassAsked,
+    SendCodeAsked,
     StaffAsked,
 )
 from hugathome._model import Record
@@ -52,13 +54,13 @@ class Api:
         self._hug = hug
         self.calls: Mapping[str, Call[Any]] = {
             "link": Call(LinkAsked, self.link),
-            "send-code": Call(LinkAsked, self.send_code, 202),
+            "send-code": Call(SendCodeAsked, self.send_code, 202),
             "check-in": Call(CheckInAsked, self.check_in),
             "pass": Call(PassAsked, self.visit_pass),
             "grant": Call(GrantAsked, self.regrant),
             "call-me-back": Call(CallMeBackAsked, self.call_me_back, 202),
             "call": Call(StaffAsked, self.call),
-            "code-for": Call(StaffAsked, self.code_for, 202),
+            "code-for": Call(CodeForAsked, self.code_for, 202),
             "identify": Call(IdentifyAsked, self.identify),
         }
 
@@ -72,12 +74,13 @@ class Api:
             **self._visit(session, participant),
             "digits": house.code_policy.digits,
             "codeSent": session.of(participant.id).challenge_id is not None,
+            "channels": await self._hug.code_channels(asked.link),
         }
 
-    async def send_code(self, asked: LinkAsked) -> Answer:
-        """Send the code to the participant's own telephone, whoever asks."""
+    async def send_code(self, asked: SendCodeAsked) -> Answer:
+        """Send the code to the participant's own telephone, or where the host reaches them, whoever asks."""
         await self._refuse_by_phone(asked.link)
-        await self._hug.send_code(asked.link)
+        await self._hug.send_code(asked.link, channel=asked.channel)
         return {}
 
     async def check_in(self, asked: CheckInAsked) -> Answer:
@@ -120,10 +123,10 @@ class Api:
         )
         return {"how": next(calls).how}
 
-    async def code_for(self, asked: StaffAsked) -> Answer:
+    async def code_for(self, asked: CodeForAsked) -> Answer:
         """Send a participant the code that they read out on the telephone."""
         session, staff = await self._hug.holder(asked.pass_)
-        await self._hug.send_code_for(session.id, asked.participant, by=staff.id)
+        await self._hug.send_code_for(session.id, asked.participant, by=staff.id, channel=asked.channel)
         return {}
 
     async def identify(self, asked: IdentifyAsked) -> Answer:

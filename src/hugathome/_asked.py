@@ -19,6 +19,12 @@ class LinkAsked(Record):
     link: _Short = Field(repr=False)
 
 
+class SendCodeAsked(LinkAsked):
+    """Whoever wants their code; `channel` names how, the preferred one is taken otherwise."""
+
+    channel: _Short | None = None
+
+
 class CheckInAsked(Record):
     """Whoever typed a code."""
 
@@ -43,6 +49,12 @@ class StaffAsked(Record):
 
     pass_: _Token = Field(alias="pass", repr=False)
     participant: _Short
+
+
+class CodeForAsked(StaffAsked):
+    """Staff who have a code read out to them; `channel` is as in `SendCodeAsked`."""
+
+    channel: _Short | None = None
 
 
 class IdentifyAsked(StaffAsked):

@@ -11,7 +11,6 @@ was given stays the giver's, except store and log, which `aclose` closes.
 import logging
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from secrets import token_bytes
 from types import TracebackType
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, runtime_checkabl
 
 from hugathome import words
 from hugathome._origins import embedding
+from hugathome.channels import Channel, named_apart
 from hugathome.clock import Clock, SystemClock
 from hugathome.codes import ChallengeStore, SmsGateway
 from hugathome.consultations import Consultations
@@ -33,7 +33,7 @@ from hugathome.journal import Journal
 from hugathome.keys import KeyRing
 from hugathome.letterhead import Letterhead
 from hugathome.logs import open_log
-from hugathome.organisations import House, Organisation, Organisations, spoken, zone
+from hugathome.organisations import House, Organisation, Organisations, adapted, spoken, zone
 from hugathome.policy import CodePolicy
 from hugathome.receipts import Receipt, is_known_token, receipts_at
 from hugathome.reception import Invitation, Reception
@@ -44,6 +44,7 @@ from hugathome.stores import Store
 from hugathome.switchboard import Switchboard
 from hugathome.texts import Texts
 from hugathome.verifier import Randomness, Verifier
+from hugathome.voice import VoiceGateway
 from hugathome.wire import Limits
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class Deployment:
         key: bytes | Mapping[str, bytes],
         store: Store,
         sms: SmsGateway,
+        voice: VoiceGateway | None = None,
+        channels: Sequence[Channel] = (),
         site: str,
         timezone: str,
         brand: str,
@@ -90,9 +93,10 @@ class Deployment:
 
         `key`: at least 32 bytes, or several by name, of which the first signs. `site`: the public URL of
         `asgi()` with its prefix; http only on loopback. `timezone`: the IANA name of the zone in which
-        texts and pages say times. `texts`: your own wordings of the SMS. `log`: where workers meet; left
-        out, it is the store's own. `entry`: where the room sends staff whose grant is old. `frames`: origins
-        that may embed the room. Raises `ConfigurationError`.
+        texts and pages say times. `voice` and `channels`: how a code reaches whoever gets no SMS. `texts`:
+        your own wordings of the SMS. `log`: where workers meet; left out, it is the store's own. `entry`:
+        where the room sends staff whose grant is old. `frames`: origins that may embed the room. Raises
+        `ConfigurationError`.
         """
         self.site = _checked_site(site)
         self.frames = tuple(embedding(origin) for origin in frames)
@@ -103,12 +107,14 @@ class Deployment:
         self._log = self._adapted(log if log is not None else open_log(store.log_url))
         default = House(
             letterhead=Letterhead(brand=brand, site=self.site, help_phone=help_phone, texts=texts),
-            sms=self._adapted(sms),
+            sms=sms,
+            voice=voice,
+            channels=named_apart(tuple(channels)),
             code_policy=code_policy,
             timezone=zone(timezone),
             language=spoken(language),
         )
-        self._organisations = Organisations(default, self._settled(organisations))
+        self._organisations = Organisations(adapted(default, self._adapted), self._settled(organisations))
         self.notices = self._say_notices()
         self._keys = keys = KeyRing(key)
         self._journal = Journal(log=self._log, keys=keys, randomness=randomness, limits=limits)
@@ -198,12 +204,7 @@ class Deployment:
 
     def _settled(self, named: Mapping[str, Organisation] | None) -> Mapping[str, Organisation] | None:
         """Take the variants of the organisations' own gateways that suit this kind of host."""
-        if named is None:
-            return None
-        return {
-            name: own if own.sms is None else replace(own, sms=self._adapted(own.sms))
-            for name, own in named.items()
-        }
+        return named and {name: adapted(own, self._adapted) for name, own in named.items()}
 
     def _say_notices(self) -> tuple[str, ...]:
         """Say what a host should know of its own settings."""
@@ -247,9 +248,9 @@ class HugAtHome(Deployment):
         """Give a participant their link, by SMS where they have a mobile number; see `Reception.invite`."""
         return await self._reception.invite(session_id, participant_id, again=again, deliver=deliver)
 
-    async def send_code(self, link_id: str) -> None:
-        """Send the code that a patient asked for; see `Reception.send_code`."""
-        await self._reception.send_code(link_id)
+    async def send_code(self, link_id: str, *, channel: str | None = None) -> None:
+        """Send the code that a patient asked for, by SMS, a call or otherwise; see `Reception.send_code`."""
+        await self._reception.send_code(link_id, channel=channel)
 
     async def check_in(self, link_id: str, code: str) -> JoinGrant:
         """Return a grant for the participant whose code this is, or raise a `CodeError` that says why not."""
@@ -260,9 +261,11 @@ class HugAtHome(Deployment):
         """Tell a participant that the clinician is ready; see `Switchboard.call`."""
         return await self._switchboard.call(session_id, participant_id, by=by)
 
-    async def send_code_for(self, session_id: str, participant_id: str, *, by: str) -> None:
+    async def send_code_for(
+        self, session_id: str, participant_id: str, *, by: str, channel: str | None = None
+    ) -> None:
         """Send the code that a participant reads out on the telephone; see `Switchboard.send_code_for`."""
-        await self._switchboard.send_code_for(session_id, participant_id, by=by)
+        await self._switchboard.send_code_for(session_id, participant_id, by=by, channel=channel)
 
     async def identify(
         self,
@@ -285,6 +288,10 @@ class HugAtHome(Deployment):
     async def opened(self, link_id: str) -> tuple[Session, Participant]:
         """Return what a link leads to, or raise `LinkUnknown`; it changes nothing and sends nothing."""
         return await self._reception.opened(link_id)
+
+    async def code_channels(self, link_id: str) -> tuple[str, ...]:
+        """Name the channels by which a code reaches whoever a link is for, the preferred one first."""
+        return await self._reception.code_channels(link_id)
 
     async def visit_pass(self, grant_token: str) -> VisitPass:
         """Trade a grant for the pass that a page keeps for this visit."""

@@ -136,6 +136,7 @@ class HugAtHome(_Blocking, Deployment):
     send_code_for = _driven(_switchboard, Switchboard.send_code_for)
     identify = _driven(_switchboard, Switchboard.identify)
     opened = _driven(_reception, Reception.opened)
+    code_channels = _driven(_reception, Reception.code_channels)
     visit_pass = _driven(_doorkeeper, Doorkeeper.passes)
     regrant = _driven(_doorkeeper, Doorkeeper.regrants)
     holder = _driven(_doorkeeper, Doorkeeper.holder)

@@ -12,6 +12,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from hugathome import words
+from hugathome.channels import Addressee, Channel, Notice
 from hugathome.clock import Clock
 from hugathome.codes import Challenge, ChallengeState, Sms
 from hugathome.consultations import Consultations
@@ -20,6 +21,7 @@ from hugathome.errors import (
     CodeError,
     HugathomeError,
     NoMobileNumber,
+    NotDelivered,
     QuotaReached,
     SendTooSoon,
     SessionError,
@@ -34,6 +36,7 @@ from hugathome.roles import Language
 from hugathome.session import Participant, Session, SessionStore
 from hugathome.transitions import OUT
 from hugathome.verifier import CodeMessage, Randomness, Verifier, opaque
+from hugathome.ways import Ways
 
 _LOGGER = logging.getLogger("hugathome")
 
@@ -177,21 +180,42 @@ class Dispatch:
 
     # --- Codes -----------------------------------------------------------------------------------
 
-    async def send_code(self, session: Session, participant: Participant, *, aloud: bool = False) -> None:
+    async def code_channels(self, session: Session, participant: Participant) -> tuple[str, ...]:
+        """Name the channels by which a code reaches a participant, the preferred one first."""
+        house, language = self._house(session, participant)
+        reaching = await Ways.of(house).open_to(_addressee(session, participant, language))
+        return tuple(channel.name for channel in reaching)
+
+    async def send_code(
+        self,
+        session: Session,
+        participant: Participant,
+        *,
+        channel: str | None = None,
+        aloud: bool = False,
+    ) -> None:
         """Send a participant their code once the reservation is committed; raise what forbids it.
 
         `aloud` asks them to read it out, as in a visit by telephone, where no page takes it.
         """
-        code = await self._reserved(session, participant)
         house, language = self._house(session, participant)
+        to = _addressee(session, participant, language)
+        way = await Ways.of(house).chosen(to, name=channel, line_is_busy=aloud)
+        code = await self._reserved(session, participant)
         say = words.code_to_read if aloud or session.is_by_phone else words.code_alone
-        texts = say(house.letterhead, language, code=code.code)
-        await self._store.after_commit(lambda: self._send_code(session, code, texts))
+        notice = Notice(
+            to=to,
+            code=code.code,
+            texts=say(house.letterhead, language, code=code.code),
+            link=self.link(session, participant.id),
+            idempotency_key=code.idempotency_key,
+        )
+        await self._store.after_commit(lambda: self._send_code(way, notice, code))
 
-    async def _send_code(self, session: Session, code: CodeMessage, texts: tuple[str, ...]) -> None:
+    async def _send_code(self, way: Channel, notice: Notice, code: CodeMessage) -> None:
         try:
-            await self._send(session, code.to, texts, key=code.idempotency_key)
-        except SmsNotSent:
+            await way.send(notice)
+        except NotDelivered:
             await self._verifier.not_delivered(code)
             raise
 
@@ -216,7 +240,7 @@ class Dispatch:
             organisation=session.organisation,
             purpose=PURPOSE,
             subject=f"{session.id}/{participant.id}",
-            phone=sms_number(participant),
+            phone=_number(participant),
         )
 
         def note(session: Session) -> Session:
@@ -258,6 +282,28 @@ def sms_number(participant: Participant) -> PhoneNumber:
     if isinstance(participant.phone, PhoneNumber) and participant.phone.takes_sms:
         return participant.phone
     raise NoMobileNumber("the participant has no mobile number")
+
+
+def _telephone(participant: Participant) -> PhoneNumber | None:
+    return participant.phone if isinstance(participant.phone, PhoneNumber) else None
+
+
+def _number(participant: Participant) -> PhoneNumber:
+    """Return the number that a participant's codes are bound to and counted by, whatever brings them."""
+    if (number := _telephone(participant)) is None:
+        raise NoMobileNumber("the participant has no telephone number")
+    return number
+
+
+def _addressee(session: Session, participant: Participant, language: Language) -> Addressee:
+    return Addressee(
+        organisation=session.organisation,
+        id=participant.id,
+        reference=participant.reference,
+        session=session.id,
+        phone=_telephone(participant),
+        language=language,
+    )
 
 
 def _is_queued(message: Message) -> bool:

@@ -93,6 +93,11 @@ _SCHEMAS = {
             **_VISIT,
             "digits": {"type": "integer", "description": "Of a code."},
             "codeSent": {"type": "boolean", "description": "Whether a code was ever sent for this link."},
+            "channels": {
+                "type": "array",
+                "items": _STRING,
+                "description": "How a code reaches them, the preferred way first: sms, voice or another.",
+            },
         }
     ),
     "LetIn": _object({"pass": _PASS, "grant": _GRANT, **_PLACE}),

@@ -1,15 +1,18 @@
 """Whose visit it is: what differs from one organisation to the next within a deployment."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from hugathome.channels import Channel, named_apart
 from hugathome.codes import SmsGateway
 from hugathome.errors import ConfigurationError, InvalidInput
 from hugathome.letterhead import Letterhead
 from hugathome.policy import CodePolicy
 from hugathome.roles import AnyLanguage, Language
 from hugathome.texts import Texts
+from hugathome.voice import VoiceGateway
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +21,9 @@ class Organisation:
 
     brand: str | None = None
     sms: SmsGateway | None = None
+    voice: VoiceGateway | None = None
+    channels: tuple[Channel, ...] | None = None
+    """Instead of the deployment's; an empty tuple is none."""
     code_policy: CodePolicy | None = None
     timezone: str | None = None
     """An IANA name, such as `Europe/Zurich`."""
@@ -34,9 +40,25 @@ class House:
 
     letterhead: Letterhead
     sms: SmsGateway
+    voice: VoiceGateway | None = None
+    channels: tuple[Channel, ...] = ()
     code_policy: CodePolicy
     timezone: ZoneInfo
     language: Language
+
+
+Settings = TypeVar("Settings", House, Organisation)
+
+
+def adapted(settings: Settings, adapt: Callable[[Any], Any]) -> Settings:
+    """Return the settings with the variant of each gateway and channel that suits a kind of host."""
+    channels = settings.channels
+    return replace(
+        settings,
+        sms=adapt(settings.sms),
+        voice=adapt(settings.voice),
+        channels=None if channels is None else tuple(map(adapt, channels)),
+    )
 
 
 class Organisations:
@@ -85,6 +107,8 @@ def _filled(own: Organisation, default: House) -> House:
             texts=own.texts.over(letterhead.texts),
         ),
         sms=own.sms or default.sms,
+        voice=own.voice or default.voice,
+        channels=default.channels if own.channels is None else named_apart(own.channels),
         code_policy=own.code_policy or default.code_policy,
         timezone=zone(own.timezone) if own.timezone else default.timezone,
         language=spoken(own.language) if own.language else default.language,

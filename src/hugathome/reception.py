@@ -96,14 +96,23 @@ class Reception:
                 return session, participant
         raise LinkUnknown("the invitation was taken back")
 
-    async def send_code(self, link_id: str) -> None:
+    async def code_channels(self, link_id: str) -> tuple[str, ...]:
+        """Name the channels by which a code reaches the participant, the preferred one first."""
+        session, participant = await self.opened(link_id)
+        return await self._dispatch.code_channels(session, participant)
+
+    async def send_code(self, link_id: str, *, channel: str | None = None) -> None:
         """Send the participant a code: the open one again, or a new one after one that is done with.
 
+        It goes by the first channel that reaches them, or by the one that is named: `sms`, `voice` or one
+        of the host's. It is the same code by each, out of one budget.
+
         Raises `LinkUnknown`, `NotYetOpen`, `SessionEnded`, `ConsentMissing` (it was withdrawn),
-        `SendTooSoon`, `QuotaReached`, `TooManyAttempts` (staff must invite again), `SmsNotSent`.
+        `SendTooSoon`, `QuotaReached`, `TooManyAttempts` (staff must invite again), `NoMobileNumber` where
+        nothing reaches them, `ChannelUnavailable`, and `NotDelivered` if the gateway refused.
         """
         session, participant = await self._entering(link_id)
-        await self._dispatch.send_code(session, participant)
+        await self._dispatch.send_code(session, participant, channel=channel)
         await self.note(session.id, participant.id, Step.CODE_ASKED)
 
     async def check_in(self, link_id: str, typed: str) -> tuple[Session, Participant]:

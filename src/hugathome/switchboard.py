@@ -70,15 +70,19 @@ class Switchboard:
             await self._dispatch.deliver(session_id, participant_id, text)
         return await self._consultations.get(session_id)
 
-    async def send_code_for(self, session_id: str, participant_id: str, *, by: str) -> None:
+    async def send_code_for(
+        self, session_id: str, participant_id: str, *, by: str, channel: str | None = None
+    ) -> None:
         """Send a participant the code that they then read out to whoever is on the telephone with them.
 
-        Raises what `send_code` raises and, where no SMS reaches them, `NoMobileNumber`.
+        Their line is busy then: they are called only where `channel` is "voice". Raises what `send_code`
+        raises.
         """
         session = await self._consultations.get(session_id)
         session.after(self._identified(participant_id, by=by, how=BY_CODE))
         refuse_entry(session, self._clock.now())
-        await self._dispatch.send_code(session, session.participant(participant_id), aloud=True)
+        participant = session.participant(participant_id)
+        await self._dispatch.send_code(session, participant, channel=channel, aloud=True)
         await self._reception.note(session_id, participant_id, Step.CODE_ASKED, by=by)
 
     async def identify(

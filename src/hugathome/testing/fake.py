@@ -6,6 +6,7 @@ from hashlib import sha256
 from itertools import count
 
 from hugathome.app import HugAtHome
+from hugathome.channels import Channel
 from hugathome.ice import IceServer
 from hugathome.logs import open_log
 from hugathome.organisations import Organisation
@@ -17,6 +18,7 @@ from hugathome.testing.clock import FakeClock
 from hugathome.testing.outbox import Outbox
 from hugathome.testing.site import MemorySite
 from hugathome.verifier import Randomness
+from hugathome.voice import VoiceGateway
 
 
 class FakeHugAtHome(HugAtHome):
@@ -37,6 +39,8 @@ class FakeHugAtHome(HugAtHome):
         code_policy: CodePolicy = CodePolicy(),
         organisations: Mapping[str, Organisation] | None = None,
         ice_servers: Sequence[IceServer] = (),
+        voice: VoiceGateway | None = None,
+        channels: Sequence[Channel] = (),
     ) -> None:
         clock = FakeClock(now)
         sms = OutboxSms(clock=clock)
@@ -45,6 +49,8 @@ class FakeHugAtHome(HugAtHome):
             store=open_store("memory://"),
             log=open_log("memory://"),
             sms=sms,
+            voice=voice,
+            channels=channels,
             site=site,
             timezone=timezone,
             brand=brand,
