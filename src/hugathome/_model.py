@@ -38,7 +38,8 @@ class Record(BaseModel):
         try:
             super().__init__(**fields)
         except ValidationError as refused:
-            raise _explained(type(self), refused) from None
+            del fields  # an error that is reported with local variables shows none of these
+            raise _explained(type(self), refused).with_traceback(None) from None
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -46,7 +47,8 @@ class Record(BaseModel):
         try:
             return cls.model_validate_json(text)
         except ValidationError as refused:
-            raise _explained(cls, refused) from None
+            del text  # as above
+            raise _explained(cls, refused).with_traceback(None) from None
 
     def to_json(self) -> str:
         """Write it so that `from_json` gives an equal record."""

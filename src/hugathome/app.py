@@ -23,6 +23,7 @@ from hugathome.clock import Clock, SystemClock
 from hugathome.codes import ChallengeStore, SmsGateway
 from hugathome.consultations import Consultations
 from hugathome.deliveries import Deliveries
+from hugathome.discretion import discreet
 from hugathome.dispatch import Dispatch
 from hugathome.doorkeeper import Doorkeeper
 from hugathome.errors import ConfigurationError
@@ -218,6 +219,7 @@ class Deployment:
         return tuple(sorted(notices))
 
 
+@discreet
 class HugAtHome(Deployment):
     """Teleconsultations for a host with an event loop; `hugathome.blocking` has the other one."""
 

@@ -19,6 +19,7 @@ from hugathome.app import EVENTS_AT_ONCE, Deployment, closing
 from hugathome.consultations import Consultations
 from hugathome.deliveries import Deliveries
 from hugathome.desk import Desk
+from hugathome.discretion import discretion
 from hugathome.dispatch import Dispatch
 from hugathome.doorkeeper import Doorkeeper
 from hugathome.grants import JoinGrant
@@ -39,7 +40,12 @@ def _driven(
 
     @wraps(method)
     def call(owner: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return drive(method(part(owner), *args, **kwargs))
+        try:
+            running = method(part(owner), *args, **kwargs)
+        finally:
+            del args, kwargs  # an error that is reported with local variables shows none of these
+        with discretion():
+            return drive(running)
 
     return call
 
@@ -145,7 +151,10 @@ class HugAtHome(_Blocking, Deployment):
 
     def check_in(self, link_id: str, code: str) -> JoinGrant:
         """Return a grant for the participant whose code this is, or raise a `CodeError` that says why not."""
-        session, participant = drive(self._reception.check_in(link_id, code))
+        arriving = self._reception.check_in(link_id, code)
+        del link_id, code  # as above
+        with discretion():
+            session, participant = drive(arriving)
         return self._doorkeeper.grant(session.id, participant.id, device=session.of(participant.id).device)
 
     def events(self, *, organisation: str, after: int = 0) -> Iterator[Event]:

@@ -47,6 +47,9 @@ class Notice:
     idempotency_key: str
     """The same for every retry of the same notice."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("a code is not pickled: no queue keeps one")
+
 
 class Channel(Protocol):
     """One way by which a code reaches somebody."""

@@ -287,6 +287,9 @@ class Sms:
     idempotency_key: str
     """The same for every retry of the same message."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("a message is not pickled: no queue keeps the code that may be in it")
+
 
 class SmsGateway(Protocol):
     """Whoever takes a text message off our hands."""

@@ -13,6 +13,7 @@ from datetime import datetime
 from hugathome._model import in_utc
 from hugathome.archive import Archive
 from hugathome.clock import Clock
+from hugathome.discretion import discreet
 from hugathome.door import moved
 from hugathome.errors import HugathomeError, InvalidInput, ReferenceTaken, SessionNotFound, StaleSession
 from hugathome.history import (
@@ -45,6 +46,7 @@ _STEPS_NOTED = 50
 Decide = Callable[[Session], Session]
 
 
+@discreet
 class Consultations:
     """Everything that is done to a session by name; `HugAtHome.sessions` is one."""
 

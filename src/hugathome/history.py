@@ -136,7 +136,7 @@ class Consent(Record):
     participant: Personal[ParticipantId]
     recorded_by: Personal[ShortText]
     at: Personal[Instant]
-    how: Personal[ShortText]
+    how: Personal[ShortText] = Field(repr=False)
     language: Personal[AnyLanguage | None] = None
     text_version: Public[ShortText | None] = None
 

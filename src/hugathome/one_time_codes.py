@@ -17,6 +17,7 @@ from hugathome.app import closing
 from hugathome.clock import Clock, SystemClock
 from hugathome.codes import Challenge, ChallengeStore, SmsGateway
 from hugathome.desk import Desk
+from hugathome.discretion import discreet
 from hugathome.keys import KeyRing
 from hugathome.letterhead import Letterhead
 from hugathome.organisations import spoken
@@ -67,6 +68,7 @@ class CodesAlone:
         return part
 
 
+@discreet
 class OneTimeCodes(CodesAlone):
     """Codes for a host with an event loop."""
 

@@ -71,14 +71,11 @@ class PhoneNumber:
 
         Raises `InvalidPhoneNumber` where it is no number, or one of a kind that is refused.
         """
-        dialled = _dialled(text)
-        if region is None and dialled.startswith("00"):
-            dialled = "+" + dialled[2:]
-        if region is None and not dialled.startswith("+"):
-            raise InvalidPhoneNumber("a number without + and country code needs region=, such as 'CH'")
-        if _SHORT.fullmatch(dialled):
-            raise InvalidPhoneNumber("a short number is not reached from everywhere")
-        return cls(*_judged(dialled, region))
+        try:
+            return cls(*_read(text, region))
+        except InvalidInput as refused:
+            del text  # an error that is reported with local variables does not show it
+            raise refused.with_traceback(None) from None
 
     def __eq__(self, other: object) -> bool:
         return self.e164 == str(other) if isinstance(other, PhoneNumber | str) else NotImplemented
@@ -106,6 +103,18 @@ class PhoneNumber:
     def prefix(self) -> str:
         """The number less its last four digits: whoever pumps SMS rents such blocks."""
         return self.e164[:-4]
+
+
+def _read(text: Any, region: str | None) -> tuple[str, NumberType, str]:
+    """Return E.164, kind and region of a spelling, or refuse."""
+    dialled = _dialled(text)
+    if region is None and dialled.startswith("00"):
+        dialled = "+" + dialled[2:]
+    if region is None and not dialled.startswith("+"):
+        raise InvalidPhoneNumber("a number without + and country code needs region=, such as 'CH'")
+    if _SHORT.fullmatch(dialled):
+        raise InvalidPhoneNumber("a short number is not reached from everywhere")
+    return _judged(dialled, region)
 
 
 def _dialled(text: Any) -> str:

@@ -58,6 +58,9 @@ class CodeMessage:
     code: str
     idempotency_key: str
 
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("a code is not pickled: no queue keeps one")
+
 
 class Verifier:
     """Sends codes and judges answers for one deployment."""

@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hugathome.clock import Clock
+from hugathome.discretion import emptied
 
 if TYPE_CHECKING:
     import httpx
@@ -188,4 +189,5 @@ class BlockingWire:
 def _failed(error: Exception) -> Answer:
     import httpx
 
-    return Answer(error=error, unconnected=isinstance(error, httpx.ConnectError | httpx.ConnectTimeout))
+    is_unconnected = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+    return Answer(error=emptied(error), unconnected=is_unconnected)

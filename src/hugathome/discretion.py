@@ -1,0 +1,60 @@
+"""Errors that tell what happened, and carry nothing of what was passed in.
+
+A traceback holds the local variables of every function on its way, and tools that report errors send them
+along: a code as it was typed, a link, a text that was not delivered. So the frames below a public call are
+emptied before its error reaches the host. Files and lines stay, and so does whatever the error itself says.
+"""
+
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from inspect import iscoroutinefunction
+from traceback import clear_frames
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def emptied(error: T, *, handled: BaseException | None = None) -> T:
+    """Return `error` without the variables of the functions that raised it and its causes.
+
+    `handled` was being handled before: what led to it is the host's own.
+    """
+    each: Any = error
+    while each is not None and each is not handled:
+        clear_frames(each.__traceback__)
+        each = each.__cause__ or each.__context__
+    return error
+
+
+@contextmanager
+def discretion() -> Iterator[None]:
+    """Empty the frames of every function below this block that an error comes through."""
+    handled = sys.exception()
+    try:
+        yield
+    except BaseException as error:
+        emptied(error, handled=handled)
+        raise
+
+
+def discreet(kind: type[T]) -> type[T]:
+    """Have every public coroutine of a class raise its errors with the frames below it emptied."""
+    for name, member in list(vars(kind).items()):
+        if iscoroutinefunction(member) and not name.startswith("_"):
+            setattr(kind, name, _discreet(member))
+    return kind
+
+
+def _discreet(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    @wraps(method)
+    async def discreetly(*args: Any, **kwargs: Any) -> Any:
+        try:
+            running = method(*args, **kwargs)
+        finally:
+            del args, kwargs  # this frame stays as it is: it still runs
+        with discretion():
+            return await running
+
+    return discreetly
