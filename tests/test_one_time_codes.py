@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
-from hugathome import OneTimeCodes, PhoneNumber, blocking
+from hugathome import Addressee, Notice, OneTimeCodes, PhoneNumber, blocking
+from hugathome.calls import OutboxVoice
 from hugathome.codes import Sms
 from hugathome.errors import (
+    ChannelUnavailable,
     CodeAlreadyUsed,
     CodeExpired,
     CodeRejected,
     ConfigurationError,
+    InvalidInput,
     NoMobileNumber,
     SendTooSoon,
     SmsNotSent,
@@ -135,6 +138,67 @@ async def test_a_number_that_takes_no_sms_gets_none(sms: OutboxSms, clock: FakeC
     with pytest.raises(NoMobileNumber):
         await codes_over(sms, clock).send("+41223723311", **WHO)
     assert not sms.outbox
+
+
+async def test_a_fixed_line_is_called_with_the_code(sms: OutboxSms, clock: FakeClock) -> None:
+    voice = OutboxVoice(clock=clock)
+    codes = codes_over(sms, clock, voice=voice)
+
+    challenge_id = await codes.send("+41223723311", language="it", **WHO)
+
+    [call] = voice.outbox
+    assert call.speech.language == "it"
+    assert (await codes.verify(challenge_id, call.code)).subject == "user/77"
+
+
+def test_a_call_brings_the_same_code_without_an_event_loop(sms: OutboxSms, clock: FakeClock) -> None:
+    voice = OutboxVoice(clock=clock)
+    codes = codes_over(sms, clock, blocking.OneTimeCodes, voice=voice)
+    challenge_id = codes.send(NUMBER, **WHO)
+    clock._now += timedelta(minutes=1)
+
+    codes.resend(challenge_id, channel="voice")
+
+    assert voice.outbox[0].code == Outbox(sms).last(to=NUMBER).code
+
+
+class Kiosk:
+    """The host's own channel: a screen that shows a code to whoever stands before it."""
+
+    name = "kiosk"
+
+    def __init__(self) -> None:
+        self.shown: list[Notice] = []
+
+    async def reaches(self, to: Addressee) -> bool:
+        return to.id == "user/77"
+
+    async def send(self, notice: Notice) -> None:
+        self.shown.append(notice)
+
+
+async def test_the_hosts_own_channel_is_told_the_subject(sms: OutboxSms, clock: FakeClock) -> None:
+    kiosk = Kiosk()
+    codes = codes_over(sms, clock, channels=[kiosk])
+
+    challenge_id = await codes.send("+41223723311", **WHO)
+
+    [notice] = kiosk.shown
+    assert (notice.to.id, notice.to.session, notice.link) == ("user/77", None, None)
+    assert (await codes.verify(challenge_id, notice.code)).subject == "user/77"
+
+
+async def test_what_cannot_be_sent_as_asked_costs_nothing(sms: OutboxSms, clock: FakeClock) -> None:
+    codes = codes_over(sms, clock)
+    challenge_id = await codes.issue(NUMBER, **WHO)
+    with pytest.raises(ChannelUnavailable):
+        await codes.resend(challenge_id, channel="voice")
+    with pytest.raises(InvalidInput):
+        await codes.resend(challenge_id, language="xx")
+
+    await codes.resend(challenge_id)
+
+    assert (await codes.verify(challenge_id, Outbox(sms).last(to=NUMBER).code)).sends == 1
 
 
 @pytest.mark.parametrize("options", [{"language": "xx"}, {"site": "ftp://x"}, {"key": b"short"}], ids=str)

@@ -1,17 +1,20 @@
 """Hand out one-time codes and take them back, for a host that wants nothing else of this library.
 
-The desk joins the verifier to a gateway and to who writes. A message is reserved before it is sent, and one
-that the gateway refused keeps its place: sending again sends it, and counts no further.
+The desk joins the verifier to the ways by which a code reaches somebody, and to who writes. A message is
+reserved before it is sent, and one that the gateway refused keeps its place: sending again sends it, and
+counts no further.
 """
 
 from hugathome import words
-from hugathome.codes import Challenge, Sms, SmsGateway
-from hugathome.errors import CodeExpired, NoMobileNumber, SmsNotSent
+from hugathome.channels import Addressee, Notice
+from hugathome.codes import Challenge
+from hugathome.errors import CodeExpired, InvalidInput, NotDelivered
 from hugathome.letterhead import Letterhead
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
 from hugathome.roles import AnyLanguage, Language
 from hugathome.verifier import CodeMessage, Verifier
+from hugathome.ways import Ways
 
 
 class Desk:
@@ -21,14 +24,14 @@ class Desk:
         self,
         *,
         verifier: Verifier,
-        sms: SmsGateway,
+        ways: Ways,
         letterhead: Letterhead,
         language: Language,
         policy: CodePolicy,
         organisation: str,
     ) -> None:
         self._verifier = verifier
-        self._sms = sms
+        self._ways = ways
         self._letterhead = letterhead
         self._language = language
         self._policy = policy
@@ -40,15 +43,20 @@ class Desk:
         Raises `NoMobileNumber`, `RegionRefused`, and `QuotaReached` if the day's failures are used up.
         """
         number = PhoneNumber.parse(phone) if isinstance(phone, str) else phone
-        if not number.takes_sms:
-            raise NoMobileNumber("an SMS does not reach this kind of number")
+        await self._ways.chosen(self._addressee(number, subject))
         challenge = await self._verifier.issue(
             self._policy, organisation=self._organisation, purpose=purpose, subject=subject, phone=number
         )
         return challenge.id
 
     async def send(
-        self, phone: PhoneNumber | str, *, subject: str, purpose: str, language: AnyLanguage | None = None
+        self,
+        phone: PhoneNumber | str,
+        *,
+        subject: str,
+        purpose: str,
+        language: AnyLanguage | None = None,
+        channel: str | None = None,
     ) -> str:
         """Send a new code to whoever `subject` is, and return the id of its challenge: a secret.
 
@@ -56,23 +64,32 @@ class Desk:
         known then, and what was refused can be sent again.
         """
         challenge_id = await self.issue(phone, subject=subject, purpose=purpose)
-        await self.resend(challenge_id, language=language)
+        await self.resend(challenge_id, language=language, channel=channel)
         return challenge_id
 
     async def resend(
-        self, challenge_id: str, *, rotate: bool = False, language: AnyLanguage | None = None
+        self,
+        challenge_id: str,
+        *,
+        rotate: bool = False,
+        language: AnyLanguage | None = None,
+        channel: str | None = None,
     ) -> None:
         """Send the same code again, or with `rotate` the next one; neither refills nor prolongs anything.
 
-        Raises `SendTooSoon`, `QuotaReached`, `TooManyAttempts`, `CodeExpired`, `SmsNotSent`.
+        It goes by the first channel that reaches the number, or by the one that is named. Raises
+        `SendTooSoon`, `QuotaReached`, `TooManyAttempts`, `CodeExpired`, `ChannelUnavailable`, and
+        `NotDelivered` if the gateway refused.
         """
         challenge = await self._verifier.find(challenge_id)
         if challenge is None:
             raise CodeExpired("no code is outstanding")
+        to = self._addressee(self._verifier.phone_of(challenge), challenge.subject, language)
+        way = await self._ways.chosen(to, name=channel)
         message = await self._verifier.reserve(challenge, self._policy, rotate=rotate)
         try:
-            await self._deliver(message, Language(language or self._language))
-        except SmsNotSent:
+            await way.send(self._notice(message, to))
+        except NotDelivered:
             await self._verifier.not_delivered(message)
             raise
 
@@ -84,14 +101,26 @@ class Desk:
         """Close a challenge, if it is still open."""
         await self._verifier.revoke(challenge_id)
 
-    async def _deliver(self, message: CodeMessage, language: Language) -> None:
-        for sms in self._texts(message, language):
-            await self._sms.send(sms)
+    def _addressee(self, phone: PhoneNumber, subject: str, language: AnyLanguage | None = None) -> Addressee:
+        return Addressee(
+            organisation=self._organisation,
+            id=subject,
+            phone=phone,
+            language=self._language if language is None else _spoken(language),
+        )
 
-    def _texts(self, message: CodeMessage, language: Language) -> list[Sms]:
-        """Return what is to be sent; apart, so that no text stands in the traceback of a gateway's failure."""
-        texts = words.code_alone(self._letterhead, language, code=message.code)
-        return [
-            Sms(to=message.to, text=text, idempotency_key=f"{message.idempotency_key}.{part}")
-            for part, text in enumerate(texts, start=1)
-        ]
+    def _notice(self, message: CodeMessage, to: Addressee) -> Notice:
+        return Notice(
+            to=to,
+            code=message.code,
+            texts=words.code_alone(self._letterhead, to.language, code=message.code),
+            link=None,
+            idempotency_key=message.idempotency_key,
+        )
+
+
+def _spoken(language: AnyLanguage) -> Language:
+    try:
+        return Language(language)
+    except ValueError:
+        raise InvalidInput(f"language= is one of {', '.join(Language)}") from None

@@ -8,12 +8,13 @@
 Constructing it does no I/O. `hugathome.blocking.OneTimeCodes` has the same calls without `await`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from secrets import token_bytes
 from types import TracebackType
 from typing import Self, TypeVar
 
 from hugathome.app import closing
+from hugathome.channels import Channel, named_apart
 from hugathome.clock import Clock, SystemClock
 from hugathome.codes import Challenge, ChallengeStore, SmsGateway
 from hugathome.desk import Desk
@@ -25,6 +26,8 @@ from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
 from hugathome.roles import AnyLanguage
 from hugathome.verifier import Randomness, Verifier
+from hugathome.voice import VoiceGateway
+from hugathome.ways import Ways
 
 T = TypeVar("T")
 
@@ -38,6 +41,8 @@ class CodesAlone:
         key: bytes | Mapping[str, bytes],
         store: ChallengeStore,
         sms: SmsGateway,
+        voice: VoiceGateway | None = None,
+        channels: Sequence[Channel] = (),
         site: str,
         brand: str,
         language: AnyLanguage = "en",
@@ -50,12 +55,17 @@ class CodesAlone:
 
         `key`: at least 32 bytes, or several by name, of which the first signs. `site`: where the code is
         typed; its host ends each message, so that a phone offers the code there and nowhere else.
-        Raises `ConfigurationError`.
+        `voice` and `channels`: how a code reaches whoever gets no SMS. Raises `ConfigurationError`.
         """
         self._store = self._adapted(store)
         self._desk = Desk(
             verifier=Verifier(store=self._store, keys=KeyRing(key), clock=clock, randomness=randomness),
-            sms=self._adapted(sms),
+            ways=Ways(
+                sms=self._adapted(sms),
+                voice=self._adapted(voice),
+                channels=[self._adapted(channel) for channel in named_apart(tuple(channels))],
+                brand=brand,
+            ),
             letterhead=Letterhead(brand=brand, site=site),
             language=spoken(language),
             policy=policy,
@@ -90,16 +100,29 @@ class OneTimeCodes(CodesAlone):
         return await self._desk.issue(phone, subject=subject, purpose=purpose)
 
     async def send(
-        self, phone: PhoneNumber | str, *, subject: str, purpose: str, language: AnyLanguage | None = None
+        self,
+        phone: PhoneNumber | str,
+        *,
+        subject: str,
+        purpose: str,
+        language: AnyLanguage | None = None,
+        channel: str | None = None,
     ) -> str:
         """Send a new code, and return the id of its challenge: a secret. See `Desk.send`."""
-        return await self._desk.send(phone, subject=subject, purpose=purpose, language=language)
+        return await self._desk.send(
+            phone, subject=subject, purpose=purpose, language=language, channel=channel
+        )
 
     async def resend(
-        self, challenge_id: str, *, rotate: bool = False, language: AnyLanguage | None = None
+        self,
+        challenge_id: str,
+        *,
+        rotate: bool = False,
+        language: AnyLanguage | None = None,
+        channel: str | None = None,
     ) -> None:
         """Send the same code again, or with `rotate` the next one. See `Desk.resend`."""
-        await self._desk.resend(challenge_id, rotate=rotate, language=language)
+        await self._desk.resend(challenge_id, rotate=rotate, language=language, channel=channel)
 
     async def verify(self, challenge_id: str, typed: object) -> Challenge:
         """Return the challenge that `typed` has just used up, or raise the `CodeError` that says why not."""

@@ -152,9 +152,13 @@ class Verifier:
 
     def message(self, challenge: Challenge) -> CodeMessage:
         """Compute the message that was last reserved, for whoever delivers it or tries again to."""
-        phone = self._phone_of(challenge)
+        phone = self.phone_of(challenge)
         key = f"{challenge.id}.{challenge.sends}"
         return CodeMessage(to=phone, code=self._code(challenge, str(phone)), idempotency_key=key)
+
+    def phone_of(self, challenge: Challenge) -> PhoneNumber:
+        """Return the number that the code is bound to; raise `CodeExpired` where its key is no more."""
+        return PhoneNumber.parse(self._address(challenge))
 
     async def verify(self, challenge_id: str | None, typed: object, *, policy: CodePolicy) -> Challenge:
         """Return the challenge that `typed` has just used up, or raise the `CodeError` that says why not.
@@ -198,10 +202,10 @@ class Verifier:
         return attempt(challenge, matches=hmac.compare_digest(expected.encode(), answer.encode()), now=now)
 
     def _send(self, challenge: Challenge, policy: CodePolicy) -> tuple[Count, ...]:
-        return a_send(policy, organisation=challenge.organisation, phone=self._phone_of(challenge))
+        return a_send(policy, organisation=challenge.organisation, phone=self.phone_of(challenge))
 
     def _failure(self, challenge: Challenge, policy: CodePolicy) -> Count:
-        return a_failure(policy, organisation=challenge.organisation, phone=self._phone_of(challenge))
+        return a_failure(policy, organisation=challenge.organisation, phone=self.phone_of(challenge))
 
     def _code(self, challenge: Challenge, address: str) -> str:
         return code_for(challenge, key=self._key_of(challenge), address=address)
@@ -219,9 +223,6 @@ class Verifier:
             raise StoreUnavailable("a stored code was changed outside this library") from None
         bound_to = (challenge.organisation, challenge.id)
         return self._key_of(challenge).open("address", sealed, bound_to=bound_to).decode()
-
-    def _phone_of(self, challenge: Challenge) -> PhoneNumber:
-        return PhoneNumber.parse(self._address(challenge))
 
     def _sealed(self, phone: PhoneNumber, organisation: str, challenge_id: str) -> str:
         sealed = self._keys.seal(
