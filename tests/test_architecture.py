@@ -25,7 +25,7 @@ TRESPASSES = {
     "The front doors do not know one another": ("codes", "hugathome.session"),
     "Rules are pure: no I/O, no clock, no randomness": ("session", "secrets"),
     "Adapters import no coordinator": ("sms", "hugathome.hub"),
-    "Only dates and catalogs import Babel": ("words", "babel"),
+    "Only dates and catalogues import Babel": ("words", "babel"),
     "Only phone imports phonenumbers": ("session", "phonenumbers"),
     "Only codes imports pyotp": ("verifier", "pyotp"),
     "Only peer imports the WebRTC stack": ("testing", "av"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from hugathome import cli
+from hugathome import Language, cli
 from hugathome.serving import listening
 from hugathome.stores import schema
 
@@ -57,7 +57,11 @@ def test_help_names_every_command(run: Run) -> None:
     code, out, _ = run("--help")
 
     assert code == 0
-    assert [word for word in ("hugathome", "demo", "serve", "schema") if word not in out] == []
+    assert [
+        word
+        for word in ("templates", "check-templates", "hugathome", "demo", "serve", "schema")
+        if word not in out
+    ] == []
 
 
 def test_without_arguments_it_says_what_there_is(run: Run) -> None:
@@ -75,6 +79,52 @@ def test_it_prints_the_tables(run: Run) -> None:
 @pytest.mark.parametrize("dialect", ["cobol", "oracle", "x y", ""])
 def test_it_prints_no_tables_of_what_no_store_speaks(run: Run, dialect: str) -> None:
     assert run("schema", "--dialect", dialect) == (2, "", f"hugathome: no store speaks {dialect!r}\n")
+
+
+def test_the_librarys_own_texts_pass_its_own_check(run: Run) -> None:
+    code, out, err = run("check-templates")
+
+    assert (code, err) == (0, "")
+    assert out.split()[:4] == ["septets", "in", "SMS,", "at"]
+
+
+def test_texts_to_start_from_pass_the_check_as_they_are_printed(run: Run, tmp_path: Path) -> None:
+    for language in Language:
+        (tmp_path / f"{language}.po").write_text(run("templates", language)[1], encoding="utf-8")
+
+    assert run("check-templates", ".") == run("check-templates")
+
+
+def test_each_finding_is_one_line_with_its_file_and_an_error_fails_the_check(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "fr.po").write_text('msgid "help"\nmsgstr "Aide bientôt: {phone}"\n', encoding="utf-8")
+
+    code, out, err = run("check-templates", ".")
+
+    assert (code, err) == (1, "")
+    assert out.startswith('fr.po:1: error: fr, help: "ô" is not in GSM-7')
+    assert 'write "sous peu" for "bientôt"\n' in out
+
+
+def test_what_is_only_a_warning_fails_no_check(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "fr.po").write_text('msgid "help"\nmsgstr "Questions: {phone}"\n')
+
+    code, out, _ = run("check-templates", ".")
+
+    assert code == 0
+    assert out.startswith("warning: de, help: no text of your own")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["nowhere"], "nowhere holds no texts, such as fr.po"),
+        (["--brand", "Hôpital"], 'brand= holds "ô", which SMS in GSM-7 lack: write o'),
+    ],
+)
+def test_what_cannot_be_checked_is_said_so(run: Run, arguments: list[str], why: str) -> None:
+    assert run("check-templates", *arguments) == (2, "", f"hugathome: {why}\n")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ hugathome demo               one teleconsultation by itself, over a real server 
 hugathome demo --serve       a small clinic to try it in, alone or with a phone
 hugathome serve clinic:hug   the web application alone, for hosts that are not ASGI
 hugathome schema             the tables, for whoever runs the database
+hugathome templates fr       the texts of the messages, to write your own from
+hugathome check-templates    whether your own can be sent, and how long they are
 hugathome data-map           what is kept, how it is protected, until when, and who reads it
 """
 
@@ -15,6 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from hugathome.errors import ConfigurationError, HugathomeError, MissingExtra
+from hugathome.letterhead import Letterhead
+from hugathome.roles import Language
+from hugathome.templates import Severity
+from hugathome.wordings import WORDINGS
 
 try:
     import typer
@@ -96,6 +102,40 @@ def data_map(
     from hugathome.data_map import data_map as kept
 
     typer.echo(as_json(kept()) if form is Form.JSON else as_markdown(kept()), nl=False)
+
+
+@app.command()
+def templates(
+    language: Annotated[Language, typer.Argument(help="The language to print.")],
+) -> None:
+    """Print the library's texts as a gettext catalogue: what you change in it becomes a text of your own."""
+    from hugathome.catalogues import printed
+
+    typer.echo(printed(language), nl=False)
+
+
+@app.command()
+def check_templates(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Where fr.po, de.po, … are; left out, the library's own texts.")
+    ] = None,
+    brand: Annotated[str, typer.Option(help="Your longest brand.")] = "HUG@home",
+    site: Annotated[str, typer.Option(help="Your longest site.")] = "https://www.hospital.example.ch/visit",
+    help_phone: Annotated[str, typer.Option(help="Your longest help line.")] = "+41 22 372 33 11",
+) -> None:
+    """Check texts of your own before a patient reads them; exit with 1 if any would be refused."""
+    from hugathome.catalogues import place_of, read_catalogues, texts_of, unconfirmed
+    from hugathome.proofreading import proofread, sizes, table
+
+    letterhead = Letterhead(brand=brand, site=site, help_phone=help_phone)
+    catalogues = read_catalogues(folder) if folder else ()
+    own = texts_of(catalogues) if folder else WORDINGS
+    found = [*unconfirmed(catalogues), *proofread(own, letterhead=letterhead)]
+    for finding in found:
+        typer.echo(f"{place_of(finding, catalogues)}{finding.severity}: {finding}")
+    for line in table(sizes(own, letterhead=letterhead)):
+        typer.echo(line)
+    raise typer.Exit(any(finding.severity is Severity.ERROR for finding in found))
 
 
 def _found(where: str) -> "HugAtHome":
