@@ -13,6 +13,7 @@ from hugathome.history import DeliveryStatus, Message
 from hugathome.keys import KeyRing
 from hugathome.receipts import (
     STATUSES,
+    Receipt,
     Reference,
     concluded,
     is_known_token,
@@ -144,15 +145,39 @@ def test_words_make_a_receipt_or_are_refused(reference: Any, status: Any, reason
 
 
 @pytest.mark.parametrize(
-    "prose", ["Unknown subscriber +41791234567", "0791234567", "41791234567", "a" * 99, True]
+    "prose",
+    ["Unknown subscriber +41791234567", "0791234567", "41791234567", "a" * 99, True, 10**9, -1, ""],
 )
 def test_a_gateways_prose_is_not_kept(prose: Any) -> None:
     assert receipt_of(reference="a.1", status="failed", reason=prose).reason is None
 
 
+def test_a_number_without_end_is_no_code() -> None:
+    assert receipt_of(reference="a.1", status="failed", reason=10**5000).reason is None
+
+
 @pytest.mark.parametrize("code", ["30003", 30003, "EC_ABSENT_SUBSCRIBER", "ERR-12"])
 def test_a_gateways_code_is_kept(code: Any) -> None:
     assert receipt_of(reference="a.1", status="Undelivered", reason=code).reason == str(code)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"status": "teleported"},
+        {"status": None},
+        {"status": []},
+        {"reference": 7},
+        {"reason": "no +41791234567"},
+        {"reason": ""},
+    ],
+)
+def test_a_receipt_of_the_hosts_own_making_is_held_to_the_same(wrong: dict[str, Any]) -> None:
+    right = {"reference": "a.1", "status": "delivered"}
+
+    assert Receipt(**right).status is DELIVERED  # type: ignore[arg-type]  # what a host may have read
+    with pytest.raises(InvalidInput):
+        Receipt(**right | wrong)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

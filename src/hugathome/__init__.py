@@ -50,6 +50,7 @@ from hugathome.grants import JoinGrant, VisitPass
 from hugathome.history import (
     Action,
     Change,
+    DeliveryStatus,
     Outcome,
     Reach,
     Window,
@@ -59,6 +60,7 @@ from hugathome.one_time_codes import OneTimeCodes
 from hugathome.organisations import Organisation
 from hugathome.phone import NumberType, PhoneNumber
 from hugathome.policy import EU_2018_389, NIST_800_63B, OWASP_ASVS_5, CodePolicy, GuessProbability
+from hugathome.receipts import Receipt, receipt_url
 from hugathome.reception import Invitation
 from hugathome.roles import Capability, Language, Modality, Role, Step
 from hugathome.session import Event, Participant, Session, SessionStore
@@ -87,6 +89,7 @@ __all__ = [
     "CodeRejected",
     "ConfigurationError",
     "ConsentMissing",
+    "DeliveryStatus",
     "Event",
     "GatewayError",
     "GrantRefused",
@@ -122,6 +125,7 @@ __all__ = [
     "Presence",
     "QuotaReached",
     "Reach",
+    "Receipt",
     "ReferenceTaken",
     "RegionRefused",
     "RemoteProtocolError",
@@ -151,4 +155,5 @@ __all__ = [
     "VoiceCall",
     "VoiceGateway",
     "Window",
+    "receipt_url",
 ]

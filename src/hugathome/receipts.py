@@ -39,6 +39,13 @@ class Receipt:
     reason: str | None = None
     """The gateway's own code for a failure, such as `30003`."""
 
+    def __post_init__(self) -> None:
+        """Refuse what a host's own view may have read."""
+        is_code = self.reason is None or (isinstance(self.reason, str) and _REASON.fullmatch(self.reason))
+        if not isinstance(self.reference, str) or self.status not in [*DeliveryStatus] or not is_code:
+            raise InvalidInput("a receipt has a reference, a DeliveryStatus, and a short code for a reason")
+        object.__setattr__(self, "status", DeliveryStatus(self.status))
+
 
 class Reference(NamedTuple):
     """Which text of which message an idempotency key stands for."""
@@ -66,7 +73,7 @@ STATUSES: Mapping[str, DeliveryStatus] = MappingProxyType(
 """What the words of gateways mean here; the last ones are SMPP's."""
 
 _REFERENCE = re.compile(r"([A-Za-z0-9_-]{1,64}(?:\.[0-9]{1,4})?)\.([1-9])")
-_REASON = re.compile(r"[A-Za-z_-]{0,32}[0-9]{0,6}")
+_REASON = re.compile(r"(?=.)[A-Za-z_-]{0,32}[0-9]{0,6}")
 
 
 def receipt_of(*, reference: object, status: object, reason: object = None) -> Receipt:
@@ -79,10 +86,13 @@ def receipt_of(*, reference: object, status: object, reason: object = None) -> R
         raise InvalidInput("a receipt says a status that is not known")
     if not isinstance(reference, str) or not 0 < len(reference) <= 200:
         raise InvalidInput("a receipt names a message")
-    code = str(reason) if isinstance(reason, str | int) and reason is not True and reason is not False else ""
-    return Receipt(
-        reference=reference, status=known, reason=code if code and _REASON.fullmatch(code) else None
-    )
+    return Receipt(reference=reference, status=known, reason=_code(reason))
+
+
+def _code(reason: object) -> str | None:
+    if isinstance(reason, int) and not isinstance(reason, bool) and 0 <= reason < 10**6:
+        return str(reason)
+    return reason if isinstance(reason, str) and _REASON.fullmatch(reason) else None
 
 
 def reference_of(key: str) -> Reference | None:

@@ -1,7 +1,7 @@
 """What a host's own tests import: the product in memory, robots, and checks for parts that a host writes."""
 
-from hugathome.testing.check_channel import check_channel
 from hugathome.testing.attacks import attack_codes
+from hugathome.testing.check_channel import check_channel
 from hugathome.testing.check_log import check_log
 from hugathome.testing.check_sms import check_sms
 from hugathome.testing.check_store import check_store
