@@ -235,6 +235,31 @@ async def test_a37_a_receipt_finds_its_message_after_a_change_of_keys(
     await after.aclose()
 
 
+async def test_whoever_is_there_is_not_told_to_have_missed_an_sms(hug: HugAtHome, sms: Gateway) -> None:
+    invitation = await invited(hug)
+    await hug.check_in(invitation.link_id, sms.code)
+    await hug.sessions.step(invitation.session, "p-1", Step.DEVICES_ALLOWED)
+
+    assert await tell(hug, sms.accepted[0].idempotency_key, FAILED)
+
+    session = await hug.sessions.get(invitation.session)
+    assert standing(session, session.participant("p-1"))[0] is Step.DEVICES_ALLOWED
+    assert (session.history[-1].delivery, session.history[-1].step) == (FAILED, None)
+
+
+async def test_a_call_that_did_not_arrive_is_told_of_anybody(
+    hug: HugAtHome, sms: Gateway, clock: FakeClock
+) -> None:
+    invitation = await invited(hug)
+    await hug.check_in(invitation.link_id, sms.code)
+    await clock.advance(minutes=2)
+    await hug.call(invitation.session, "p-1", by="dr-rossi")
+
+    assert await tell(hug, sms.accepted[-1].idempotency_key, FAILED)
+
+    assert (await hug.sessions.get(invitation.session)).history[-1].step is Step.SMS_FAILED
+
+
 async def test_what_a_page_has_shown_is_not_covered_by_a_receipt(hug: HugAtHome, sms: Gateway) -> None:
     invitation = await invited(hug)
     await hug.sessions.step(invitation.session, "p-1", Step.PAGE_OPENED)

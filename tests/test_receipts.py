@@ -177,7 +177,7 @@ def test_a_receipt_of_the_hosts_own_making_is_held_to_the_same(wrong: dict[str, 
 
     assert Receipt(**right).status is DELIVERED  # type: ignore[arg-type]  # what a host may have read
     with pytest.raises(InvalidInput):
-        Receipt(**right | wrong)  # type: ignore[arg-type]
+        Receipt(**right | wrong)
 
 
 @pytest.mark.parametrize(

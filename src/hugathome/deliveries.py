@@ -15,6 +15,7 @@ from hugathome.history import Action, Change, DeliveryStatus, Message
 from hugathome.receipts import Receipt, Reference, concluded, reference_of, told
 from hugathome.roles import Step
 from hugathome.session import Session
+from hugathome.transitions import HERE
 from hugathome.verifier import Verifier
 
 PURPOSE = "check-in"
@@ -73,7 +74,8 @@ class Deliveries:
                 return session
             if after.status is not before.status:
                 change = self._change(sent.participant, after, reason=receipt.reason)
-                session = session.after(change)
+                is_moot = _is_moot(session, sent.participant, after)
+                session = session.after(change.but(step=None) if is_moot else change)
             return _replacing(session, sent.participant, after)
 
         with suppress(SessionError):  # the participant or the session is no more
@@ -121,6 +123,11 @@ class Deliveries:
 
 def _known(session: Session, whom: str, message_id: str) -> Message | None:
     return next((m for m in session.of(whom).messages if m.id == message_id), None)
+
+
+def _is_moot(session: Session, whom: str, message: Message) -> bool:
+    """Whether a message has become of no interest: who is there needs neither link nor code any more."""
+    return message.kind != "call" and session.of(whom).presence in HERE
 
 
 def _replacing(session: Session, whom: str, message: Message) -> Session:
