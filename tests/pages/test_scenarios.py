@@ -120,7 +120,7 @@ async def test_an_appointment_tomorrow_shows_itself_today_and_sends_nothing(
     page = await opened(await device(chromium), hug)
 
     await in_state(page, "code")
-    await expect(page.locator('[data-view="code"]')).to_contain_text("16.01.2026")
+    await expect(page.locator('[data-view="code"]')).to_contain_text("16 janvier 2026")
     for hidden in ("[data-action=send-code]", "[data-action=check-in]", "[name=code]"):
         await expect(page.locator(hidden)).to_be_hidden()
     await offers_help(page)
@@ -226,7 +226,7 @@ async def test_a_visit_that_is_moved_closes_the_old_link_and_opens_a_new_one(
     await offers_help(old)
     new = await opened(phone, hug)
     await in_state(new, "code")
-    await expect(new.locator('[data-view="code"]')).to_contain_text("17.01.2026")
+    await expect(new.locator('[data-view="code"]')).to_contain_text("17 janvier 2026")
 
     await hug.clock.advance(days=2)
     await new.reload()
@@ -269,8 +269,8 @@ async def test_a_doctor_who_is_75_minutes_late_finds_the_page_waiting_and_rings_
 @pytest.mark.parametrize(
     ("starts_at", "local"),
     [
-        (datetime(2026, 1, 16, 22, 30, tzinfo=UTC), ("16.01.2026", "23:30")),
-        (datetime(2026, 7, 16, 22, 30, tzinfo=UTC), ("17.07.2026", "00:30")),
+        (datetime(2026, 1, 16, 22, 30, tzinfo=UTC), ("16 janvier 2026", "23:30")),
+        (datetime(2026, 7, 16, 22, 30, tzinfo=UTC), ("17 juillet 2026", "00:30")),
     ],
     ids=["winter", "summer"],
 )

@@ -57,7 +57,7 @@ async def test_a_patient_is_called_and_reads_the_code_out() -> None:
         await hug.clock.advance(minutes=20)
         ended = await hug.sessions.complete(session.id, by="dr-rossi", outcome="prescription")
 
-        assert "jeudi 15.01.2026 à 14:00" in announced.text
+        assert "jeudi 15 janvier 2026 à 14:00" in announced.text
         assert "téléphonerons" in announced.text
         assert "numéro masqué" in announced.text
         assert (announced.link, announced.code) == (None, None)
