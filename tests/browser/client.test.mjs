@@ -394,3 +394,61 @@ test("what this version does not know is ignored, and its position kept", () => 
   client.lost({ now: 1 });
   assert.equal(sent(client.opened({ nonce: "n_2", now: 2 }))[0].resume.pos, "12.dddddddddddd");
 });
+
+// --- What is about to come -----------------------------------------------------------------------
+
+const ROOM = { ...WELCOME.snapshot, state: "admitted" };
+const INSIDE = { participant: "dr", state: "admitted", can: ["admit"], snapshot: ROOM };
+const patientIs = (state) => ({ type: "participant", participant: "p-1", role: "patient", state });
+
+test("whoever waits awaits a connection, and by telephone nobody does", () => {
+  const client = live();
+  assert.deepEqual([client.awaits, client.isMeeting], [true, false]);
+
+  hear(client, { type: "session", ...WELCOME.session, modality: "phone" });
+
+  assert.equal(client.awaits, false);
+});
+
+test("whoever is inside awaits a connection while somebody waits", () => {
+  const client = live({ welcome: INSIDE });
+  const seen = ["expected", "arrived", "departed"].map((state) => {
+    hear(client, patientIs(state));
+    return client.awaits;
+  });
+
+  assert.deepEqual(seen, [false, true, false]);
+});
+
+test("two people meet from the admission until they are connected", () => {
+  const client = live({ welcome: INSIDE });
+  hear(client, patientIs("admitted"));
+  assert.deepEqual([client.isMeeting, client.isDescribed], [true, false]);
+  hear(client, { ...PAIR, participant: "p-1", offerer: "p_me" });
+  assert.deepEqual([client.isMeeting, client.isDescribed], [true, false]);
+
+  client.heard("c_1", 1, "offered", SDP);
+  assert.deepEqual([client.isMeeting, client.isDescribed], [true, true]);
+  client.heard("c_1", 1, "fared", "connected", { now: 0 });
+
+  assert.equal(client.isMeeting, false);
+});
+
+test("the side that answers has described itself once it has", () => {
+  const client = live();
+  hear(client, { type: "snapshot", state: "admitted", session: WELCOME.session, pairs: [PAIR] });
+  hear(client, { type: "offer", pc: "c_1", gen: 1, neg: 1, sdp: SDP });
+  assert.equal(client.isDescribed, false);
+
+  client.heard("c_1", 1, "answered", SDP);
+
+  assert.equal(client.isDescribed, true);
+});
+
+test("after the end nobody is awaited, and nobody met", () => {
+  const client = live();
+
+  hear(client, { type: "close", code: 4005, reason: "", retry: "never" });
+
+  assert.deepEqual([client.awaits, client.isMeeting], [false, false]);
+});

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 
-import { Endpoint } from "../../src/hugathome/browser/endpoint.js";
+import { Endpoint, Prepared } from "../../src/hugathome/browser/endpoint.js";
 
 const PAIR = { pc: "c_1", gen: 1 };
 const OFFER = { kind: "apply", type: "offer", sdp: "v=0" };
@@ -70,8 +70,9 @@ beforeEach(() => {
 function endpoint({ tracks = [], offersFirst = false, configuration = () => ({ iceServers: [] }) } = {}) {
   const heard = [];
   const said = [];
+  const what = { tracks, kinds: ["audio", "video"], offersFirst, configuration: configuration() };
   const made = new Endpoint({
-    ...{ pair: PAIR, offersFirst, configuration, tracks, kinds: ["audio", "video"] },
+    ...{ pair: PAIR, prepared: new Prepared(what), configuration },
     heard: (...what) => heard.push(what),
     say: (command) => said.push(command),
     received: () => undefined,

@@ -49,6 +49,10 @@ class Connection {
     connections.push(this);
   }
 
+  setConfiguration(configuration) {
+    this.configuration = configuration;
+  }
+
   addTrack({ label }) {
     this.tracks.push(label);
   }
@@ -62,6 +66,7 @@ class Connection {
   }
 
   async createOffer() {
+    this.offers = (this.offers || 0) + 1;
     return { sdp: "offer" };
   }
 
@@ -74,7 +79,9 @@ class Connection {
     return this.report;
   }
 
-  close() {}
+  close() {
+    this.connectionState = "closed";
+  }
 }
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
@@ -298,4 +305,146 @@ test("a visit by telephone has no connections, and no figures of any", async () 
 
   assert.equal(visit.streams.size, 0);
   assert.equal(visit.quality.has("dr"), false);
+});
+
+// --- The next connection -------------------------------------------------------------------------
+
+const WAITING = {
+  ...{ type: "welcome", peer: "p_me", participant: "p-1", session: SESSION, state: "waiting", token: "t_1" },
+  snapshot: { state: "waiting", session: SESSION },
+};
+const ADMITTED = {
+  ...{ type: "snapshot", state: "admitted", session: SESSION },
+  participants: [{ participant: "dr", role: "practitioner", state: "admitted", sends: SENDS }],
+};
+const HOST = {
+  ...{ type: "welcome", peer: "p_me", participant: "dr", session: SESSION, state: "admitted", token: "t_1" },
+  can: ["admit"],
+  iceServers: [{ urls: ["turn:relay.example.ch"] }],
+  snapshot: {
+    ...{ state: "admitted", session: SESSION },
+    participants: [{ participant: "p-1", role: "patient", state: "expected" }],
+  },
+};
+const patientIs = (state) => ({ type: "participant", participant: "p-1", role: "patient", state });
+const open = () => connections.filter(({ connectionState }) => connectionState !== "closed");
+
+async function welcomed(welcome, options = {}) {
+  const { visit } = await attended(options);
+  visit.stop();
+  connections = [];
+  const fresh = new Visit({
+    ...{ tracks: [microphone, camera], freshGrant: async () => "g_1", changed: () => undefined },
+    ...{ rang: () => undefined, texted: () => undefined, refused: () => undefined, disallowed: () => undefined },
+    ...options,
+  });
+  fresh.start();
+  await settle();
+  socket.onopen();
+  socket.hear(welcome);
+  return fresh;
+}
+
+test("whoever waits has a connection ready that knows no ICE server and describes nothing", async () => {
+  await welcomed(WAITING);
+
+  assert.equal(connections.length, 1);
+  assert.deepEqual(connections[0].tracks, ["microphone", "camera"]);
+  assert.deepEqual(connections[0].configuration, { bundlePolicy: "max-bundle" });
+  assert.equal(connections[0].offers, undefined);
+  assert.equal(connections[0].localDescription, undefined);
+});
+
+test("the connection that is ready becomes the first one, with the ICE servers of that moment", async () => {
+  await welcomed(WAITING);
+
+  socket.hear({ type: "ice-servers", iceServers: [{ urls: ["turn:new.example.ch"] }] });
+  socket.hear(ADMITTED);
+  socket.hear({ ...PAIR, offerer: "p_dr" });
+
+  assert.equal(connections.length, 1);
+  assert.deepEqual(connections[0].configuration.iceServers, [{ urls: ["turn:new.example.ch"] }]);
+});
+
+test("the clinician has an offer at hand once somebody waits, and applies it once they are let in", async () => {
+  await welcomed(HOST);
+  assert.equal(connections.length, 0, "nobody is expected at any moment");
+  socket.hear(patientIs("arrived"));
+  await settle();
+  assert.equal(connections[0].offers, 1);
+  assert.equal(connections[0].localDescription, undefined, "nothing is gathered, no relay asked");
+
+  socket.hear(patientIs("admitted"));
+  socket.hear({ ...PAIR, participant: "p-1" });
+  await settle();
+
+  assert.equal(connections.length, 1);
+  assert.equal(connections[0].offers, 1);
+  assert.equal(connections[0].localDescription.sdp, "offer");
+  assert.equal(socket.sent.some(({ type }) => type === "offer"), true);
+});
+
+test("nobody's description or candidate leaves before somebody was let in", async () => {
+  await welcomed(HOST);
+  socket.hear(patientIs("arrived"));
+  await settle();
+
+  assert.deepEqual(socket.sent.map(({ type }) => type), ["hello"]);
+});
+
+test("a connection that is ready is closed once nobody waits any more", async () => {
+  await welcomed(HOST);
+  socket.hear(patientIs("arrived"));
+  assert.equal(open().length, 1);
+
+  socket.hear(patientIs("departed"));
+
+  assert.equal(open().length, 0);
+});
+
+test("a connection that is ready is closed at the end, and by telephone", async () => {
+  const visit = await welcomed(WAITING);
+  socket.hear({ type: "session", ...SESSION, modality: "phone" });
+  assert.equal(open().length, 0);
+  socket.hear({ type: "session", ...SESSION, modality: "video" });
+  assert.equal(open().length, 1);
+
+  visit.stop();
+
+  assert.equal(open().length, 0);
+});
+
+test("a connection that is ready carries what is sent at that moment", async () => {
+  const visit = await welcomed(WAITING);
+
+  visit.send("video", { kind: "video", label: "other camera" });
+
+  assert.deepEqual(open().map(({ tracks }) => tracks), [["microphone", "other camera"]]);
+});
+
+test("a connection that is ready for the other role is not taken", async () => {
+  await welcomed(WAITING);
+  socket.hear(ADMITTED);
+
+  socket.hear(PAIR);
+
+  assert.equal(connections.length, 2);
+  assert.equal(open().length, 1);
+  assert.deepEqual(connections[1].tracks, ["microphone", "camera"]);
+});
+
+test("a browser that cannot be told of ICE servers later makes its connection when it is needed", async () => {
+  const { setConfiguration } = Connection.prototype;
+  delete Connection.prototype.setConfiguration;
+  try {
+    await welcomed(WAITING);
+    assert.equal(connections.length, 0);
+
+    socket.hear(ADMITTED);
+    socket.hear({ ...PAIR, offerer: "p_dr" });
+
+    assert.deepEqual(connections[0].tracks, ["microphone", "camera"]);
+  } finally {
+    Connection.prototype.setConfiguration = setConfiguration;
+  }
 });

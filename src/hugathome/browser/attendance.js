@@ -3,6 +3,7 @@
  * rings, and carries out what the controls of the visit ask.
  */
 import { KINDS } from "./devices.js";
+import { Pace } from "./pace.js";
 import { Sending } from "./sending.js";
 import { Visit } from "./visit.js";
 
@@ -21,10 +22,11 @@ export class Attendance {
     this._canFlip = false;
     this._ringing = null;
     this._isOver = false;
+    this._pace = new Pace(() => this.show());
     this._visit = new Visit({
       tracks: devices.tracks,
       freshGrant,
-      changed: () => this._isOver || this.show(),
+      changed: () => this._isOver || this._changed(),
       rang: () => this._ring(),
       texted: (text) => this._texted(text),
       refused: (problem) => failed(problem),
@@ -83,6 +85,7 @@ export class Attendance {
 
   stop() {
     this._isOver = true;
+    this._pace.stop();
     this._quiet();
     this._sending.stop();
     this._visit.stop();
@@ -91,7 +94,12 @@ export class Attendance {
 
   // --- What is shown -------------------------------------------------------------------------------
 
-  /** Show where the visit stands; called after everything that happens in it. */
+  _changed() {
+    if (this.client.phase === "closed") this.show();
+    else this._pace.changed(this.client);
+  }
+
+  /** Show where the visit stands. */
   show() {
     const { client, _page: page } = this;
     if (client.phase === "closed") return this._closed(client.end);
@@ -109,13 +117,13 @@ export class Attendance {
     const { roster, participant: me } = client;
     const canAdmit = client.can.includes("admit");
     if (canAdmit) this._announceArrivals();
-    page.show("visit");
     page.stage.tiles({ streams, roster, quality, reason: this._reason(canAdmit) });
     page.stage.advise(this._advice());
     page.people.show(roster, { canAdmit, me, modality });
     page.talk.show(client.texts, { roster, me, longest: this._visit.limits.text });
     page.arrange({ canAdmit, modality });
     page.stage.controls({ ...this._sending.state, ...this._may(), canFlip: this._canFlip });
+    page.show("visit"); // at last: the focus has all that was changed laid out
     this._introduceOurselves();
   }
 

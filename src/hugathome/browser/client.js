@@ -308,6 +308,30 @@ export class Client {
     return [...this.lines.values()].filter((line) => !line.isConnected && isPresent(line.pair.participant));
   }
 
+  /** Whether a connection may be assigned at any moment: we wait to be let in, or somebody waits for us. */
+  get awaits() {
+    if (this.phase === "closed" || this._isByPhone) return false;
+    return this.state === "waiting" || [...this.roster.values()].some(({ state }) => state === "arrived");
+  }
+
+  /** Whether a connection is being made, or due: somebody is inside with us to whom there is none. */
+  get isMeeting() {
+    if (this.phase === "closed" || this.state !== "admitted" || this._isByPhone) return false;
+    const lines = [...this.lines.values()];
+    const isMet = (participant) => participant === this.participant || lines.some(({ pair }) => pair.participant === participant);
+    const isDue = ({ participant, state }) => state === "admitted" && !isMet(participant);
+    return lines.some((line) => !line.isConnected) || [...this.roster.values()].some(isDue);
+  }
+
+  /** Whether this side has said all that the others need to connect. */
+  get isDescribed() {
+    return this.lines.size > 0 && [...this.lines.values()].every((line) => line.isDescribed);
+  }
+
+  get _isByPhone() {
+    return this.session !== null && this.session.modality === "phone";
+  }
+
   // --- The link ------------------------------------------------------------------------------------
 
   /** Send what waits, as far as the window reaches. */

@@ -2,21 +2,77 @@
  * One RTCPeerConnection: does what its line decides, one thing after another, and says how it fares.
  *
  * It decides nothing: neither when to offer, nor when to give up. The tracks it sends are not its own, and
- * closing it stops none of them.
+ * closing it stops none of them. It may be prepared long before there is anybody to connect with.
  */
 const CANDIDATES_AT_ONCE = 16;
 /** What a state of ICE says of the connection, where it has another word for it. */
 const MEANS = { checking: "connecting", completed: "connected" };
 const GATHER_FOR = 30; // ms: a handful of candidates in one message instead of a message each; the first goes at once
 
+/**
+ * A connection before anybody is at its other end: made, with all that this device sends, and where this side
+ * offers first with the offer at hand. It reaches nobody: its offer is not applied, so nothing is gathered.
+ */
+export class Prepared {
+  /** `tracks` are sent; `kinds` ("audio", "video") is what the visit has. */
+  constructor({ tracks, kinds, offersFirst, configuration }) {
+    this._what = { tracks, kinds, offersFirst };
+    this.rtc = new RTCPeerConnection(configuration);
+    this._fill();
+    this._offer = offersFirst ? this.rtc.createOffer().catch(() => null) : null;
+  }
+
+  /** Whether the browser can be told of ICE servers afterwards; Firefox can from 119 on. */
+  static get isPossible() {
+    return "setConfiguration" in RTCPeerConnection.prototype;
+  }
+
+  /** Whether it is what would be made now. */
+  fits({ tracks, kinds, offersFirst }) {
+    const { _what: mine } = this;
+    return offersFirst === mine.offersFirst && areSame(tracks, mine.tracks) && areSame(kinds, mine.kinds);
+  }
+
+  /** Go by `configuration` from now on; returns itself. */
+  given(configuration) {
+    this.rtc.setConfiguration(configuration);
+    return this;
+  }
+
+  /** Resolve to an offer: the first time, to the one at hand. */
+  async offer() {
+    const atHand = await this._offer;
+    this._offer = null;
+    return atHand || this.rtc.createOffer();
+  }
+
+  close() {
+    this.rtc.close();
+  }
+
+  _fill() {
+    const { tracks, kinds, offersFirst } = this._what;
+    const stream = new MediaStream(tracks);
+    for (const track of tracks) this.rtc.addTrack(track, stream);
+    const silent = kinds.filter((kind) => !tracks.some((track) => track.kind === kind));
+    // Whoever answers gets a place for each kind from the offer; of the offerer's own nobody could send there.
+    if (offersFirst) for (const kind of silent) this.rtc.addTransceiver(kind, { direction: "recvonly" });
+  }
+}
+
+function areSame(these, those) {
+  return these.length === those.length && these.every((each, index) => each === those[index]);
+}
+
 export class Endpoint {
   /**
-   * `tracks` are sent; `kinds` ("audio", "video") is what the visit has; `configuration()` gives what is true
-   * at the moment, for ICE credentials expire. `heard(what, ...details)` speaks to the line, `say(command)` to
-   * the hub, `received(track)` is given what the other side sends.
+   * `prepared` is the connection, and this one's from now on; `configuration()` gives what is true at the
+   * moment, for ICE credentials expire. `heard(what, ...details)` speaks to the line, `say(command)` to the
+   * hub, `received(track)` is given what the other side sends.
    */
-  constructor({ pair, offersFirst, configuration, tracks, kinds, heard, say, received }) {
+  constructor({ pair, prepared, configuration, heard, say, received }) {
     this.pair = pair;
+    this._prepared = prepared;
     this._heard = heard;
     this._say = say;
     this._configuration = configuration;
@@ -25,13 +81,12 @@ export class Endpoint {
     this._hasSentAny = false;
     this._sending = null;
     this._isClosed = false;
-    const rtc = (this._rtc = new RTCPeerConnection(configuration()));
+    const rtc = (this._rtc = prepared.rtc);
     // The first description is due unasked, and holds all that it was made with.
     rtc.onnegotiationneeded = () => rtc.localDescription && this._heard("wantsOffer");
     rtc.onicecandidate = ({ candidate }) => this._found(candidate);
     this._watch();
     rtc.ontrack = ({ track }) => received(track);
-    this._open(tracks, kinds, offersFirst);
   }
 
   /** Carry out an effect of the line, after those before it. */
@@ -71,18 +126,10 @@ export class Endpoint {
       .catch(() => this._isClosed || this._heard("failed"));
   }
 
-  _open(tracks, kinds, offersFirst) {
-    const stream = new MediaStream(tracks);
-    for (const track of tracks) this._rtc.addTrack(track, stream);
-    const silent = kinds.filter((kind) => !tracks.some((track) => track.kind === kind));
-    // Whoever answers gets a place for each kind from the offer; of the offerer's own nobody could send there.
-    if (offersFirst) for (const kind of silent) this._rtc.addTransceiver(kind, { direction: "recvonly" });
-  }
-
   async _do(effect) {
     switch (effect.kind) {
       case "describe":
-        await this._rtc.setLocalDescription(await this._rtc.createOffer());
+        await this._rtc.setLocalDescription(await this._prepared.offer());
         return this._heard("offered", this._rtc.localDescription.sdp);
       case "apply":
         return this._apply(effect);

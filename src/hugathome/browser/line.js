@@ -46,6 +46,11 @@ export class Line {
     this._held = [];
   }
 
+  /** Whether this side has said its part of a round. */
+  get isDescribed() {
+    return this.round === "offered" || (this.round === "stable" && this.neg > 0);
+  }
+
   /** Begin: the first offer is due without being asked for. */
   begun() {
     if (this.pair.neg > 0) return [this._restart("the endpoint was lost")]; // ours began it, and is no more

@@ -6,12 +6,14 @@
  */
 import { signalUrl } from "./api.js";
 import { Client } from "./client.js";
-import { Endpoint } from "./endpoint.js";
+import { Endpoint, Prepared } from "./endpoint.js";
 import { Link } from "./link.js";
 import { Quality, together } from "./quality.js";
 
 /** Milliseconds between two looks at the figures. */
 const LOOKS_EVERY = 2000;
+/** One transport for all kinds: one to gather for, and one place at the relay instead of one for each kind. */
+const BUNDLED = { bundlePolicy: "max-bundle" };
 
 export class Visit {
   /**
@@ -28,10 +30,15 @@ export class Visit {
     Object.assign(this, { _changed: changed, _rang: rang, _texted: texted, _disallowed: disallowed });
     this._sent = new Map(tracks.map((track) => [track.kind, track]));
     this._endpoints = new Map();
+    this._prepared = null;
     this._qualities = new Map();
     this._looking = null;
     const perform = (effect) => this._perform(effect);
-    this._link = new Link({ url: signalUrl(), client: this.client, freshGrant, perform, changed, refused });
+    const heard = () => {
+      this._prepare();
+      changed();
+    };
+    this._link = new Link({ url: signalUrl(), client: this.client, freshGrant, perform, changed: heard, refused });
   }
 
   start() {
@@ -54,6 +61,7 @@ export class Visit {
     if (track) this._sent.set(kind, track);
     else this._sent.delete(kind);
     for (const endpoint of this._endpoints.values()) endpoint.send(kind, track);
+    this._prepare();
   }
 
   /** The network is back. */
@@ -66,6 +74,7 @@ export class Visit {
     clearTimeout(this._looking);
     this._looking = null;
     this._link.stop();
+    this._unprepare();
     for (const pc of [...this._endpoints.keys()]) this._disconnect(pc);
   }
 
@@ -102,10 +111,8 @@ export class Visit {
       pc,
       new Endpoint({
         pair,
-        offersFirst: pair.offerer === this.client.peer,
+        prepared: this._taken({ offersFirst: pair.offerer === this.client.peer }),
         configuration: () => this._configuration,
-        tracks: [...this._sent.values()],
-        kinds: this.client.session.modality === "audio" ? ["audio"] : ["audio", "video"],
         heard: (what, ...details) =>
           this._link.input((client, now) => client.heard(pc, gen, what, ...details, { now })),
         say: (command) => this.say(command),
@@ -126,10 +133,43 @@ export class Visit {
     this.streams.delete(endpoint.pair.participant);
   }
 
-  /** One transport for all kinds: one to gather for, and one place at the relay instead of one for each kind. */
   get _configuration() {
     const { iceServers, relayOnly } = this.client;
-    return { iceServers, iceTransportPolicy: relayOnly ? "relay" : "all", bundlePolicy: "max-bundle" };
+    return { iceServers, iceTransportPolicy: relayOnly ? "relay" : "all", ...BUNDLED };
+  }
+
+  // --- The next connection -------------------------------------------------------------------------
+
+  /** Have a connection ready while one is awaited: made before another is being made, and kept until it is taken. */
+  _prepare() {
+    const { awaits, isMeeting, can } = this.client;
+    const what = this._next({ offersFirst: can.includes("admit") });
+    const isKept = this._prepared !== null && this._prepared.fits(what);
+    if (isKept && (awaits || isMeeting)) return;
+    this._unprepare();
+    if (awaits && !isMeeting && Prepared.isPossible) this._prepared = new Prepared({ ...what, configuration: BUNDLED });
+  }
+
+  _unprepare() {
+    if (this._prepared) this._prepared.close();
+    this._prepared = null;
+  }
+
+  /** Return the connection that is ready, or one made now where it is not the one that is needed. */
+  _taken({ offersFirst }) {
+    const { _prepared: prepared, _configuration: configuration } = this;
+    const what = this._next({ offersFirst });
+    if (prepared === null || !prepared.fits(what)) {
+      this._unprepare();
+      return new Prepared({ ...what, configuration });
+    }
+    this._prepared = null;
+    return prepared.given(configuration);
+  }
+
+  _next({ offersFirst }) {
+    const kinds = this.client.session && this.client.session.modality === "audio" ? ["audio"] : ["audio", "video"];
+    return { tracks: [...this._sent.values()], kinds, offersFirst };
   }
 
   // --- Quality -------------------------------------------------------------------------------------
