@@ -23,9 +23,9 @@ def open_log(url: str) -> SignallingLog:
     if url in ("sqlite://", "sqlite:///:memory:") or "mode=memory" in url:
         raise ConfigurationError("SQLite in memory is not shared between connections: use memory://")
     try:
-        from hugathome.logs._thread import ThreadedDatabase
         from hugathome.logs.sql import METADATA, SqlLog
         from hugathome.stores._database import open_database
+        from hugathome.stores._thread import ThreadedDatabase
     except ImportError:
         raise MissingExtra("sql") from None
     # What a power cut takes from a log, its readers notice and mend; codes and sessions are written FULL.

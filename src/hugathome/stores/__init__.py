@@ -127,7 +127,15 @@ def _at(url: str) -> Store:
         return Store(sessions=MemorySessions(), codes=MemoryCodes())
     if _is_in_memory(url):
         raise ConfigurationError("SQLite in memory is not shared between connections: use memory://")
-    return _on(_opened(url), codes=open_code_store(url), log_url=url)
+    return _on(_threaded(_opened(url), url), codes=open_code_store(url), log_url=url)
+
+
+def _threaded(database: "Database", url: str) -> "Database":
+    if not url.startswith("sqlite"):
+        return database
+    from hugathome.stores._thread import ThreadedDatabase
+
+    return ThreadedDatabase(database)
 
 
 def _is_in_memory(url: str) -> bool:

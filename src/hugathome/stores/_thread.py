@@ -49,5 +49,5 @@ class ThreadedDatabase:
 
     async def _driven(self, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
         if self._thread is None:
-            self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hugathome-log")
+            self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hugathome-sqlite")
         return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: drive(call()))
