@@ -295,5 +295,8 @@ class SmsGateway(Protocol):
     """Whoever takes a text message off our hands."""
 
     async def send(self, message: Sms) -> None:
-        """Return once the message is accepted for delivery, or raise `SmsNotSent`."""
+        """Return once the message is accepted for delivery, or raise `SmsNotSent`.
+
+        `is_certain=True` says that it certainly was not taken: then another gateway may be asked.
+        """
         ...

@@ -153,8 +153,7 @@ class Dispatch:
         texts: tuple[str, ...] = ()
         try:
             texts = await self._texts(session, participant, message)
-            to = sms_number(participant)
-            await self._send(session, to, texts, key=message.id, message=reserved)
+            await self._send(session, sms_number(participant), texts, message=reserved)
         except (SmsNotSent, CodeError):
             await self._deliveries.conclude(
                 session_id, whom, message, DeliveryStatus.FAILED, texts=len(texts)
@@ -253,19 +252,13 @@ class Dispatch:
     # --- The gateway -----------------------------------------------------------------------------
 
     async def _send(
-        self,
-        session: Session,
-        to: PhoneNumber,
-        texts: tuple[str, ...],
-        *,
-        key: str,
-        message: Message | None = None,
+        self, session: Session, to: PhoneNumber, texts: tuple[str, ...], *, message: Message
     ) -> None:
-        """Hand over the texts, except those of a message of the record that are out already."""
+        """Hand over the texts of a message, except those that are out already."""
         gateway = self._organisations.get(session.organisation).sms
         for part, text in enumerate(texts, start=1):
-            if message is None or not is_out(message, part=part):
-                await gateway.send(Sms(to=to, text=text, idempotency_key=f"{key}.{part}"))
+            if not is_out(message, part=part):
+                await gateway.send(Sms(to=to, text=text, idempotency_key=f"{message.id}.{part}"))
 
     def _house(self, session: Session, participant: Participant) -> tuple[House, Language]:
         house = self._organisations.get(session.organisation)
