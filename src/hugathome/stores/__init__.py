@@ -98,9 +98,10 @@ def open_code_store(url: str) -> ChallengeStore:
         from hugathome.stores.sqlite import SqliteCodes
 
         return SqliteCodes(url.removeprefix("sqlite:///") + "-codes")
+    database = _opened(url, is_each_alone=True)
     from hugathome.stores.sql import SqlCodes
 
-    return SqlCodes(_opened(url))
+    return SqlCodes(database)
 
 
 def schema(dialect: str) -> str:
@@ -142,13 +143,13 @@ def _is_in_memory(url: str) -> bool:
     return url in ("sqlite://", "sqlite:///:memory:") or "mode=memory" in url
 
 
-def _opened(url: str) -> "Database":
+def _opened(url: str, *, is_each_alone: bool = False) -> "Database":
     try:
         from hugathome.stores._database import open_database
         from hugathome.stores.sql import METADATA
     except ImportError:
         raise MissingExtra("sql") from None
-    return open_database(url, metadata=METADATA)
+    return open_database(url, metadata=METADATA, is_each_alone=is_each_alone)
 
 
 def _beside(host: "Database", url: str) -> Store:

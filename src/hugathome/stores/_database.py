@@ -13,6 +13,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import greenlet_spawn
 
 from hugathome.errors import ConfigurationError, MissingExtra, StoreUnavailable
 
@@ -67,10 +68,13 @@ def _naming_the_extra() -> Iterator[None]:
 class _Owned:
     """Engines of our own, made at the first use: constructing one does no I/O and survives a fork."""
 
-    def __init__(self, url: sa.URL, *, metadata: sa.MetaData, synchronous: str) -> None:
+    def __init__(
+        self, url: sa.URL, *, metadata: sa.MetaData, synchronous: str, is_each_alone: bool = False
+    ) -> None:
         self._url = url
         self._metadata = metadata
         self._synchronous = synchronous
+        self._is_each_alone = is_each_alone
         self._is_ready = False
 
     @property
@@ -98,7 +102,16 @@ class _Owned:
             connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     def _options(self) -> dict[str, Any]:
-        return {"connect_args": {"isolation_level": None}} if self._is_sqlite else {"pool_pre_ping": True}
+        """SQLite's driver begins nothing by itself; with a server, what takes a round trip is weighed."""
+        if self._is_sqlite:
+            return {"connect_args": {"isolation_level": None}}
+        if self._is_each_alone:
+            return {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
+        return {"pool_pre_ping": True}
+
+    def _done(self, connection: sa.Connection, work: Work[T]) -> T:
+        self._prepared(connection)
+        return work(connection)
 
     def _prepared(self, connection: sa.Connection) -> None:
         """SQLite creates its tables; in a server database the hospital's own people do."""
@@ -132,15 +145,18 @@ class AsyncDatabase(_Owned):
 
     async def run(self, work: Work[T]) -> T:
         """Run `work` in a transaction of its own."""
+        if self._is_each_alone:
+            return await self._straight(work)
         with translated():
             async with self._engine.begin() as connection:
-                await connection.run_sync(self._prepared)
-                result = await connection.run_sync(work)
+                result = await connection.run_sync(self._done, work)
             self._is_ready = True  # now that the tables are committed
             return result
 
     async def read(self, work: Work[T]) -> T:
         """Run `work` in a transaction that takes no write lock."""
+        if self._is_each_alone:
+            return await self._straight(work)
         with translated():
             async with self._engine.connect() as connection:
                 await connection.execution_options(hugathome_reads=True)
@@ -148,9 +164,24 @@ class AsyncDatabase(_Owned):
                     return await connection.run_sync(work)
         return await self.run(work)
 
+    async def _straight(self, work: Work[T]) -> T:
+        """Run `work` on a connection in one switch; SQLAlchemy's own way in takes three, and a task."""
+
+        def on_connection() -> T:
+            with self._engine.sync_engine.connect() as connection:
+                return work(connection)
+
+        with translated():
+            return await greenlet_spawn(on_connection)
+
     def for_blocking(self) -> "BlockingDatabase":
         """Return the same database over the blocking driver."""
-        return BlockingDatabase(self._url, metadata=self._metadata, synchronous=self._synchronous)
+        return BlockingDatabase(
+            self._url,
+            metadata=self._metadata,
+            synchronous=self._synchronous,
+            is_each_alone=self._is_each_alone,
+        )
 
     async def aclose(self) -> None:
         """Close the connections; the next call opens new ones."""
@@ -173,20 +204,27 @@ class BlockingDatabase(_Owned):
 
     async def run(self, work: Work[T]) -> T:
         """Run `work` in a transaction of its own."""
+        if self._is_each_alone:
+            return self._straight(work)
         with translated():
             with self._engine.begin() as connection:
-                self._prepared(connection)
-                result = work(connection)
+                result = self._done(connection, work)
             self._is_ready = True  # now that the tables are committed
             return result
 
     async def read(self, work: Work[T]) -> T:
         """Run `work` in a transaction that takes no write lock."""
+        if self._is_each_alone:
+            return self._straight(work)
         with translated(), self._engine.connect() as connection:
             connection.execution_options(hugathome_reads=True)
             if self._is_readable(connection):
                 return work(connection)
         return await self.run(work)
+
+    def _straight(self, work: Work[T]) -> T:
+        with translated(), self._engine.connect() as connection:
+            return work(connection)
 
     def for_blocking(self) -> Self:
         """Return itself."""
@@ -203,12 +241,18 @@ _ASYNC = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 _BLOCKING = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 
 
-def open_database(url: str, *, metadata: sa.MetaData, synchronous: str = "FULL") -> AsyncDatabase:
-    """Return the database that `url` names; nothing is opened before its first use."""
+def open_database(
+    url: str, *, metadata: sa.MetaData, synchronous: str = "FULL", is_each_alone: bool = False
+) -> AsyncDatabase:
+    """Return the database that `url` names; nothing is opened before its first use.
+
+    In a server's database where `is_each_alone`, a statement is a transaction of its own: one round trip.
+    Whether a connection is still good is not asked before, so a call may fail on one that is not.
+    """
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError:
         raise ConfigurationError("this is not a database URL") from None
     if parsed.get_backend_name() not in _ASYNC:
         raise ConfigurationError(f"no store speaks {parsed.get_backend_name()!r}")
-    return AsyncDatabase(parsed, metadata=metadata, synchronous=synchronous)
+    return AsyncDatabase(parsed, metadata=metadata, synchronous=synchronous, is_each_alone=is_each_alone)

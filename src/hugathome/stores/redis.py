@@ -9,13 +9,13 @@ outlive a run, less what was rewound.
 A record is forgotten a week after it was last saved: no deadline and no span of a quota is near as long.
 """
 
-from collections.abc import Awaitable
-from typing import Any, Final
+import hashlib
+from typing import Any, Final, Protocol
 
 import redis
 import redis.asyncio
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 from redis.retry import Retry
 
 from hugathome.codes import Challenge, Kept
@@ -27,20 +27,28 @@ _KEPT_SECONDS: Final = 7 * 24 * 3600
 _CONNECTIONS: Final = 50
 """At most, for each process; a call waits for one that is free."""
 
-# `run_id` changes with every start, `master_replid` with every promotion of a replica: a server that was
-# demoted and promoted again has rewound without having started.
+
+class _Script:
+    """A script on one key, known to the server by its digest once it was given."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+# `master_replid` is new with every start of a primary, as `run_id` is, and with every promotion besides: a
+# server that was demoted and promoted again has taken over what another one had, without a start.
 _RUN: Final = """
 local function run()
-    local server, replication = redis.call('INFO', 'server'), redis.call('INFO', 'replication')
-    return server:match('run_id:(%w+)') .. replication:match('master_replid:(%w+)')
+    return redis.call('INFO', 'replication'):match('master_replid:(%w+)')
 end
 """
-_LOAD: Final = f"""{_RUN}
+_LOAD: Final = _Script(f"""{_RUN}
 local body, saved_on = unpack(redis.call('HMGET', KEYS[1], 'body', 'run'))
 if saved_on and saved_on ~= run() then return false end
 return body
-"""
-_SAVE: Final = f"""{_RUN}
+""")
+_SAVE: Final = _Script(f"""{_RUN}
 local expected, version, body, is_bound, seconds = unpack(ARGV)
 local kept, saved_on = unpack(redis.call('HMGET', KEYS[1], 'version', 'run'))
 local now_on = is_bound == '1' and run()
@@ -49,7 +57,7 @@ redis.call('HSET', KEYS[1], 'version', version, 'body', body)
 if now_on then redis.call('HSET', KEYS[1], 'run', now_on) end
 redis.call('EXPIRE', KEYS[1], seconds)
 return 1
-"""
+""")
 
 
 class RedisCodes:
@@ -57,21 +65,18 @@ class RedisCodes:
 
     def __init__(self, url: str, *, is_blocking: bool = False) -> None:
         self._url = url
-        client = _client(url, redis if is_blocking else redis.asyncio)
-        self._client = client
-        self._load = client.register_script(_LOAD)
-        self._save = client.register_script(_SAVE)
+        self._line: _Line = _BlockingLine(url) if is_blocking else _AsyncLine(url)
 
     async def load(self, kind: type[Kept], key: str) -> Kept | None:
         """Return the record under `key`; a challenge of another run of the server is none."""
-        body = await self._asked(self._load, _name(kind, key))
+        body = await self._run(_LOAD, _name(kind, key))
         return None if body is None else read_record(kind, body)
 
     async def save(self, record: Challenge | Tally, *, expected: int) -> bool:
         """Save if the version is still `expected`, and a challenge's run is still the server's."""
         is_bound = int(isinstance(record, Challenge))
         values = (expected, record.version, write_record(record), is_bound, _KEPT_SECONDS)
-        return bool(await self._asked(self._save, _name(type(record), record.key), *values))
+        return bool(await self._run(_SAVE, _name(type(record), record.key), *values))
 
     def for_blocking(self) -> "RedisCodes":
         """Return the same store for callers without an event loop."""
@@ -79,15 +84,14 @@ class RedisCodes:
 
     async def aclose(self) -> None:
         """Close the connections; the next call opens new ones."""
-        closing = self._client.connection_pool.disconnect()
-        if isinstance(closing, Awaitable):
-            await closing
+        await self._line.aclose()
 
-    async def _asked(self, script: Any, key: str, *values: object) -> Any:
-        """Run a script; a coroutine of the blocking client's never suspends, for it has answered already."""
+    async def _run(self, script: _Script, key: str, *values: str | int) -> Any:
         try:
-            answer = script(keys=[key], args=values)
-            return await answer if isinstance(answer, Awaitable) else answer
+            try:
+                return await self._line.ask("EVALSHA", script.digest, 1, key, *values)
+            except NoScriptError:  # a server that has just begun; it keeps what it is given here
+                return await self._line.ask("EVAL", script.text, 1, key, *values)
         except (RedisError, OSError) as failed:
             raise StoreUnavailable(f"Redis refused: {type(failed).__name__}") from None
 
@@ -96,18 +100,59 @@ def _name(kind: type, key: str) -> str:
     return f"hugathome:{kind.__name__}:{key}"
 
 
-def _client(url: str, driver: Any) -> Any:
-    """Return a client that tries nothing twice: a save whose answer was lost would refuse itself."""
+class _Line(Protocol):
+    """Connections to a server, each for one question at a time.
+
+    Nothing is asked twice: a save whose answer was lost would find its own version, and refuse itself. The
+    clients of redis-py would add as much again to what an answer costs; its connections are enough here.
+    """
+
+    async def ask(self, *words: str | int) -> Any: ...
+    async def aclose(self) -> None: ...
+
+
+class _AsyncLine:
+    def __init__(self, url: str) -> None:
+        self._pool: Any = _pool(redis.asyncio.BlockingConnectionPool, url)
+
+    async def ask(self, *words: str | int) -> Any:
+        connection = await self._pool.get_connection()
+        try:
+            await connection.send_command(*words)
+            return await connection.read_response()
+        finally:
+            await self._pool.release(connection)
+
+    async def aclose(self) -> None:
+        await self._pool.disconnect()
+
+
+class _BlockingLine:
+    def __init__(self, url: str) -> None:
+        self._pool: Any = _pool(redis.BlockingConnectionPool, url)
+
+    async def ask(self, *words: str | int) -> Any:
+        connection = self._pool.get_connection()
+        try:
+            connection.send_command(*words)
+            return connection.read_response()
+        finally:
+            self._pool.release(connection)
+
+    async def aclose(self) -> None:
+        self._pool.disconnect()
+
+
+def _pool(kind: Any, url: str) -> Any:
+    options = {
+        "protocol": 2,
+        "retry": Retry(NoBackoff(), 0),
+        "socket_timeout": 5,
+        "socket_connect_timeout": 5,
+    }
     try:
-        pool = driver.BlockingConnectionPool.from_url(
-            url,
-            max_connections=_CONNECTIONS,
-            retry=Retry(NoBackoff(), 0),
-            protocol=2,
-            socket_timeout=5,
-            socket_connect_timeout=5,
-        )
+        pool = kind.from_url(url, max_connections=_CONNECTIONS, **options)
         pool.connection_class(**pool.connection_kwargs)  # refuses here what it cannot read
     except (ValueError, TypeError, RedisError):
         raise ConfigurationError("this is not a URL of Redis") from None
-    return driver.Redis(connection_pool=pool)
+    return pool

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hugathome.codes import Challenge, Kept
+from hugathome.errors import StoreUnavailable
 from hugathome.quotas import Tally
 from hugathome.session import StoredSession
 from hugathome.stores._database import Database
@@ -196,32 +197,72 @@ def _append_events(connection: sa.Connection, organisation: str, events: Sequenc
     connection.execute(sa.insert(EVENTS), rows)
 
 
+class _Statement:
+    """One statement in the words of a driver: it is compiled once, and costs less than to send it."""
+
+    def __init__(self, statement: sa.Select[Any] | sa.Update) -> None:
+        self._statement = statement
+        self._compiled: sa.Compiled | None = None
+
+    def on(self, connection: sa.Connection, **values: object) -> Any:
+        """Execute it and return the cursor; what the driver refuses is SQLAlchemy's to judge."""
+        self._compiled = compiled = self._compiled or self._statement.compile(dialect=connection.dialect)
+        try:
+            cursor = connection.connection.cursor()
+            cursor.execute(str(compiled), _arranged(compiled, values))
+        except connection.dialect.loaded_dbapi.Error:
+            return connection.execute(self._statement, values)  # it knows a lost connection from a bad one
+        return cursor
+
+
+def _arranged(compiled: Any, values: dict[str, object]) -> Any:
+    """Return the values as the driver takes them: by name, or in order."""
+    return [values[name] for name in compiled.positiontup] if compiled.positional else values
+
+
 class SqlCodes:
-    """Challenges and tallies through SQLAlchemy.
+    """Challenges and tallies through SQLAlchemy, in a database that takes each statement alone.
 
     Never on a host's connection: its rollback would refill a budget of attempts.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        here = sa.and_(CODES.c.kind == sa.bindparam("of_kind"), CODES.c.key == sa.bindparam("of_key"))
+        unchanged = sa.and_(here, CODES.c.version == sa.bindparam("expected"))
+        after: dict[str, Any] = {"version": sa.bindparam("after"), "body": sa.bindparam("written")}
+        self._select = _Statement(sa.select(CODES.c.body).where(here))
+        self._update = _Statement(sa.update(CODES).where(unchanged).values(after))
 
     async def load(self, kind: type[Kept], key: str) -> Kept | None:
         """Return the record under `key`."""
-        query = sa.select(CODES.c.body).where(_named(kind, key))
-        body = await self._database.read(lambda c: c.execute(query).scalar())
-        return None if body is None else read_record(kind, body)
+
+        def select(connection: sa.Connection) -> Any:
+            return self._select.on(connection, of_kind=kind.__name__, of_key=key).fetchone()
+
+        try:
+            row = await self._database.read(select)
+        except StoreUnavailable:  # a connection that has lain idle may be lost; the next one is new
+            row = await self._database.read(select)
+        return None if row is None else read_record(kind, row[0])
 
     async def save(self, record: Challenge | Tally, *, expected: int) -> bool:
         """Save if the version is still `expected`."""
+        if expected == 0:
+            return await self._insert(record)
+
+        def update(connection: sa.Connection) -> bool:
+            names = {"of_kind": type(record).__name__, "of_key": record.key, "expected": expected}
+            cursor = self._update.on(connection, **names, after=record.version, written=write_record(record))
+            return bool(cursor.rowcount == 1)
+
+        return await self._database.run(update)
+
+    async def _insert(self, record: Challenge | Tally) -> bool:
         names = {"kind": type(record).__name__, "key": record.key}
-        values = {"version": record.version, "body": write_record(record)}
-        if expected:
-            unchanged = sa.and_(_named(type(record), record.key), CODES.c.version == expected)
-            update = sa.update(CODES).where(unchanged).values(values)
-            return await self._database.run(lambda c: c.execute(update).rowcount == 1)
-        insert = sa.insert(CODES).values(**names, **values)
+        insert = sa.insert(CODES).values(**names, version=record.version, body=write_record(record))
         try:
-            await self._database.run(lambda c: c.execute(insert))
+            await self._database.run(lambda connection: connection.execute(insert))
         except sa.exc.IntegrityError:
             return False
         return True
@@ -233,7 +274,3 @@ class SqlCodes:
     async def aclose(self) -> None:
         """Close the connections of its own."""
         await self._database.aclose()
-
-
-def _named(kind: type, key: str) -> sa.ColumnElement[bool]:
-    return sa.and_(CODES.c.kind == kind.__name__, CODES.c.key == key)
