@@ -28,6 +28,7 @@ __all__ = [
     "ReceivedSms",
     "Robot",
     "Site",
+    "attack_codes",
     "check_channel",
     "check_log",
     "check_sms",

@@ -13,6 +13,7 @@ script makes its attacks under `if __name__ == "__main__"`. It needs no test run
 
 import pickle
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import closing
 from functools import partial
 from types import MappingProxyType
 from typing import Final
@@ -22,7 +23,7 @@ from hugathome.one_time_codes import OneTimeCodes
 from hugathome.stores import open_code_store
 from hugathome.stores.memory import MemoryCodes
 from hugathome.testing.attacks import answers, budgets, leaks, messages, races, replays, stored
-from hugathome.testing.attacks._crowd import Crowd, OpenStore, Processes, Tasks, Threads
+from hugathome.testing.attacks._crowd import OpenStore, Processes, Tasks, Threads
 from hugathome.testing.attacks._ground import Campaign, Ground
 from hugathome.testing.attacks._service import CodeService, OpenCodes
 from hugathome.testing.conformance import ConformanceFailure
@@ -59,18 +60,39 @@ async def attack_codes(
     itself are left out.
     """
     chosen = _chosen(only, has_store=store is not None)
-    open_store = _opener(store)
-    processes = Processes()
-    strongest: Crowd = processes if _can_cross(open_store, codes) else Threads()
-    campaign = Campaign(
-        codes=codes, open_store=open_store, strongest=strongest, crowds=(Tasks(), Threads()), runs=runs
-    )
-    try:
+    with closing(Processes()) as processes:
+        campaign = campaign_against(store, codes=codes, runs=runs, processes=processes)
         for name in chosen:
-            await _make(name, campaign)
-    finally:
-        processes.close()
+            await make_attack(name, campaign)
     return chosen
+
+
+def campaign_against(
+    store: str | OpenStore | None, *, codes: OpenCodes, runs: int, processes: Processes
+) -> Campaign:
+    """Return what the attacks of a run have in common; `processes` stay their giver's."""
+    open_store = _opener(store)
+    return Campaign(
+        codes=codes,
+        open_store=open_store,
+        strongest=processes if _can_cross(open_store, codes) else Threads(),
+        crowds=(Tasks(), Threads()),
+        runs=runs,
+    )
+
+
+async def make_attack(name: str, campaign: Campaign) -> None:
+    """Make one of `ATTACKS`, or raise the `ConformanceFailure` that says how it has succeeded."""
+    rule = f"{name[:3].upper()}: {name[4:].replace('_', ' ')}"
+    ground = Ground(campaign, rule=rule)
+    try:
+        await ATTACKS[name](ground)
+    except ConformanceFailure:
+        raise
+    except Exception as error:
+        raise ConformanceFailure(rule, f"raised {error!r}") from error
+    finally:
+        await ground.aclose()
 
 
 def _chosen(only: Collection[str], *, has_store: bool) -> tuple[str, ...]:
@@ -100,16 +122,3 @@ def _can_cross(*parts: object) -> bool:
     except (pickle.PicklingError, AttributeError, TypeError):
         return False
     return True
-
-
-async def _make(name: str, campaign: Campaign) -> None:
-    rule = f"{name[:3].upper()}: {name[4:].replace('_', ' ')}"
-    ground = Ground(campaign, rule=rule)
-    try:
-        await ATTACKS[name](ground)
-    except ConformanceFailure:
-        raise
-    except Exception as error:
-        raise ConformanceFailure(rule, f"raised {error!r}") from error
-    finally:
-        await ground.aclose()

@@ -76,8 +76,9 @@ class Ground:
         """Open the store, in the variant that suits the service."""
         is_blocking = not iscoroutinefunction(getattr(self._campaign.codes, "verify", None))
         store = self._campaign.open_store()
-        self._opened.append(store)
-        return blocking(store) if is_blocking else store
+        suited = blocking(store) if is_blocking else store
+        self._opened.append(suited)
+        return suited
 
     def phone(self) -> str:
         """Return a Swiss mobile that nobody has used, of another prefix than those before."""
