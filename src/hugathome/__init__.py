@@ -65,6 +65,8 @@ from hugathome.reception import Invitation
 from hugathome.roles import Capability, Language, Modality, Role, Step
 from hugathome.session import Event, Participant, Session, SessionStore
 from hugathome.signalling import SignallingLog, Transport
+from hugathome.templates import TextKind
+from hugathome.texts import Texts
 from hugathome.transitions import Presence, Status
 from hugathome.voice import Speech, VoiceCall, VoiceGateway
 
@@ -147,6 +149,8 @@ __all__ = [
     "Step",
     "StoreUnavailable",
     "SystemClock",
+    "TextKind",
+    "Texts",
     "TooManyAttempts",
     "Transport",
     "TransportClosed",

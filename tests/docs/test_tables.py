@@ -6,16 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click import Command
+from typer.main import get_command
 
-from hugathome import errors
+from hugathome import cli, errors
 from hugathome.errors import HugathomeError
 from hugathome.history import Action
 from hugathome.roles import CAPABILITIES, Capability, Role, Step
+from hugathome.templates import PLACES
 from hugathome.transitions import PRESENCES, TRANSITIONS, Presence, Status
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
 BROWSER = ROOT / "src" / "hugathome" / "browser"
+COMMANDS: Mapping[str, Command] = getattr(get_command(cli.app), "commands", {})
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -84,6 +88,19 @@ def of_presences() -> str:
     return of_steps(Presence, PRESENCES)
 
 
+def of_command(name: str, command: Command) -> str:
+    rows = ((f"`{max(part.opts, key=len)}`", str(getattr(part, "help", ""))) for part in command.params)
+    return f"## {name}\n\n{command.help}\n\n{table(('Takes', 'Meaning'), rows)}"
+
+
+def of_messages() -> str:
+    rows = (
+        (f"`{kind}`", ", ".join(f"`{{{place}}}`" for place in sorted(places)))
+        for kind, places in PLACES.items()
+    )
+    return table(("Kind", "Must have"), rows)
+
+
 @pytest.mark.parametrize(
     ("page", "expected"),
     [
@@ -93,8 +110,10 @@ def of_presences() -> str:
         ("states.md", of_other_actions()),
         ("states.md", of_presences()),
         ("states.md", of_facts()),
+        ("texts.md", of_messages()),
+        *(("command-line.md", of_command(*command)) for command in COMMANDS.items()),
     ],
-    ids=["errors", "roles", "statuses", "other-actions", "presences", "facts"],
+    ids=["errors", "roles", "statuses", "other-actions", "presences", "facts", "messages", *COMMANDS],
 )
 def test_a_table_of_the_reference_is_the_one_of_the_code(page: str, expected: str) -> None:
     text = (REFERENCE / page).read_text(encoding="utf-8")
