@@ -29,7 +29,7 @@ test: $(VENV)/.dev
 	$(if $(BROWSER_TESTS),node --test $(BROWSER_TESTS))
 	scripts/loopback $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
-proof: $(VENV)/.dev build/peerjs/.installed
+proof: $(VENV)/.proof build/peerjs/.installed
 	scripts/system-packages
 	scripts/loopback $(BIN)/python benchmarks/proof.py
 
@@ -50,6 +50,11 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.demo
+
+# What only the figures need: fuzzing, mutation testing, and what a code is compared with.
+$(VENV)/.proof: pyproject.toml | $(VENV)/bin/python
+	$(PIP) --editable '.[proof]'
+	@touch $@ $(VENV)/.dev $(VENV)/.demo
 
 # What a figure is compared with, and nothing else needs: fetched outside of the namespace without a network.
 build/peerjs/.installed:
