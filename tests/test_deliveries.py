@@ -1,5 +1,6 @@
 """What became of messages: receipts late, twice, out of order, for what is known and for what never was."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from tests.front_desk import KEY, MINUTE, NOW, OLD, Crash, Gateway, hug_over, invited, planned
 
 from hugathome.app import HugAtHome
+from hugathome.codes import Sms
 from hugathome.errors import SmsNotSent
 from hugathome.history import Action, Change, DeliveryStatus
 from hugathome.mirror import standing
@@ -233,6 +235,33 @@ async def test_a37_a_receipt_finds_its_message_after_a_change_of_keys(
 
     assert await tell(after, sms.accepted[0].idempotency_key, DELIVERED)
     await after.aclose()
+
+
+async def test_of_many_equal_receipts_at_once_one_is_news(hug: HugAtHome, sms: Gateway) -> None:
+    invitation = await invited(hug)
+    key = sms.accepted[0].idempotency_key
+
+    news = await asyncio.gather(*(tell(hug, key, DELIVERED) for _ in range(12)))
+
+    assert sum(news) == 1
+    assert [c.delivery for c in await deliveries(hug, invitation.session)] == [SENT, DELIVERED]
+
+
+async def test_a_receipt_may_come_before_the_gateway_has_answered(store: Store, clock: FakeClock) -> None:
+    class Hasty(Gateway):
+        async def send(self, message: Sms) -> None:
+            await super().send(message)
+            assert await tell(clinic, message.idempotency_key, DELIVERED)
+
+    async with hug_over(store, Hasty(), clock) as clinic:
+        invitation = await invited(clinic)
+        await clock.advance(seconds=30)
+        await clinic.send_code(invitation.link_id)
+
+        assert invitation.delivery is DELIVERED
+        messages = (await clinic.sessions.get(invitation.session)).of("p-1").messages
+        assert [(m.kind, m.status) for m in messages] == [("invitation", DELIVERED), ("code", DELIVERED)]
+        assert [c.delivery for c in await deliveries(clinic, invitation.session)] == [DELIVERED, DELIVERED]
 
 
 async def test_whoever_is_there_is_not_told_to_have_missed_an_sms(hug: HugAtHome, sms: Gateway) -> None:
