@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from tests import servers
 
 from hugathome.sms import OutboxSms
 from hugathome.testing import Outbox
@@ -39,7 +40,6 @@ def proof() -> Any:
         pytest.param("first_frame", marks=pytest.mark.media),
         pytest.param("fifty_calls", marks=pytest.mark.media),
         "import_time",
-        "verify",
     ],
 )
 def test_a_benchmark_gives_its_headline(name: str, proof: Any) -> None:
@@ -49,6 +49,20 @@ def test_a_benchmark_gives_its_headline(name: str, proof: Any) -> None:
 
     assert figure.key in values
     assert all(math.isfinite(value) and value >= 0 for value in values.values())
+
+
+@pytest.mark.skipif(not (servers.HAS_POSTGRESQL and servers.HAS_REDIS), reason="needs both servers")
+async def test_a_code_is_verified_at_every_place_beside_its_floor(proof: Any) -> None:
+    benchmark = load("codes")
+    keys = {figure.key for figure in proof.FIGURES if figure.script == "codes.py"}
+
+    values = {
+        **await benchmark.against_floors(times=3),
+        **await benchmark.among_many(times=3, rows=(10, 100)),
+    }
+
+    assert keys - set(values) == {"django_otp_ratio"}  # django-otp configures Django, and is no part of [dev]
+    assert all(math.isfinite(value) and value > 0 for value in values.values())
 
 
 @pytest.mark.media
