@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, final, runtime_checkable
 from hugathome.codes import ChallengeStore
 from hugathome.errors import ConfigurationError, MissingExtra
 from hugathome.session import SessionStore
+from hugathome.stores._records import read_record, write_record
 from hugathome.stores.memory import MemoryCodes, MemorySessions
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from hugathome.stores._database import Database
     from hugathome.stores._host import DjangoConnection
 
-__all__ = ["Store", "open_code_store", "open_store", "schema"]
+__all__ = ["Store", "open_code_store", "open_store", "read_record", "schema", "write_record"]
 
 
 @runtime_checkable
