@@ -46,8 +46,8 @@ from hugathome.keys import KeyRing
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
 from hugathome.quotas import Tally
-from hugathome.stores import open_code_store
-from hugathome.stores.memory import MemoryCodes
+from hugathome.stores import Store, open_code_store
+from hugathome.stores.memory import MemoryCodes, MemorySessions
 from hugathome.stores.sqlite import SqliteCodes
 from hugathome.testing.fake import seeded
 from hugathome.verifier import CodeMessage, Verifier
@@ -78,14 +78,11 @@ def clock() -> StoppedClock:
     return StoppedClock()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ChallengeStore]:
-    if request.param == "memory":
-        yield MemoryCodes()
-        return
-    kept = SqliteCodes(str(tmp_path / "codes.db"), is_blocking=True)
-    yield kept
-    drive(kept.aclose())
+@pytest.fixture
+def store(code_store_url: str) -> Iterator[ChallengeStore]:
+    whole = Store(sessions=MemorySessions(), codes=open_code_store(code_store_url)).for_blocking()
+    yield whole.codes
+    drive(whole.aclose())
 
 
 def over(
