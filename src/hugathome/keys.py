@@ -25,7 +25,7 @@ NONCE_BYTES = 12
 def _prefixed(parts: tuple[str, ...]) -> bytes:
     """Join `parts` so that no two different tuples give the same bytes."""
     encoded = [part.encode() for part in parts]
-    return b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
+    return b"".join([piece for part in encoded for piece in (len(part).to_bytes(4), part)])
 
 
 @final
@@ -54,9 +54,9 @@ class MasterKey:
         return hmac.digest(self._secret, _prefixed(labels), hashlib.sha256)
 
     def _cipher(self, label: str) -> "AESGCM":
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
         if label not in self._ciphers:
+            from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
             self._ciphers[label] = AESGCM(self.derive("seal", label))
         return self._ciphers[label]
 

@@ -7,17 +7,14 @@ holds a transaction open on its own file must neither block a code's save nor ro
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import closing
 from threading import Lock
-from typing import TypeVar
 
 from hugathome.codes import Challenge, Kept
 from hugathome.errors import StoreUnavailable
 from hugathome.quotas import Tally
 from hugathome.stores._records import read_record, write_record
-
-T = TypeVar("T")
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS hugathome_code (
@@ -25,6 +22,7 @@ CREATE TABLE IF NOT EXISTS hugathome_code (
     PRIMARY KEY (kind, key)
 ) WITHOUT ROWID
 """
+_SELECT = "SELECT body FROM hugathome_code WHERE kind = ? AND key = ?"
 _INSERT = "INSERT OR IGNORE INTO hugathome_code (body, version, kind, key) VALUES (?, ?, ?, ?)"
 _UPDATE = "UPDATE hugathome_code SET body = ?, version = ? WHERE kind = ? AND key = ? AND version = ?"
 
@@ -40,27 +38,14 @@ class SqliteCodes:
 
     async def load(self, kind: type[Kept], key: str) -> Kept | None:
         """Return the record under `key`."""
-
-        def select(connection: sqlite3.Connection) -> tuple[str] | None:
-            found = connection.execute(
-                "SELECT body FROM hugathome_code WHERE kind = ? AND key = ?", (kind.__name__, key)
-            )
-            row: tuple[str] | None = found.fetchone()
-            return row
-
-        row = await self._run(select)
+        row, _ = await self._run(_SELECT, kind.__name__, key)
         return None if row is None else read_record(kind, row[0])
 
     async def save(self, record: Challenge | Tally, *, expected: int) -> bool:
         """Save if the version is still `expected`; durable once it returns."""
         values = (write_record(record), record.version, type(record).__name__, record.key)
-
-        def write(connection: sqlite3.Connection) -> bool:
-            if expected == 0:
-                return connection.execute(_INSERT, values).rowcount == 1
-            return connection.execute(_UPDATE, (*values, expected)).rowcount == 1
-
-        return await self._run(write)
+        _, count = await (self._run(_UPDATE, *values, expected) if expected else self._run(_INSERT, *values))
+        return count == 1
 
     def for_blocking(self) -> "SqliteCodes":
         """Return the same store for callers without an event loop."""
@@ -73,16 +58,18 @@ class SqliteCodes:
                 self._connection.close()
                 self._connection = None
 
-    async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def _run(self, statement: str, *values: str | int) -> tuple[tuple[str] | None, int]:
+        """Return the row that a statement finds, and how many it changed."""
         if self._is_blocking:
-            return self._locked(work)
-        return await asyncio.to_thread(self._locked, work)
+            return self._locked(statement, values)
+        return await asyncio.to_thread(self._locked, statement, values)
 
-    def _locked(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def _locked(self, statement: str, values: Sequence[str | int]) -> tuple[tuple[str] | None, int]:
         try:
             with self._lock:
                 self._connection = self._connection or self._opened()
-                return work(self._connection)
+                cursor = self._connection.execute(statement, values)
+                return cursor.fetchone(), cursor.rowcount
         except sqlite3.Error as failed:
             raise StoreUnavailable(f"the code store refused: {type(failed).__name__}") from None
 
