@@ -398,6 +398,16 @@ async def test_a24_neither_a_gateway_over_http_nor_its_failure_tells_what_it_sen
     assert not any("is your HUG@home code" in text for text in failures)
 
 
+async def test_a_gateway_that_is_used_alone_keeps_what_it_sends_out_of_its_error() -> None:
+    gateway = HttpSms(url="http://127.0.0.1:1/messages", body={"to": "{to}", "text": "{text}"}, attempts=1)
+
+    with pytest.raises(SmsNotSent) as failed:
+        await gateway.send(Sms(to=PHONE, text=SAID, idempotency_key="1"))
+
+    assert failed.value.__cause__ is not None
+    assert Visit().flock.heard(told(failed.value)) == set()
+
+
 PHONE = PhoneNumber.parse(NUMBER, region="CH")
 ADDRESSEE = Addressee(organisation="hug", id="p-1", phone=PHONE, language=Language.FRENCH)
 
