@@ -109,7 +109,7 @@ FIGURES = (
     ),
     Figure("the same among a million codes, against a thousand", "codes.py", key="rows_ratio", at_most=1.3),
     Figure(
-        "attacks on codes that succeed, on four stores: the races of sixteen processes 200 times, the rest once",
+        "attacks on codes that succeed, on four stores: races of sixteen processes 200 times, the rest once",
         "attacks.py",
         key="violations",
         at_most=0,
