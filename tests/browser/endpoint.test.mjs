@@ -1,8 +1,8 @@
 // What an endpoint does to its RTCPeerConnection, with one that only takes notes.
 import assert from "node:assert/strict";
-import { beforeEach, mock, test } from "node:test";
+import { afterEach, beforeEach, mock, test } from "node:test";
 
-import { Endpoint, Prepared } from "../../src/hugathome/browser/endpoint.js";
+import { Endpoint, PICTURE_FIRST, Prepared } from "../../src/hugathome/browser/endpoint.js";
 
 const PAIR = { pc: "c_1", gen: 1 };
 const OFFER = { kind: "apply", type: "offer", sdp: "v=0" };
@@ -66,6 +66,15 @@ beforeEach(() => {
   globalThis.RTCPeerConnection = Connection;
   globalThis.MediaStream = class {};
 });
+
+afterEach(() => mock.timers.reset());
+
+/** A connection of a browser that says how it fares. */
+class TellingConnection extends Connection {
+  connectionState = "new";
+
+  close() {}
+}
 
 function endpoint({ tracks = [], offersFirst = false, configuration = () => ({ iceServers: [] }) } = {}) {
   const heard = [];
@@ -194,15 +203,62 @@ test("what the browser refuses is told, and what is closed does nothing any more
   assert.deepEqual(heard, [["failed"]]);
 });
 
+test("that it connects is told once a picture has had its time, and what went wrong at once", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  globalThis.RTCPeerConnection = TellingConnection;
+  const { rtc, heard } = endpoint();
+  const become = (state) => {
+    rtc.connectionState = state;
+    rtc.onconnectionstatechange();
+  };
+
+  become("connecting");
+  become("connected");
+  mock.timers.tick(PICTURE_FIRST - 1);
+  assert.deepEqual(heard, []);
+  mock.timers.tick(1);
+  assert.deepEqual(heard, [["fared", "connected"]]);
+
+  for (const state of ["disconnected", "connected", "failed"]) become(state);
+  assert.deepEqual(heard.slice(1), [["fared", "disconnected"], ["fared", "connected"], ["fared", "failed"]]);
+});
+
+test("a connection that breaks before that is told of is told as broken", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  globalThis.RTCPeerConnection = TellingConnection;
+  const { rtc, heard } = endpoint();
+  for (const state of ["connected", "failed"]) {
+    rtc.connectionState = state;
+    rtc.onconnectionstatechange();
+  }
+  mock.timers.tick(PICTURE_FIRST);
+  assert.deepEqual(heard, [["fared", "failed"]]);
+});
+
+test("a connection that was ended before that is told of is never told of", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  globalThis.RTCPeerConnection = TellingConnection;
+  const { endpoint: one, rtc, heard } = endpoint();
+  rtc.connectionState = "connected";
+  rtc.onconnectionstatechange();
+
+  one.close();
+  mock.timers.tick(PICTURE_FIRST);
+
+  assert.deepEqual(heard, []);
+});
+
 test("a browser without a connection's state says how ICE fares", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
   const { rtc, heard } = endpoint();
 
   for (const state of ["checking", "completed", "failed"]) {
     rtc.iceConnectionState = state;
     rtc.oniceconnectionstatechange();
+    mock.timers.tick(PICTURE_FIRST);
   }
 
-  assert.deepEqual(heard, [["fared", "connecting"], ["fared", "connected"], ["fared", "failed"]]);
+  assert.deepEqual(heard, [["fared", "connected"], ["fared", "failed"]]);
 });
 
 test("the first candidate goes at once, those after it together", () => {
@@ -217,7 +273,6 @@ test("the first candidate goes at once, those after it together", () => {
   mock.timers.tick(1);
   found(null);
   mock.timers.tick(100);
-  mock.timers.reset();
 
   const candidates = said.map((command) => command.candidates.map(({ candidate }) => candidate));
   assert.deepEqual(candidates, [["a"], ["b", "c", ""]]);

@@ -3,6 +3,7 @@
  * rings, and carries out what the controls of the visit ask.
  */
 import { KINDS } from "./devices.js";
+import { PICTURE_FIRST } from "./endpoint.js";
 import { Pace } from "./pace.js";
 import { Sending } from "./sending.js";
 import { Visit } from "./visit.js";
@@ -18,6 +19,7 @@ export class Attendance {
     Object.assign(this, { _page: page, _devices: devices, _sounds: sounds, _announce: announce, _closed: closed });
     this._modality = modality;
     this._saidAs = null;
+    this._introduction = null;
     this._awaited = new Set();
     this._canFlip = false;
     this._ringing = null;
@@ -86,6 +88,7 @@ export class Attendance {
   stop() {
     this._isOver = true;
     this._pace.stop();
+    clearTimeout(this._introduction);
     this._quiet();
     this._sending.stop();
     this._visit.stop();
@@ -169,7 +172,7 @@ export class Attendance {
     if (this._saidAs === this.client.peer) return;
     this._saidAs = this.client.peer;
     this._quiet();
-    this._sending.say();
+    this._introduction = setTimeout(() => this._sending.say(), PICTURE_FIRST);
   }
 
   // --- The modality --------------------------------------------------------------------------------

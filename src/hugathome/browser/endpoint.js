@@ -7,6 +7,8 @@
 const CANDIDATES_AT_ONCE = 16;
 /** What a state of ICE says of the connection, where it has another word for it. */
 const MEANS = { checking: "connecting", completed: "connected" };
+/** Milliseconds that a picture is given to come, before anything else is said: every message keeps it waiting. */
+export const PICTURE_FIRST = 400;
 const GATHER_FOR = 30; // ms: a handful of candidates in one message instead of a message each; the first goes at once
 
 /**
@@ -80,6 +82,8 @@ export class Endpoint {
     this._gathered = [];
     this._hasSentAny = false;
     this._sending = null;
+    this._telling = null;
+    this._hasConnected = false;
     this._isClosed = false;
     const rtc = (this._rtc = prepared.rtc);
     // The first description is due unasked, and holds all that it was made with.
@@ -108,6 +112,7 @@ export class Endpoint {
   close() {
     this._isClosed = true;
     clearTimeout(this._sending);
+    clearTimeout(this._telling);
     this._rtc.onnegotiationneeded = this._rtc.onicecandidate = null;
     this._rtc.onconnectionstatechange = this._rtc.oniceconnectionstatechange = this._rtc.ontrack = null;
     this._rtc.close();
@@ -116,8 +121,18 @@ export class Endpoint {
   /** Firefox knows `connectionState` from 113 on; before, ICE says nearly as much. */
   _watch() {
     const rtc = this._rtc;
-    if ("connectionState" in rtc) rtc.onconnectionstatechange = () => this._heard("fared", rtc.connectionState);
-    else rtc.oniceconnectionstatechange = () => this._heard("fared", MEANS[rtc.iceConnectionState] || rtc.iceConnectionState);
+    if ("connectionState" in rtc) rtc.onconnectionstatechange = () => this._fared(rtc.connectionState);
+    else rtc.oniceconnectionstatechange = () => this._fared(MEANS[rtc.iceConnectionState] || rtc.iceConnectionState);
+  }
+
+  /** Bad news is told at once; that it connects for the first time, once there has been time for a picture. */
+  _fared(state) {
+    const isFirst = !this._hasConnected;
+    if (isFirst && state === "connecting") return;
+    clearTimeout(this._telling);
+    if (state !== "connected" || !isFirst) return this._heard("fared", state);
+    this._hasConnected = true;
+    this._telling = setTimeout(() => this._heard("fared", state), PICTURE_FIRST);
   }
 
   _then(work) {

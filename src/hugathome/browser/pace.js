@@ -7,23 +7,18 @@
  */
 
 /** Milliseconds within which everything is shown, whatever else there is to do. */
-export const AT_LATEST = 200;
-/** Milliseconds that a connection is given to bring its first picture. */
-const FIRST_PICTURE = 250;
+export const AT_LATEST = 450;
 
 export class Pace {
   constructor(show) {
     this._show = show;
     this._later = null;
-    this._isBusyUntil = 0;
     this._hasShown = false;
   }
 
   /** Something has changed, while a connection is being made or not, and this side has described itself or not. */
   changed({ isMeeting, isDescribed }) {
-    const now = performance.now();
-    if (isMeeting) this._isBusyUntil = now + FIRST_PICTURE;
-    else if (now >= this._isBusyUntil) return this._now();
+    if (!isMeeting) return this._now();
     if (isDescribed && !this._hasShown) return this._soon();
     return this._in(AT_LATEST);
   }
