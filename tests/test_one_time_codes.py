@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hugathome import Addressee, Notice, OneTimeCodes, PhoneNumber, blocking
+from hugathome import Addressee, Notice, OneTimeCodes, PhoneNumber, Texts, blocking
 from hugathome.calls import OutboxVoice
 from hugathome.codes import Sms
 from hugathome.errors import (
@@ -206,3 +206,13 @@ def test_what_could_not_work_is_refused_at_construction(options: dict[str, Any])
     given = {"key": KEY, "site": "https://www.example.ch", **options}
     with pytest.raises(ConfigurationError):
         OneTimeCodes(store=open_code_store("memory://"), sms=OutboxSms(), brand="HUG@home", **given)
+
+
+async def test_a_code_is_sent_in_the_words_of_its_host(sms: OutboxSms, clock: FakeClock) -> None:
+    texts = Texts({"en": {"code": "{code} opens {brand}."}})
+
+    async with codes_over(sms, clock, texts=texts) as codes:
+        await codes.send(NUMBER, **WHO)
+
+    code = Outbox(sms).last(to=NUMBER).code
+    assert sms.outbox[-1].text == f"{code} opens HUG@home.\n@www.example.ch #{code}"

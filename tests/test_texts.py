@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hugathome import Organisation
 from hugathome.errors import ConfigurationError
 from hugathome.gsm7 import septets
 from hugathome.letterhead import Letterhead
 from hugathome.origin_bound import OriginBoundCode, parse_origin_bound
 from hugathome.roles import Language
 from hugathome.templates import PLACES, TextKind, findings, places_of
+from hugathome.testing import FakeHugAtHome
 from hugathome.texts import Texts
 from hugathome.wordings import WORDINGS
 
@@ -182,3 +184,21 @@ def test_no_template_that_is_accepted_breaks_the_line_of_a_code_or_forges_one(
     assert parse_origin_bound(text) == (bound if "code" in PLACES[kind] else None)
     assert septets(text) is not None
     assert len(re.findall(r"(?<!\S)@", text)) == ("code" in PLACES[kind])
+
+
+# --- Whose texts they are -----------------------------------------------------------------------------
+
+
+async def test_an_organisation_writes_in_its_own_words_and_else_in_its_deployments() -> None:
+    own = {"phone_invitation_now": "{brand}: on vous appelle.", "help": "Une question? {phone}"}
+    async with FakeHugAtHome(
+        texts=Texts({"fr": {"help": "Centrale: {phone}"}}),
+        organisations={"eyes": Organisation(texts=Texts({"fr": own})), "heart": Organisation()},
+        help_phone="144",
+    ) as hug:
+        eyes, heart = (hug.house(name).letterhead for name in ("eyes", "heart"))
+
+    kind = TextKind.PHONE_INVITATION_NOW
+    assert eyes.write(kind, "fr") == "HUG@home: on vous appelle.\nUne question? 144"
+    assert heart.write(kind, "fr").endswith("\nCentrale: 144")
+    assert heart.write(kind, "en").endswith("\nHelp: 144")

@@ -25,6 +25,7 @@ from hugathome.organisations import spoken
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
 from hugathome.roles import AnyLanguage
+from hugathome.texts import Texts
 from hugathome.verifier import Randomness, Verifier
 from hugathome.voice import VoiceGateway
 from hugathome.ways import Ways
@@ -46,6 +47,7 @@ class CodesAlone:
         site: str,
         brand: str,
         language: AnyLanguage = "en",
+        texts: Texts = Texts(),
         policy: CodePolicy = CodePolicy(),
         organisation: str = "default",
         clock: Clock = SystemClock(),
@@ -55,7 +57,8 @@ class CodesAlone:
 
         `key`: at least 32 bytes, or several by name, of which the first signs. `site`: where the code is
         typed; its host ends each message, so that a phone offers the code there and nowhere else.
-        `voice` and `channels`: how a code reaches whoever gets no SMS. Raises `ConfigurationError`.
+        `voice` and `channels`: how a code reaches whoever gets no SMS. `texts`: your own wordings of the
+        SMS. Raises `ConfigurationError`.
         """
         self._store = self._adapted(store)
         self._desk = Desk(
@@ -66,7 +69,7 @@ class CodesAlone:
                 channels=[self._adapted(channel) for channel in named_apart(tuple(channels))],
                 brand=brand,
             ),
-            letterhead=Letterhead(brand=brand, site=site),
+            letterhead=Letterhead(brand=brand, site=site, texts=texts),
             language=spoken(language),
             policy=policy,
             organisation=organisation,

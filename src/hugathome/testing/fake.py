@@ -17,6 +17,7 @@ from hugathome.stores import open_store
 from hugathome.testing.clock import FakeClock
 from hugathome.testing.outbox import Outbox
 from hugathome.testing.site import MemorySite
+from hugathome.texts import Texts
 from hugathome.verifier import Randomness
 from hugathome.voice import VoiceGateway
 
@@ -36,6 +37,7 @@ class FakeHugAtHome(HugAtHome):
         brand: str = "HUG@home",
         help_phone: str | None = "+41223723311",
         language: AnyLanguage = "fr",
+        texts: Texts = Texts(),
         code_policy: CodePolicy = CodePolicy(),
         organisations: Mapping[str, Organisation] | None = None,
         ice_servers: Sequence[IceServer] = (),
@@ -56,6 +58,7 @@ class FakeHugAtHome(HugAtHome):
             brand=brand,
             help_phone=help_phone,
             language=language,
+            texts=texts,
             code_policy=code_policy,
             organisations=organisations,
             ice_servers=ice_servers,
