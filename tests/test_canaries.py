@@ -300,9 +300,12 @@ async def test_a24_no_error_of_a_visit_tells_anything_not_even_with_local_variab
     await visit.refused(hug.sessions.accept(invitation.session, "dr", recorded_by="dr", how=REASON))
     await visit.refused(hug.sessions.find(organisation="h u g", reference=VISIT))
     await visit.refused(hug.opened(invitation.link_id[:-1]))
+    with pytest.raises(InvalidInput) as unsaid:
+        hug.grant(invitation.session, "dr", claims={NAME: object()})
     await visit.ended()
 
-    assert len(visit.refusals) == 10
+    visit.refusals.append(unsaid.value)
+    assert len(visit.refusals) == 11
     assert {told(error) for error in visit.refusals if visit.flock.heard(told(error))} == set()
 
 

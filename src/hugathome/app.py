@@ -60,6 +60,7 @@ _EVENTS_POLLED = 0.5
 """Seconds between two looks for new events."""
 
 
+@discreet
 class Deployment:
     """All parts of one deployment, for either kind of host."""
 

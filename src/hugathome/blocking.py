@@ -19,7 +19,7 @@ from hugathome.app import EVENTS_AT_ONCE, Deployment, closing
 from hugathome.consultations import Consultations
 from hugathome.deliveries import Deliveries
 from hugathome.desk import Desk
-from hugathome.discretion import discretion
+from hugathome.discretion import discreet
 from hugathome.dispatch import Dispatch
 from hugathome.doorkeeper import Doorkeeper
 from hugathome.grants import JoinGrant
@@ -40,12 +40,7 @@ def _driven(
 
     @wraps(method)
     def call(owner: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            running = method(part(owner), *args, **kwargs)
-        finally:
-            del args, kwargs  # an error that is reported with local variables shows none of these
-        with discretion():
-            return drive(running)
+        return drive(method(part(owner), *args, **kwargs))
 
     return call
 
@@ -54,6 +49,7 @@ def _consultations(owner: "Sessions") -> Consultations:
     return owner._consultations  # noqa: SLF001 - the class below, in the same module
 
 
+@discreet
 class Sessions:
     """Everything that is done to a session by name; see `hugathome.consultations.Consultations`."""
 
@@ -115,6 +111,7 @@ class _Blocking:
         return blocking
 
 
+@discreet
 class HugAtHome(_Blocking, Deployment):
     """Teleconsultations for a host without an event loop."""
 
@@ -151,10 +148,7 @@ class HugAtHome(_Blocking, Deployment):
 
     def check_in(self, link_id: str, code: str) -> JoinGrant:
         """Return a grant for the participant whose code this is, or raise a `CodeError` that says why not."""
-        arriving = self._reception.check_in(link_id, code)
-        del link_id, code  # as above
-        with discretion():
-            session, participant = drive(arriving)
+        session, participant = drive(self._reception.check_in(link_id, code))
         return self._doorkeeper.grant(session.id, participant.id, device=session.of(participant.id).device)
 
     def events(self, *, organisation: str, after: int = 0) -> Iterator[Event]:
@@ -171,6 +165,7 @@ def _desk(owner: "OneTimeCodes") -> Desk:
     return owner._desk  # noqa: SLF001 - the class below, in the same module
 
 
+@discreet
 class OneTimeCodes(_Blocking, CodesAlone):
     """Codes alone, for a host without an event loop; see `hugathome.one_time_codes`."""
 

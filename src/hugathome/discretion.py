@@ -9,7 +9,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from inspect import iscoroutinefunction
+from inspect import isasyncgenfunction, iscoroutinefunction, isfunction, isgeneratorfunction
 from traceback import clear_frames
 from typing import Any, TypeVar
 
@@ -40,21 +40,36 @@ def discretion() -> Iterator[None]:
 
 
 def discreet(kind: type[T]) -> type[T]:
-    """Have every public coroutine of a class raise its errors with the frames below it emptied."""
+    """Have every public method of a class raise its errors with the frames below it emptied."""
     for name, member in list(vars(kind).items()):
-        if iscoroutinefunction(member) and not name.startswith("_"):
-            setattr(kind, name, _discreet(member))
+        if isfunction(member) and not (name.startswith("_") or _yields(member)):
+            setattr(kind, name, _awaited(member) if iscoroutinefunction(member) else _called(member))
     return kind
 
 
-def _discreet(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+def _yields(method: Callable[..., Any]) -> bool:
+    return isgeneratorfunction(method) or isasyncgenfunction(method)
+
+
+def _awaited(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     @wraps(method)
     async def discreetly(*args: Any, **kwargs: Any) -> Any:
         try:
-            running = method(*args, **kwargs)
+            with discretion():
+                return await method(*args, **kwargs)
         finally:
-            del args, kwargs  # this frame stays as it is: it still runs
-        with discretion():
-            return await running
+            del args, kwargs  # this frame still runs, and is not emptied
+
+    return discreetly
+
+
+def _called(method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def discreetly(*args: Any, **kwargs: Any) -> Any:
+        try:
+            with discretion():
+                return method(*args, **kwargs)
+        finally:
+            del args, kwargs  # as above
 
     return discreetly
