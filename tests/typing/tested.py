@@ -4,15 +4,16 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from hugathome import IceServer, JoinGrant, Participant, Transport
+from hugathome import IceServer, JoinGrant, OneTimeCodes, Participant, Transport
 from hugathome.logs import open_log
 from hugathome.peer import IceSettings, Peer
 from hugathome.sms import OutboxSms
-from hugathome.stores import open_store
+from hugathome.stores import open_code_store, open_store
 from hugathome.testing import (
     FakeClock,
     FakeHugAtHome,
     Robot,
+    attack_codes,
     check_log,
     check_sms,
     check_store,
@@ -77,3 +78,5 @@ async def seams_of_ones_own() -> None:
     store = open_store("memory://")
     await check_store(lambda: store)
     await check_log(lambda: open_log("memory://"))
+    codes = open_code_store("memory://")
+    await attack_codes(lambda: codes, codes=OneTimeCodes, only=["A05", "A18"], runs=1)

@@ -1,6 +1,6 @@
 """What a host's own tests import: the product in memory, robots, and checks for parts that a host writes."""
 
-from hugathome.testing.attacks import attack_codes
+from hugathome.testing.attacks import CodeService, OpenCodes, attack_codes
 from hugathome.testing.check_channel import check_channel
 from hugathome.testing.check_log import check_log
 from hugathome.testing.check_sms import check_sms
@@ -17,6 +17,7 @@ from hugathome.testing.site import HttpSite, MemorySite, Site
 from hugathome.transports.memory import MemoryTransport, memory_pair
 
 __all__ = [
+    "CodeService",
     "ConformanceFailure",
     "FakeClock",
     "FakeHugAtHome",
@@ -24,6 +25,7 @@ __all__ = [
     "MemorySite",
     "MemoryTransport",
     "Network",
+    "OpenCodes",
     "Outbox",
     "ReceivedSms",
     "Robot",

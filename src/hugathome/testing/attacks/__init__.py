@@ -44,7 +44,7 @@ def _is_attack(name: str) -> bool:
 
 _ON_THE_STORE: Final = frozenset(_attacks_of(stored))
 ATTACKS: Final = MappingProxyType(_attacks_of(races, budgets, replays, answers, messages, leaks, stored))
-"""Every attack by its name, which begins with its number; the others need more than a code service."""
+"""Every attack by its name, which begins with its number."""
 
 
 async def attack_codes(
@@ -57,7 +57,7 @@ async def attack_codes(
     """Make the attacks, or `only` those of some numbers such as `A05`; return the names of those made.
 
     `runs`: how often each race is run; 200 leave little to chance. Without a store, attacks on the store
-    itself are left out.
+    itself are left out. Raises `ConformanceFailure` for the first attack that succeeds.
     """
     chosen = _chosen(only, has_store=store is not None)
     with closing(Processes()) as processes:
