@@ -238,11 +238,10 @@ class Devices:
 
 
 async def in_turn(one: Side, other: Side, *, times: int) -> tuple[float, float]:
-    """Return the median of each side in microseconds."""
+    """Return the median of each side in microseconds; every step is prepared before the first is taken."""
     took: list[list[float]] = [[], []]
-    for _ in range(times):
-        for side, seconds in zip((one, other), took, strict=True):
-            step = await side()
+    for steps in [(await one(), await other()) for _ in range(times)]:
+        for step, seconds in zip(steps, took, strict=True):
             began = perf_counter()
             await step
             seconds.append(perf_counter() - began)
