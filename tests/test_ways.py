@@ -54,8 +54,8 @@ class Portal:
         self.inbox.append(notice)
 
 
-def somebody(phone: str | None = None, reference: str | None = None) -> Addressee:
-    number = None if phone is None else PhoneNumber.parse(phone)
+def somebody(phone: str, reference: str | None = None) -> Addressee:
+    number = PhoneNumber.parse(phone)
     return Addressee(
         organisation="hug", id="p-1", reference=reference, phone=number, language=Language.FRENCH
     )
@@ -77,13 +77,9 @@ def ways(*channels: Portal, voice: OutboxVoice | None = None) -> Ways:
         (FIXED, "urn:pid:77", ["voice", "portal", "e-mail"]),
         (VOIP, None, []),
         (VOIP, "urn:pid:77", ["portal", "e-mail"]),
-        (None, "urn:pid:77", ["portal", "e-mail"]),
-        (None, None, []),
     ],
 )
-async def test_the_kind_of_number_decides(
-    phone: str | None, reference: str | None, reaching: list[str]
-) -> None:
+async def test_the_kind_of_number_decides(phone: str, reference: str | None, reaching: list[str]) -> None:
     every = ways(Portal(), Portal(name="e-mail"), voice=OutboxVoice())
 
     found = [channel.name for channel in await every.open_to(somebody(phone, reference))]
@@ -287,6 +283,15 @@ async def test_staff_have_a_patient_called_only_where_they_ask_for_it() -> None:
         session = await hug.identify(invitation.session, "p-1", by="dr-rossi", code=voice.outbox[0].code)
 
     assert session.status == "in-progress"
+
+
+async def test_a_code_is_bound_to_a_number_and_whoever_has_none_gets_none() -> None:
+    async with FakeHugAtHome(now=NOW, voice=OutboxVoice(), channels=[Portal()]) as hug:
+        invitation = await invited(hug, phone=None, reference="urn:pid:77")
+
+        assert await hug.code_channels(invitation.link_id) == ()
+        with pytest.raises(NoMobileNumber):
+            await hug.send_code(invitation.link_id)
 
 
 async def test_an_unknown_channel_costs_nothing() -> None:

@@ -181,6 +181,8 @@ class Dispatch:
 
     async def code_channels(self, session: Session, participant: Participant) -> tuple[str, ...]:
         """Name the channels by which a code reaches a participant, the preferred one first."""
+        if _telephone(participant) is None:
+            return ()
         house, language = self._house(session, participant)
         reaching = await Ways.of(house).open_to(_addressee(session, participant, language))
         return tuple(channel.name for channel in reaching)
@@ -294,7 +296,7 @@ def _addressee(session: Session, participant: Participant, language: Language) -
         id=participant.id,
         reference=participant.reference,
         session=session.id,
-        phone=_telephone(participant),
+        phone=_number(participant),
         language=language,
     )
 

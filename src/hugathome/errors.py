@@ -146,7 +146,7 @@ class MalformedCode(CodeError):
 
     problem = _PROBLEM + "malformed-code"
     status = 400
-    public = "Type the digits of the code from the SMS."
+    public = "Type the digits of the code."
 
 
 class LinkUnknown(CodeError):

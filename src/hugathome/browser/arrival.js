@@ -31,6 +31,7 @@ export class Arrival {
   get controls() {
     return {
       "send-code": () => this._attempt(() => this._sendCode()),
+      "call-with-code": () => this._attempt(() => this._sendCode("voice")),
       "check-in": () => this._attempt(() => this._checkIn()),
       "call-me-back": () => this._attempt(() => this._callMeBack()),
     };
@@ -117,9 +118,9 @@ export class Arrival {
     else this._readSms();
   }
 
-  async _sendCode() {
-    await this._still(this._door.send());
-    this._page.entrance.codeIsComing();
+  async _sendCode(channel) {
+    await this._still(this._door.send(channel));
+    this._page.entrance.codeIsComing(channel);
     this._readSms();
   }
 

@@ -20,9 +20,9 @@ export class Door {
     return ask("link", { link: this.link });
   }
 
-  /** Have the code sent to the person's own telephone. */
-  send() {
-    return ask("send-code", { link: this.link });
+  /** Have the code sent by a channel, or as the host prefers. */
+  send(channel) {
+    return ask("send-code", { link: this.link, channel });
   }
 
   /** Trade the code for a pass. */

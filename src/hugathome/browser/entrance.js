@@ -22,8 +22,9 @@ export class Entrance {
   }
 
   /** Show the appointment: with the form for the code, or with why there is none. */
-  code({ starts, opens, status, modality, codeSent }) {
+  code({ starts, opens, status, modality, codeSent, channels }) {
     const { words } = this._elements;
+    this._channels = channels;
     const isOpen = status === "open" && modality !== "phone";
     const reason = modality === "phone" ? words.byPhone : fill(words.early, { opens });
     this._elements.text("[data-code-title]", modality === "phone" ? words.byPhoneTitle : words.title);
@@ -37,9 +38,10 @@ export class Entrance {
   }
 
   /** The code is on its way: let the person type. */
-  codeIsComing() {
+  codeIsComing(channel = this._channels[0]) {
+    const { words } = this._elements;
     this._offer(true);
-    this._elements.text("[data-code-said]", this._elements.words.codeSent);
+    this._elements.text("[data-code-said]", words.codeSent[channel] || words.codeText);
     this._elements.one("[name=code]").focus();
   }
 
@@ -51,20 +53,20 @@ export class Entrance {
 
   /** Offer another code only after so many seconds, and count them down. */
   coolDown(seconds) {
-    clearTimeout(this._cooling);
-    const button = this._elements.control("send-code");
-    const { words } = this._elements;
-    button.disabled = seconds > 0;
-    button.textContent = seconds > 0 ? fill(words.sendAgainIn, { seconds }) : words.sendAgain;
+    this._offer(true, seconds);
     if (seconds > 0) this._cooling = setTimeout(() => this.coolDown(seconds - 1), 1000);
   }
 
-  _offer(isSent) {
+  _offer(isSent, seconds = 0) {
     clearTimeout(this._cooling);
+    const { callCode, sendAgain, sendCode } = this._elements.words;
+    const [first, second] = this._channels;
     const button = this._elements.control("send-code");
-    button.disabled = false;
-    button.textContent = isSent ? this._elements.words.sendAgain : this._elements.words.sendCode;
+    const label = first === "voice" ? callCode : isSent ? sendAgain : sendCode;
+    button.disabled = seconds > 0;
+    button.textContent = seconds > 0 ? `${label} (${seconds} s)` : label;
     button.classList.toggle("primary", !isSent);
+    this._elements.toggle('[data-action="call-with-code"]', isSent && second === "voice" && !seconds);
     this._elements.control("check-in").classList.toggle("primary", isSent);
   }
 

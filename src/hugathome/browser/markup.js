@@ -30,6 +30,7 @@ const CODE = `
   <form data-code-form novalidate>
     <p data-word="codeText"></p>
     <button type="button" data-action="send-code"></button>
+    <button type="button" data-action="call-with-code" data-word="callCode" hidden></button>
     <p class="good" data-code-said role="status" hidden></p>
     <label for="code" data-word="codeLabel"></label>
     <input id="code" name="code" autocomplete="one-time-code" inputmode="numeric" enterkeyhint="go" maxlength="20" required>

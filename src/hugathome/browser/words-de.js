@@ -6,12 +6,15 @@ export const words = {
   title: "Ihr Online-Termin",
   early: "Es ist noch zu früh. Sie können eintreten ab: {opens}. Diese Seite meldet sich von selbst.",
   byPhone: "Wir rufen Sie zur Zeit des Termins an. Behalten Sie Ihr Telefon in der Nähe.",
-  codeText: "Um sich auszuweisen, tippen Sie den Code aus der SMS ein.",
+  codeText: "Um sich auszuweisen, tippen Sie Ihren Code ein.",
   sendCode: "Code an mich senden",
   sendAgain: "Code noch einmal senden",
-  sendAgainIn: "Code noch einmal senden (in {seconds} s)",
-  codeSent: "Der Code kommt per SMS.",
-  codeLabel: "Code aus der SMS",
+  codeSent: {
+    sms: "Der Code kommt per SMS.",
+    voice: "Wir rufen Sie an. Drücken Sie eine Taste.",
+  },
+  callCode: "Mich mit dem Code anrufen",
+  codeLabel: "Ihr Code",
   checkIn: "Weiter",
   devicesTitles: { video: "Kamera und Mikrofon", audio: "Mikrofon und Ton", phone: "Sprechstunde am Telefon" },
   devicesAsk: {
@@ -167,7 +170,7 @@ export const words = {
   problems: {
     "code-refused": "Dieser Code ist nicht gültig. Prüfen Sie ihn, oder verlangen Sie einen neuen.",
     "too-many-attempts": "Zu viele Codes wurden versucht. Bitte rufen Sie uns an.",
-    "malformed-code": "Tippen Sie die Ziffern des Codes aus der SMS ein.",
+    "malformed-code": "Tippen Sie die Ziffern des Codes ein.",
     "link-unknown": "Dieser Link ist nicht oder nicht mehr gültig. Bitte rufen Sie uns an.",
     "send-too-soon": "Ein Code ist unterwegs. Bitte warten Sie einen Moment, bevor Sie einen neuen verlangen.",
     "quota-reached": "Im Moment kann kein Code mehr gesendet werden. Bitte rufen Sie uns an.",

@@ -6,12 +6,15 @@ export const words = {
   title: "Your online appointment",
   early: "It is still too early. You can come in from: {opens}. This page refreshes itself.",
   byPhone: "We will phone you at the time of the appointment. Keep your telephone close.",
-  codeText: "To show who you are, type the code from the SMS.",
+  codeText: "To show who you are, type your code.",
   sendCode: "Send me the code",
   sendAgain: "Send the code again",
-  sendAgainIn: "Send the code again (in {seconds} s)",
-  codeSent: "The code is coming by SMS.",
-  codeLabel: "Code from the SMS",
+  codeSent: {
+    sms: "The code is coming by SMS.",
+    voice: "We are calling you. Press any key.",
+  },
+  callCode: "Call me with the code",
+  codeLabel: "Your code",
   checkIn: "Continue",
   devicesTitles: { video: "Camera and microphone", audio: "Microphone and sound", phone: "Visit by telephone" },
   devicesAsk: {
@@ -167,7 +170,7 @@ export const words = {
   problems: {
     "code-refused": "This code is not valid. Check it, or ask for a new one.",
     "too-many-attempts": "Too many codes were tried. Please call us.",
-    "malformed-code": "Type the digits of the code from the SMS.",
+    "malformed-code": "Type the digits of the code.",
     "link-unknown": "This link is not valid, or no longer. Please call us.",
     "send-too-soon": "A code is on its way. Please wait a moment before asking again.",
     "quota-reached": "No more codes can be sent now. Please call us.",

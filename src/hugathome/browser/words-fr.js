@@ -6,12 +6,15 @@ export const words = {
   title: "Votre rendez-vous en ligne",
   early: "C’est encore trop tôt. Vous pourrez entrer à partir de\u00a0: {opens}. Cette page s’actualise toute seule.",
   byPhone: "Nous vous appellerons par téléphone à l’heure du rendez-vous. Gardez votre téléphone à portée de main.",
-  codeText: "Pour vous identifier, tapez le code reçu par SMS.",
+  codeText: "Pour vous identifier, tapez votre code.",
   sendCode: "Envoyez-moi le code",
   sendAgain: "Renvoyer le code",
-  sendAgainIn: "Renvoyer le code (dans {seconds} s)",
-  codeSent: "Le code arrive par SMS.",
-  codeLabel: "Code du SMS",
+  codeSent: {
+    sms: "Le code arrive par SMS.",
+    voice: "Nous vous appelons. Appuyez sur une touche.",
+  },
+  callCode: "Appelez-moi pour me dire le code",
+  codeLabel: "Votre code",
   checkIn: "Continuer",
   devicesTitles: { video: "Caméra et micro", audio: "Micro et son", phone: "Consultation par téléphone" },
   devicesAsk: {
@@ -167,7 +170,7 @@ export const words = {
   problems: {
     "code-refused": "Ce code n’est pas valable. Vérifiez-le, ou demandez-en un nouveau.",
     "too-many-attempts": "Trop de codes ont été essayés. Appelez-nous.",
-    "malformed-code": "Tapez les chiffres du code reçu par SMS.",
+    "malformed-code": "Tapez les chiffres du code.",
     "link-unknown": "Ce lien n’est pas ou plus valable. Appelez-nous.",
     "send-too-soon": "Un code est en route. Attendez un instant avant d’en demander un autre.",
     "quota-reached": "Aucun autre code ne peut être envoyé maintenant. Appelez-nous.",

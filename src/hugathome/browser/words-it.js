@@ -6,12 +6,15 @@ export const words = {
   title: "Il Suo appuntamento online",
   early: "È ancora troppo presto. Potrà entrare a partire da: {opens}. Questa pagina si aggiorna da sola.",
   byPhone: "La chiameremo per telefono all’ora dell’appuntamento. Tenga il telefono a portata di mano.",
-  codeText: "Per identificarsi, digiti il codice ricevuto per SMS.",
+  codeText: "Per identificarsi, digiti il Suo codice.",
   sendCode: "Inviatemi il codice",
   sendAgain: "Inviare di nuovo il codice",
-  sendAgainIn: "Inviare di nuovo il codice (tra {seconds} s)",
-  codeSent: "Il codice arriva per SMS.",
-  codeLabel: "Codice dell’SMS",
+  codeSent: {
+    sms: "Il codice arriva per SMS.",
+    voice: "La chiamiamo. Prema un tasto.",
+  },
+  callCode: "Chiamatemi per dirmi il codice",
+  codeLabel: "Il Suo codice",
   checkIn: "Continuare",
   devicesTitles: { video: "Videocamera e microfono", audio: "Microfono e audio", phone: "Consultazione per telefono" },
   devicesAsk: {
@@ -167,7 +170,7 @@ export const words = {
   problems: {
     "code-refused": "Questo codice non è valido. Lo verifichi, o ne chieda uno nuovo.",
     "too-many-attempts": "Sono stati provati troppi codici. Ci chiami.",
-    "malformed-code": "Digiti le cifre del codice ricevuto per SMS.",
+    "malformed-code": "Digiti le cifre del codice.",
     "link-unknown": "Questo link non è valido, o non lo è più. Ci chiami.",
     "send-too-soon": "Un codice è in arrivo. Attenda un momento prima di chiederne un altro.",
     "quota-reached": "Ora non si possono inviare altri codici. Ci chiami.",

@@ -6,12 +6,15 @@ export const words = {
   title: "Voss termin online",
   early: "Igl è anc memia baud. Vus pudais entrar a partir da: {opens}. Questa pagina s’actualisescha da sasezza.",
   byPhone: "Nus telefonain a Vus a l’ura dal termin. Tegnai Voss telefon a la pratica.",
-  codeText: "Per As identifitgar, tippai il code ord il SMS.",
+  codeText: "Per As identifitgar, tippai Voss code.",
   sendCode: "Trametter il code a mai",
   sendAgain: "Trametter anc ina giada il code",
-  sendAgainIn: "Trametter anc ina giada il code (en {seconds} s)",
-  codeSent: "Il code vegn per SMS.",
-  codeLabel: "Code ord il SMS",
+  codeSent: {
+    sms: "Il code vegn per SMS.",
+    voice: "Nus telefonain a Vus. Smatgai ina tasta.",
+  },
+  callCode: "Telefonai a mai cun il code",
+  codeLabel: "Voss code",
   checkIn: "Vinavant",
   devicesTitles: { video: "Camera e microfon", audio: "Microfon e tun", phone: "Consultaziun per telefon" },
   devicesAsk: {
@@ -167,7 +170,7 @@ export const words = {
   problems: {
     "code-refused": "Quest code n’è betg valaivel. Controllai el, u dumandai in nov.",
     "too-many-attempts": "Memia blers codes èn vegnids empruvads. Telefonai a nus.",
-    "malformed-code": "Tippai las cifras dal code ord il SMS.",
+    "malformed-code": "Tippai las cifras dal code.",
     "link-unknown": "Questa colliaziun n’è betg u betg pli valaivla. Telefonai a nus.",
     "send-too-soon": "In code è sin via. Spetgai in mument avant che dumandar in auter.",
     "quota-reached": "Uss na pon vegnir tramess nagins auters codes. Telefonai a nus.",

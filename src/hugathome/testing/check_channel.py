@@ -2,7 +2,7 @@
 
     await check_channel(
         PortalChannel(inbox),
-        to=Addressee(organisation="hug", id="p-1", reference="urn:pid:77", language="fr"),
+        to=Addressee(organisation="hug", id="p-1", reference="urn:pid:77", phone=number, language="fr"),
         delivered=lambda: inbox.codes,         # the code of every notice that arrived, oldest first
         refusing=PortalChannel(inbox_that_is_full),
     )
@@ -52,7 +52,7 @@ def _trial(
         items=[partial(_notice, to, code) for code in _CODES],
         delivered=delivered,
         arrives_as=lambda notice: notice.code,
-        secrets=tuple(filter(None, (_CODES[0], to.reference, to.phone and str(to.phone)[-9:]))),
+        secrets=tuple(filter(None, (_CODES[0], to.reference, str(to.phone)[-9:]))),
     )
 
 
