@@ -51,7 +51,7 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.demo
 
-# What only the figures need: fuzzing, mutation testing, and what a code is compared with.
+# What only the figures need.
 $(VENV)/.proof: pyproject.toml | $(VENV)/bin/python
 	$(PIP) --editable '.[proof]'
 	@touch $@ $(VENV)/.dev $(VENV)/.demo

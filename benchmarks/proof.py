@@ -114,6 +114,12 @@ FIGURES = (
         key="violations",
         at_most=0,
     ),
+    Figure(
+        "milliseconds that the slowest of a million codes, numbers and receipts takes, none of which crashes",
+        "fuzz.py",
+        key="slowest_ms",
+        at_most=1,
+    ),
     Figure("`import hugathome`, against its own dependencies", "import_time.py"),
     Figure(
         "tasks, threads and file descriptors left by 50 calls between two Python endpoints",
