@@ -445,26 +445,6 @@ async def test_what_is_handed_to_whoever_delivers_does_not_show_it(verifier: Ver
     assert "791234567" not in spelled(message)
 
 
-def bytes_in(folder: Path) -> bytes:
-    """Return what the files hold, the write-ahead log included."""
-    return b"".join(path.read_bytes() for path in folder.iterdir())
-
-
-async def test_a24_the_store_holds_neither_code_nor_number(tmp_path: Path) -> None:
-    store = SqliteCodes(str(tmp_path / "codes.db"), is_blocking=True)
-    verifier = over(store)
-    challenge = await issued(verifier)
-    code = (await verifier.reserve(challenge, POLICY)).code
-    await answering(verifier, challenge, wrong(code), code)
-
-    kept = bytes_in(tmp_path)
-    await store.aclose()
-
-    assert challenge.id.encode() in kept
-    for secret in (code, f"{code[:3]} {code[3:]}", str(PHONE), "791234567", KEY.decode()):
-        assert secret.encode() not in kept
-
-
 async def test_a28_an_id_is_128_bits_of_the_randomness_given(store: ChallengeStore) -> None:
     drawn: list[int] = []
 
