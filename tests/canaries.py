@@ -10,9 +10,10 @@ from asyncio import AbstractEventLoop
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType, FunctionType, ModuleType
+from types import AsyncGeneratorType, CoroutineType, FrameType, FunctionType, GeneratorType, ModuleType
 
 TESTS = str(Path(__file__).parent)
+RUNNING = (AsyncGeneratorType, CoroutineType, FrameType, GeneratorType)
 
 
 class Flock:
@@ -43,6 +44,9 @@ class Flock:
         return {name for name, song in self._songs.items() if song.search(text)}
 
 
+BEYOND = (*RUNNING, AbstractEventLoop, Flock, ModuleType, type)
+
+
 def _disguises(word: str, *, but_plain: bool = False) -> Iterator[str]:
     if not but_plain:
         yield re.escape(word)
@@ -65,7 +69,8 @@ def rendered(error: BaseException) -> str:
 def reachable(root: object) -> Iterator[tuple[object, object]]:
     """Yield what can be reached from `root`, each with the nearest object of this library that holds it.
 
-    Not the event loop, and of functions only what they have closed over: from there, everything is reached.
+    Not the event loop, nor functions that still run, and of others only what they have closed over: from
+    there, everything is reached.
     """
     seen: dict[int, object] = {}
     waiting = [(root, root)]
@@ -74,7 +79,7 @@ def reachable(root: object) -> Iterator[tuple[object, object]]:
         if isinstance(each, str | bytes):
             yield each, holder
             continue
-        if id(each) in seen or isinstance(each, type | ModuleType | FrameType | AbstractEventLoop | Flock):
+        if id(each) in seen or isinstance(each, BEYOND):
             continue
         seen[id(each)] = each
         yield each, holder

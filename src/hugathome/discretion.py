@@ -6,8 +6,7 @@ emptied before its error reaches the host. Files and lines stay, and so does wha
 """
 
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isfunction, isgeneratorfunction
 from traceback import clear_frames
@@ -28,17 +27,6 @@ def emptied(error: T, *, handled: BaseException | None = None) -> T:
     return error
 
 
-@contextmanager
-def discretion() -> Iterator[None]:
-    """Empty the frames of every function below this block that an error comes through."""
-    handled = sys.exception()
-    try:
-        yield
-    except BaseException as error:
-        emptied(error, handled=handled)
-        raise
-
-
 def discreet(kind: type[T]) -> type[T]:
     """Have every public method of a class raise its errors with the frames below it emptied."""
     for name, member in list(vars(kind).items()):
@@ -54,9 +42,12 @@ def _yields(method: Callable[..., Any]) -> bool:
 def _awaited(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     @wraps(method)
     async def discreetly(*args: Any, **kwargs: Any) -> Any:
+        handled = sys.exception()
         try:
-            with discretion():
-                return await method(*args, **kwargs)
+            return await method(*args, **kwargs)
+        except BaseException as error:
+            emptied(error, handled=handled)
+            raise
         finally:
             del args, kwargs  # this frame still runs, and is not emptied
 
@@ -66,9 +57,12 @@ def _awaited(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[A
 def _called(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def discreetly(*args: Any, **kwargs: Any) -> Any:
+        handled = sys.exception()
         try:
-            with discretion():
-                return method(*args, **kwargs)
+            return method(*args, **kwargs)
+        except BaseException as error:
+            emptied(error, handled=handled)
+            raise
         finally:
             del args, kwargs  # as above
 
