@@ -123,7 +123,7 @@ async def test_what_is_loaded_weighs_little(http: httpx.AsyncClient) -> None:
     weight = sum(int(answer.headers["content-length"]) + len(str(answer.headers)) for answer in answers)
 
     assert {answer.headers.get("content-encoding") for answer in answers} == {"gzip"}
-    assert weight < 58_500
+    assert weight < 58_000
 
 
 @pytest.mark.parametrize(
