@@ -31,7 +31,7 @@ test: $(VENV)/.dev
 
 proof: $(VENV)/.proof build/peerjs/.installed
 	scripts/system-packages
-	scripts/loopback $(BIN)/python benchmarks/proof.py
+	scripts/loopback $(BIN)/python benchmarks/proof.py $(WITHOUT)
 
 docs: $(VENV)/.dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

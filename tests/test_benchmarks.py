@@ -123,6 +123,14 @@ def test_a_report_says_which_aims_were_met_and_which_not(proof: Any) -> None:
     assert "- long: 9 passed\n- longer: **failed**: 1 failed\n" in told
 
 
+def test_a_report_says_what_was_left_out_and_nothing_unknown_is(proof: Any) -> None:
+    told = proof.report([], [], at=NOON, machine="A machine.", left_out=["attacks.py"])
+
+    assert "Not measured this time: `attacks.py`.\n" in told
+    with pytest.raises(SystemExit, match="no figure is taken by"):
+        proof.main("nothing.py")
+
+
 def test_a_report_says_on_what_it_was_measured_and_names_no_place(proof: Any) -> None:
     machine = proof.machine()
 
