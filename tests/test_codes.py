@@ -27,6 +27,7 @@ from hugathome.codes import (
     parse_code,
     revoked,
     sent,
+    undelivered,
     wait_before_send,
 )
 from hugathome.errors import InvalidInput, MalformedCode
@@ -392,6 +393,43 @@ def test_a05_and_a14_a_message_refills_no_attempt_and_moves_no_deadline() -> Non
 
     assert (again.attempts, again.expires_at) == (1, NOW + POLICY.lifetime)
     assert attempt(again, matches=True, now=NOW + timedelta(minutes=10, seconds=1))[1] is Verdict.EXPIRED
+
+
+def test_each_rotation_moves_to_a_code_that_was_not_there_before() -> None:
+    challenge = issued()
+    counters = [challenge.counter]
+    for _ in range(3):
+        challenge = sent(challenge, now=NOW, rotate=True)
+        counters.append(challenge.counter)
+
+    assert counters == [0, 1, 2, 3]
+
+
+def test_a_message_that_did_not_go_out_keeps_its_place_until_it_does() -> None:
+    first = sent(issued(), now=NOW)
+    lost = undelivered(first)
+    assert (lost.is_undelivered, lost.sends, lost.version) == (True, 1, first.version + 1)
+    assert undelivered(lost) is lost
+
+    later = NOW + timedelta(minutes=1)
+    again = sent(lost, now=later)
+    assert (again.is_undelivered, again.sends, again.last_sent_at) == (False, 1, later)
+    assert sent(lost, now=later, rotate=True).sends == 2, "another code is another message"
+
+
+def test_of_what_was_never_sent_or_is_closed_nothing_is_undelivered() -> None:
+    assert not undelivered(issued()).is_undelivered
+    for state in FINAL:
+        done = replace(sent(issued(), now=NOW), state=state)
+        assert undelivered(done) is done
+
+
+def test_the_last_message_may_be_tried_again_while_it_did_not_go_out() -> None:
+    spent = replace(sent(issued(), now=NOW), sends=POLICY.max_sends)
+    later = NOW + timedelta(minutes=5)
+
+    assert wait_before_send(spent, POLICY, now=later) is None
+    assert wait_before_send(undelivered(spent), POLICY, now=later) == timedelta(0)
 
 
 def test_revoking_closes_what_is_open_and_leaves_the_rest() -> None:

@@ -45,6 +45,7 @@ def test_one_more_after_it_begins_another() -> None:
 
     assert counted(TALLY, QUOTA, key="t", now=later) == Tally(key="t", since=later, count=1, version=8)
     assert wait_for_room(TALLY, QUOTA, now=later) == timedelta(0)
+    assert wait_for_room(TALLY, QUOTA, now=later + HOUR) == timedelta(0)
 
 
 @given(st.lists(st.integers(min_value=-7200, max_value=7200), min_size=1))
