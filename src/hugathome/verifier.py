@@ -42,6 +42,7 @@ from hugathome.keys import NONCE_BYTES, KeyRing, MasterKey
 from hugathome.limiter import Count, Limiter, a_failure, a_send
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
+from hugathome.roles import OPAQUE_ID
 
 Randomness = Callable[[int], bytes]
 """Returns this many unpredictable bytes: `secrets.token_bytes`, or a seeded stand-in in a test."""
@@ -94,14 +95,15 @@ class Verifier:
         )
         return await self._saved(replace(challenge, version=1), expected=0)
 
-    async def find(self, challenge_id: str | None) -> Challenge | None:
-        """Return a challenge by its id."""
-        if challenge_id is None:
+    async def find(self, challenge_id: str | None, *, organisation: str | None = None) -> Challenge | None:
+        """Return a challenge by its id, of any organisation or of one; what is no id is nobody's."""
+        if not isinstance(challenge_id, str) or not OPAQUE_ID.fullmatch(challenge_id):
             return None
         challenge = await self._store.load(Challenge, challenge_id)
         if challenge is not None and challenge.id != challenge_id:
             raise StoreUnavailable("a stored code was moved outside this library")
-        return challenge
+        is_theirs = challenge is None or organisation in (None, challenge.organisation)
+        return challenge if is_theirs else None
 
     def is_open(self, challenge: Challenge | None) -> bool:
         """Whether a right answer to `challenge` would be accepted now."""
@@ -123,7 +125,7 @@ class Verifier:
             if (closed := expired(challenge, now=now)) is not challenge:
                 await self._store.save(closed, expected=challenge.version)
             raise CodeExpired("the code is no longer valid")
-        wait = wait_before_send(challenge, policy, now=now)
+        wait = wait_before_send(challenge, policy, now=now, rotate=rotate)
         if wait is None:
             raise QuotaReached(retry_after=max(challenge.expires_at - now, timedelta(0)))
         if wait > timedelta(0):
@@ -134,7 +136,12 @@ class Verifier:
         # The challenge first: a call that loses this race must not use up the day's quota.
         if not await self._store.save(reserved, expected=challenge.version):
             raise SendTooSoon(retry_after=policy.cooldowns[0])
-        await self._limiter.count(*counts, now=now)
+        try:
+            await self._limiter.count(*counts, now=now)
+        except QuotaReached:
+            if not challenge.sends:  # nobody gets its code: left open, it would be one more to guess
+                await self.revoke(challenge.id)
+            raise
         return self.message(reserved)
 
     async def not_delivered(self, message: CodeMessage) -> None:
@@ -160,8 +167,18 @@ class Verifier:
         """Return the number that the code is bound to; raise `CodeExpired` where its key is no more."""
         return PhoneNumber.parse(self._address(challenge))
 
-    async def verify(self, challenge_id: str | None, typed: object, *, policy: CodePolicy) -> Challenge:
+    async def verify(
+        self,
+        challenge_id: str | None,
+        typed: object,
+        *,
+        policy: CodePolicy,
+        organisation: str | None = None,
+    ) -> Challenge:
         """Return the challenge that `typed` has just used up, or raise the `CodeError` that says why not.
+
+        A code that was never sent is none: challenges without a message are not counted, and a guess at
+        each would be one too many. With `organisation`, another one's is none either.
 
         Parallel calls spend the budget exactly: an answer is told only once the step it took is saved.
         The first answer of a challenge costs one write if it is right. From the second on a failure is
@@ -169,9 +186,9 @@ class Verifier:
         """
         is_counted = False
         for _ in range(policy.max_attempts + policy.max_sends + 2):
-            challenge = await self.find(challenge_id)
+            challenge = await self.find(challenge_id, organisation=organisation)
             answer = parse_code(typed, digits=challenge.digits if challenge else policy.digits)
-            if challenge is None:
+            if challenge is None or not challenge.sends:
                 raise CodeExpired("no code is outstanding")
             if challenge.attempts and not is_counted and self.is_open(challenge):
                 await self._limiter.count(self._failure(challenge, policy), now=self._clock.now())
@@ -184,10 +201,10 @@ class Verifier:
                 return _told(after, verdict)
         raise StoreUnavailable("the challenge changed under every attempt to judge it")
 
-    async def revoke(self, challenge_id: str | None) -> None:
+    async def revoke(self, challenge_id: str | None, *, organisation: str | None = None) -> None:
         """Close a challenge, if it is still open."""
         for _ in range(_RACES):
-            challenge = await self.find(challenge_id)
+            challenge = await self.find(challenge_id, organisation=organisation)
             if challenge is None or (after := revoked(challenge)) is challenge:
                 return
             if await self._store.save(after, expected=challenge.version):
