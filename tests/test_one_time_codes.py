@@ -80,6 +80,23 @@ async def test_a16_another_organisation_neither_takes_nor_sends_nor_closes_a_cod
     assert (await ours.verify(challenge_id, code)).organisation == "ours"
 
 
+async def test_a16_a_code_for_another_purpose_is_refused_and_stays(sms: OutboxSms, clock: FakeClock) -> None:
+    codes = codes_over(sms, clock)
+    challenge_id = await codes.send(NUMBER, **WHO)
+    code = Outbox(sms).last(to=NUMBER).code
+
+    with pytest.raises(CodeExpired):
+        await codes.verify(challenge_id, code, purpose="sign")
+
+    assert (await codes.verify(challenge_id, code, purpose="log-in")).purpose == "log-in"
+
+
+@pytest.mark.parametrize("organisation", ["", "x" * 33, "\ud800", "a b", None], ids=ascii)
+def test_an_organisation_is_named_as_everywhere(sms: OutboxSms, clock: FakeClock, organisation: Any) -> None:
+    with pytest.raises(ConfigurationError, match="organisation="):
+        codes_over(sms, clock, organisation=organisation)
+
+
 @pytest.mark.parametrize("name", [77, None, "", "\ud800", "a\nb", "x" * 201], ids=ascii)
 async def test_what_no_record_could_hold_is_refused(sms: OutboxSms, clock: FakeClock, name: Any) -> None:
     codes = codes_over(sms, clock)

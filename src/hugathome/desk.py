@@ -95,10 +95,13 @@ class Desk:
             await self._verifier.not_delivered(message)
             raise
 
-    async def verify(self, challenge_id: str, typed: object) -> Challenge:
-        """Return the challenge that `typed` has just used up, or raise the `CodeError` that says why not."""
+    async def verify(self, challenge_id: str, typed: object, *, purpose: str | None = None) -> Challenge:
+        """Return the challenge that `typed` has just used up, or raise the `CodeError` that says why not.
+
+        A code for another `purpose` is refused, and stays as it was; without one, look at the challenge's.
+        """
         return await self._verifier.verify(
-            challenge_id, typed, policy=self._policy, organisation=self._organisation
+            challenge_id, typed, policy=self._policy, organisation=self._organisation, purpose=purpose
         )
 
     async def revoke(self, challenge_id: str) -> None:

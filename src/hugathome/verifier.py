@@ -95,15 +95,21 @@ class Verifier:
         )
         return await self._saved(replace(challenge, version=1), expected=0)
 
-    async def find(self, challenge_id: str | None, *, organisation: str | None = None) -> Challenge | None:
-        """Return a challenge by its id, of any organisation or of one; what is no id is nobody's."""
+    async def find(
+        self, challenge_id: str | None, *, organisation: str | None = None, purpose: str | None = None
+    ) -> Challenge | None:
+        """Return a challenge by its id, of the `organisation` and for the `purpose` that are named.
+
+        What is no id is nobody's.
+        """
         if not isinstance(challenge_id, str) or not OPAQUE_ID.fullmatch(challenge_id):
             return None
         challenge = await self._store.load(Challenge, challenge_id)
         if challenge is not None and challenge.id != challenge_id:
             raise StoreUnavailable("a stored code was moved outside this library")
-        is_theirs = challenge is None or organisation in (None, challenge.organisation)
-        return challenge if is_theirs else None
+        if challenge is None or organisation not in (None, challenge.organisation):
+            return None
+        return challenge if purpose in (None, challenge.purpose) else None
 
     def is_open(self, challenge: Challenge | None) -> bool:
         """Whether a right answer to `challenge` would be accepted now."""
@@ -174,11 +180,12 @@ class Verifier:
         *,
         policy: CodePolicy,
         organisation: str | None = None,
+        purpose: str | None = None,
     ) -> Challenge:
         """Return the challenge that `typed` has just used up, or raise the `CodeError` that says why not.
 
         A code that was never sent is none: challenges without a message are not counted, and a guess at
-        each would be one too many. With `organisation`, another one's is none either.
+        each would be one too many. Nor is one of another `organisation` or `purpose` than those named.
 
         Parallel calls spend the budget exactly: an answer is told only once the step it took is saved.
         The first answer of a challenge costs one write if it is right. From the second on a failure is
@@ -186,7 +193,7 @@ class Verifier:
         """
         is_counted = False
         for _ in range(policy.max_attempts + policy.max_sends + 2):
-            challenge = await self.find(challenge_id, organisation=organisation)
+            challenge = await self.find(challenge_id, organisation=organisation, purpose=purpose)
             answer = parse_code(typed, digits=challenge.digits if challenge else policy.digits)
             if challenge is None or not challenge.sends:
                 raise CodeExpired("no code is outstanding")
