@@ -1,7 +1,7 @@
 """Sessions, events and codes in a SQL database: SQLite by default, PostgreSQL, and what SQLAlchemy speaks.
 
-The statements are functions of a connection; `_database.py` decides where they run. Nothing personal
-is in any column: bodies come sealed, look-ups are HMACs.
+The statements are functions of a connection; `_database.py` decides where they run.
+Look-ups are HMACs and bodies come sealed, but for a code's: less its number, that is readable.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
