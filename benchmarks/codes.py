@@ -27,7 +27,7 @@ import redis.asyncio
 from tests import servers
 
 from hugathome import CodePolicy, PhoneNumber, SystemClock
-from hugathome.codes import Challenge, ChallengeState, ChallengeStore, code_for
+from hugathome.codes import Challenge, ChallengeState, ChallengeStore, code_for, sent
 from hugathome.keys import KeyRing
 from hugathome.stores import open_code_store, schema
 from hugathome.stores._records import write_record
@@ -61,13 +61,13 @@ def bare_code() -> Step:
     async def step(challenge: Challenge) -> object:
         code = code_for(challenge, key=key, address=NUMBER)
         hmac.compare_digest(code.encode(), b"000000")
-        return replace(challenge, state=ChallengeState.USED, version=2)
+        return replace(challenge, state=ChallengeState.USED, version=3)
 
     return step
 
 
 _LOAD = "SELECT body FROM hugathome_code WHERE kind = 'Challenge' AND key = ?"
-_SAVE = "UPDATE hugathome_code SET body = ?, version = 2 WHERE kind = 'Challenge' AND key = ? AND version = 1"
+_SAVE = "UPDATE hugathome_code SET body = ?, version = 3 WHERE kind = 'Challenge' AND key = ? AND version = 2"
 _SWAP = """
 if redis.call('HGET', KEYS[1], 'version') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'version', ARGV[2], 'body', ARGV[3])
@@ -112,7 +112,7 @@ def bare_redis(client: Any) -> Step:
     async def step(challenge: Challenge) -> None:
         name = f"hugathome:Challenge:{challenge.id}"
         body = await _come(client.hget(name, "body"))
-        await _come(swap(keys=[name], args=[1, 2, body]))
+        await _come(swap(keys=[name], args=[2, 3, body]))
 
     return step
 
@@ -178,17 +178,21 @@ class Verifies:
     """Verifies right codes on a store, each of a challenge of its own."""
 
     def __init__(self, store: ChallengeStore) -> None:
+        self._store = store
         self._verifier = Verifier(
             store=store, keys=KeyRing(token_bytes(32)), clock=SystemClock(), randomness=token_bytes
         )
         self._policy = CodePolicy()
 
     async def issue(self) -> Challenge:
-        """Return a new challenge."""
+        """Return a new challenge whose code is out; no quota counts it."""
         phone = PhoneNumber.parse(NUMBER)
-        return await self._verifier.issue(
+        opened = await self._verifier.issue(
             self._policy, organisation="hug", purpose="log-in", subject="user/77", phone=phone
         )
+        asked = sent(opened, now=opened.issued_at)
+        await self._store.save(asked, expected=opened.version)
+        return asked
 
     async def __call__(self) -> Awaitable[object]:
         challenge = await self.issue()

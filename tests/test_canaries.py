@@ -30,6 +30,7 @@ from hugathome.stores.memory import MemoryCodes
 from hugathome.testing import FakeClock, MemorySite, Outbox, Robot
 from hugathome.testing.fake import seeded
 from hugathome.verifier import CodeMessage
+from hugathome.voice import VoiceCall, spoken
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 KEY = b"thirty-two random bytes, or more"
@@ -414,6 +415,7 @@ async def test_a_gateway_that_is_used_alone_keeps_what_it_sends_out_of_its_error
 
 PHONE = PhoneNumber.parse(NUMBER, region="CH")
 ADDRESSEE = Addressee(organisation="hug", id="p-1", phone=PHONE, language=Language.FRENCH)
+SPEECH = spoken("HUG@home", "fr", code="493817")
 
 
 @pytest.mark.parametrize(
@@ -422,6 +424,8 @@ ADDRESSEE = Addressee(organisation="hug", id="p-1", phone=PHONE, language=Langua
         Sms(to=PHONE, text="493817 is your code", idempotency_key="1"),
         CodeMessage(to=PHONE, code="493817", idempotency_key="1"),
         Notice(to=ADDRESSEE, code="493817", texts=(), link=None, idempotency_key="1"),
+        SPEECH,
+        VoiceCall(to=PHONE, speech=SPEECH, idempotency_key="1"),
         Visit().hug,
     ],
     ids=lambda thing: type(thing).__name__,

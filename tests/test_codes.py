@@ -386,6 +386,14 @@ def test_a_challenge_has_no_message_beyond_its_budget() -> None:
     assert wait_before_send(challenge, POLICY, now=NOW + timedelta(days=1)) is None
 
 
+def test_another_code_never_takes_the_place_of_one_that_did_not_go_out() -> None:
+    challenge = replace(issued(), sends=3, last_sent_at=NOW, is_undelivered=True)
+    later = NOW + timedelta(minutes=5)
+
+    assert wait_before_send(challenge, POLICY, now=later) == timedelta(0)
+    assert wait_before_send(challenge, POLICY, now=later, rotate=True) is None
+
+
 def test_a05_and_a14_a_message_refills_no_attempt_and_moves_no_deadline() -> None:
     tried, _ = attempt(issued(), matches=False, now=NOW)
 
@@ -495,9 +503,13 @@ class ChallengeLife(RuleBasedStateMachine):
         rotate=st.booleans(),
     )
     def send(self, before: Challenge, late: timedelta, rotate: bool) -> Challenge:
-        if wait_before_send(before, self.policy, now=NOW + late) != timedelta(0):
+        if wait_before_send(before, self.policy, now=NOW + late, rotate=rotate) != timedelta(0):
             return self._take(before)
         return self._take(sent(before, now=NOW + late, rotate=rotate))
+
+    @rule(target=steps, before=consumes(steps))
+    def lose_the_message(self, before: Challenge) -> Challenge:
+        return self._take(undelivered(before))
 
     @rule(target=steps, before=consumes(steps))
     def revoke(self, before: Challenge) -> Challenge:

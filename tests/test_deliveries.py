@@ -9,6 +9,7 @@ from tests.front_desk import KEY, MINUTE, NOW, OLD, Crash, Gateway, hug_over, in
 
 from hugathome.app import HugAtHome
 from hugathome.codes import Sms
+from hugathome.dispatch import MAX_ATTEMPTS
 from hugathome.errors import SmsNotSent
 from hugathome.history import Action, Change, DeliveryStatus
 from hugathome.mirror import standing
@@ -209,6 +210,25 @@ async def test_a_receipt_shows_that_a_message_whose_sender_died_had_gone_out(
 
     assert len(sms.accepted) == 1
     assert (await hug.sessions.get(session.id)).of("p-1").messages[0].status is SENT
+
+
+async def test_a_message_that_is_given_up_is_told_as_one_that_failed(
+    hug: HugAtHome, sms: Gateway, clock: FakeClock
+) -> None:
+    session = await planned(hug)
+    sms.fails_after = Crash()
+    with pytest.raises(Crash):
+        await hug.invite(session.id, "p-1")
+    for _ in range(MAX_ATTEMPTS - 1):
+        await clock.advance(minutes=32)
+        with pytest.raises(Crash):
+            await hug.run_due()
+
+    await clock.advance(minutes=32)
+    await hug.run_due()
+
+    assert (await hug.sessions.get(session.id)).of("p-1").messages[0].status is FAILED
+    assert [change.delivery for change in await deliveries(hug, session.id)] == [FAILED]
 
 
 async def test_a_message_whose_answer_was_lost_turns_out_to_be_delivered(

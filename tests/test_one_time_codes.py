@@ -43,12 +43,11 @@ def sms(clock: FakeClock) -> OutboxSms:
 def codes_over(sms: Any, clock: FakeClock, kind: Callable[..., Any] = OneTimeCodes, **options: Any) -> Any:
     return kind(
         key=KEY,
-        store=open_code_store("memory://"),
         sms=sms,
         site="https://www.example.ch",
         brand="HUG@home",
         clock=clock,
-        **options,
+        **{"store": open_code_store("memory://"), **options},
     )
 
 
@@ -62,6 +61,55 @@ async def test_a_code_that_was_sent_says_whose_it_is_once(sms: OutboxSms, clock:
         assert (used.subject, used.purpose, used.organisation) == ("user/77", "log-in", "default")
         with pytest.raises(CodeAlreadyUsed):
             await codes.verify(challenge_id, code)
+
+
+async def test_a16_another_organisation_neither_takes_nor_sends_nor_closes_a_code(
+    sms: OutboxSms, clock: FakeClock
+) -> None:
+    store = open_code_store("memory://")
+    ours = codes_over(sms, clock, organisation="ours", store=store)
+    theirs = codes_over(sms, clock, organisation="theirs", store=store)
+    challenge_id = await ours.send(NUMBER, **WHO)
+    code = Outbox(sms).last(to=NUMBER).code
+
+    for call in (theirs.verify(challenge_id, code), theirs.resend(challenge_id)):
+        with pytest.raises(CodeExpired):
+            await call
+    await theirs.revoke(challenge_id)
+
+    assert (await ours.verify(challenge_id, code)).organisation == "ours"
+
+
+async def test_a16_a_code_for_another_purpose_is_refused_and_stays(sms: OutboxSms, clock: FakeClock) -> None:
+    codes = codes_over(sms, clock)
+    challenge_id = await codes.send(NUMBER, **WHO)
+    code = Outbox(sms).last(to=NUMBER).code
+
+    with pytest.raises(CodeExpired):
+        await codes.verify(challenge_id, code, purpose="sign")
+
+    assert (await codes.verify(challenge_id, code, purpose="log-in")).purpose == "log-in"
+
+
+@pytest.mark.parametrize("organisation", ["", "x" * 33, "\ud800", "a b", None], ids=ascii)
+def test_an_organisation_is_named_as_everywhere(sms: OutboxSms, clock: FakeClock, organisation: Any) -> None:
+    with pytest.raises(ConfigurationError, match="organisation="):
+        codes_over(sms, clock, organisation=organisation)
+
+
+@pytest.mark.parametrize("name", [77, None, "", "\ud800", "a\nb", "x" * 201], ids=ascii)
+async def test_what_no_record_could_hold_is_refused(sms: OutboxSms, clock: FakeClock, name: Any) -> None:
+    codes = codes_over(sms, clock)
+
+    for what in ("subject", "purpose"):
+        with pytest.raises(InvalidInput, match=what):
+            await codes.send(NUMBER, **{**WHO, what: name})
+
+
+@pytest.mark.parametrize("phone", [None, 41791234567, b"+41791234567"], ids=ascii)
+async def test_what_is_no_telephone_number_is_refused(sms: OutboxSms, clock: FakeClock, phone: Any) -> None:
+    with pytest.raises(InvalidInput):
+        await codes_over(sms, clock).send(phone, **WHO)
 
 
 def test_the_same_calls_block_without_an_event_loop(sms: OutboxSms, clock: FakeClock) -> None:

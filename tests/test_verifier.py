@@ -101,6 +101,13 @@ async def issued(
     )
 
 
+async def outstanding(verifier: Verifier, policy: CodePolicy = POLICY, **whose: Any) -> Challenge:
+    """Issue a challenge and send its code."""
+    challenge = await issued(verifier, policy, **whose)
+    await verifier.reserve(challenge, policy)
+    return await found(verifier, challenge)
+
+
 def the_code(challenge: Challenge, key: bytes = KEY) -> str:
     return code_for(challenge, key=KeyRing(key).current, address=str(PHONE))
 
@@ -127,7 +134,7 @@ async def answering(verifier: Verifier, challenge: Challenge, *typed: str) -> li
 
 
 async def test_the_right_code_is_accepted(verifier: Verifier) -> None:
-    challenge = await issued(verifier)
+    challenge = await outstanding(verifier)
 
     used = await verifier.verify(challenge.id, the_code(challenge), policy=POLICY)
 
@@ -135,7 +142,7 @@ async def test_the_right_code_is_accepted(verifier: Verifier) -> None:
 
 
 async def test_a_wrong_code_says_how_many_are_left(verifier: Verifier) -> None:
-    challenge = await issued(verifier)
+    challenge = await outstanding(verifier)
 
     for left in (4, 3, 2, 1, 0):
         with pytest.raises(CodeRejected) as refused:
@@ -166,7 +173,7 @@ async def test_a07_issuing_again_and_again_meets_the_cap_of_the_day(
 ) -> None:
     async def guess_for_ever() -> None:
         while True:
-            challenge = await issued(verifier)
+            challenge = await outstanding(verifier)
             outcomes.extend(await answering(verifier, challenge, *[wrong(the_code(challenge))] * 6))
 
     outcomes: list[str] = []
@@ -176,18 +183,18 @@ async def test_a07_issuing_again_and_again_meets_the_cap_of_the_day(
     assert outcomes.count("CodeRejected") == POLICY.failures_per_day
     assert refused.value.retry_after == timedelta(hours=24)
     clock.at += refused.value.retry_after
-    assert (await issued(verifier)).state is ChallengeState.OPEN
+    assert (await outstanding(verifier)).state is ChallengeState.OPEN
 
 
 async def test_the_cap_of_the_day_belongs_to_one_number_in_one_organisation(verifier: Verifier) -> None:
     strict = CodePolicy(failures_per_day=1)
-    challenge = await issued(verifier, strict)
+    challenge = await outstanding(verifier, strict)
     await answering(verifier, challenge, wrong(the_code(challenge)))
 
-    await issued(verifier, strict, organisation="chuv")
-    await issued(verifier, strict, phone=PhoneNumber.parse("+41791234568"))
+    await outstanding(verifier, strict, organisation="chuv")
+    await outstanding(verifier, strict, phone=PhoneNumber.parse("+41791234568"))
     with pytest.raises(QuotaReached):
-        await issued(verifier, strict, subject="hug.s2/p-2")
+        await outstanding(verifier, strict, subject="hug.s2/p-2")
 
 
 @pytest.mark.parametrize(
@@ -207,16 +214,21 @@ async def test_the_cap_of_the_day_belongs_to_one_number_in_one_organisation(veri
 async def test_a17_a_row_that_was_tampered_with_opens_to_no_old_code(
     store: ChallengeStore, verifier: Verifier, tampered: dict[str, Any], expected: str
 ) -> None:
-    challenge = await issued(verifier)
-    await store.save(replace(challenge, version=2, **tampered), expected=1)
+    challenge = await outstanding(verifier)
+    before = challenge.version
+    await store.save(replace(challenge, version=before + 1, **tampered), expected=before)
 
     assert await answering(verifier, challenge, the_code(challenge)) == [expected]
 
 
-async def test_a17_another_number_cannot_be_put_into_a_row(store: ChallengeStore, verifier: Verifier) -> None:
-    mine = await issued(verifier, phone=PhoneNumber.parse("+41791234568"))
-    victim = await issued(verifier)
-    await store.save(replace(victim, address=mine.address, version=2), expected=1)
+async def test_a17_another_number_cannot_be_put_into_a_row(
+    store: ChallengeStore, verifier: Verifier, clock: StoppedClock
+) -> None:
+    mine = await outstanding(verifier, phone=PhoneNumber.parse("+41791234568"))
+    victim = await outstanding(verifier)
+    before = victim.version
+    await store.save(replace(victim, address=mine.address, version=before + 1), expected=before)
+    clock.at += timedelta(minutes=1)
 
     with pytest.raises(StoreUnavailable):
         await verifier.reserve(await found(verifier, victim), POLICY)
@@ -376,7 +388,8 @@ async def test_a_message_that_did_not_go_out_is_the_same_again_and_counts_no_fur
 
 
 async def test_open_challenges_side_by_side_share_the_failures_of_the_day(verifier: Verifier) -> None:
-    challenges = [await issued(verifier) for _ in range(POLICY.sends_per_day)]
+    often = CodePolicy(sends_per_hour=POLICY.sends_per_day)
+    challenges = [await outstanding(verifier, often) for _ in range(POLICY.sends_per_day)]
 
     outcomes = [
         outcome
@@ -386,6 +399,34 @@ async def test_open_challenges_side_by_side_share_the_failures_of_the_day(verifi
 
     assert outcomes.count("CodeRejected") <= POLICY.failures_per_day + POLICY.sends_per_day
     assert set(outcomes) == {"CodeRejected", "QuotaReached"}
+
+
+async def test_challenges_without_a_message_take_no_guess(verifier: Verifier) -> None:
+    challenges = [await issued(verifier) for _ in range(POLICY.failures_per_day + 1)]
+
+    outcomes = [
+        one for c in challenges for one in await answering(verifier, c, wrong(the_code(c)), the_code(c))
+    ]
+
+    assert set(outcomes) == {"CodeExpired"}
+
+
+async def test_a_challenge_whose_first_message_meets_a_full_quota_is_closed() -> None:
+    """Whoever asks for many at once has them all reserved before the first of them is counted."""
+    verifier = over(Interleaved())
+    challenges = [await issued(verifier) for _ in range(POLICY.sends_per_hour + 3)]
+
+    await asyncio.gather(*(verifier.reserve(c, POLICY) for c in challenges), return_exceptions=True)
+
+    open_ones = [c for c in challenges if verifier.is_open(await found(verifier, c))]
+    assert len(open_ones) == POLICY.sends_per_hour
+
+
+@pytest.mark.parametrize("unknown", [b"x", 7, [], {}, "", "\x00", "\ud800", "é", "x" * 10**6], ids=ascii)
+async def test_what_is_no_id_is_nobodys(verifier: Verifier, unknown: Any) -> None:
+    with pytest.raises(CodeExpired):
+        await verifier.verify(unknown, "123456", policy=POLICY)
+    await verifier.revoke(unknown)
 
 
 async def test_another_key_forgets_nothing_of_what_was_counted(store: ChallengeStore) -> None:
@@ -398,7 +439,7 @@ async def test_another_key_forgets_nothing_of_what_was_counted(store: ChallengeS
 
 
 async def test_no_message_goes_out_for_what_is_closed(verifier: Verifier, clock: StoppedClock) -> None:
-    used, locked, revoked, expired = [await issued(verifier) for _ in range(4)]
+    used, locked, revoked, expired = [await outstanding(verifier) for _ in range(4)]
     await answering(verifier, used, the_code(used))
     await answering(verifier, locked, *[wrong(the_code(locked))] * 5)
     await verifier.revoke(revoked.id)
@@ -417,8 +458,10 @@ async def test_no_message_goes_out_for_what_is_closed(verifier: Verifier, clock:
 
 
 async def test_a37_a_code_outlives_a_change_of_keys_while_its_own_is_given(store: ChallengeStore) -> None:
-    one, other = await issued(over(store, keys=KeyRing(OLD))), await issued(over(store, keys=KeyRing(OLD)))
-    both, new = over(store, keys=KeyRing({"new": KEY, "old": OLD})), over(store, keys=KeyRing(KEY))
+    old, a_minute_later = over(store, keys=KeyRing(OLD)), StoppedClock(NOW + timedelta(minutes=1))
+    one, other = await outstanding(old), await outstanding(old)
+    both = over(store, keys=KeyRing({"new": KEY, "old": OLD}))
+    new = over(store, a_minute_later, keys=KeyRing(KEY))
 
     assert both.is_open(one)
     assert await answering(both, one, the_code(one, OLD)) == ["accepted"]
@@ -519,7 +562,8 @@ async def test_a06_of_parallel_resends_one_is_sent_and_counted(tmp_path: Path) -
 async def test_the_failures_of_parallel_guesses_are_all_counted() -> None:
     store = Interleaved()
     verifier = over(store)
-    challenges = [await issued(verifier) for _ in range(10)]
+    often = CodePolicy(sends_per_hour=10)
+    challenges = [await outstanding(verifier, often) for _ in range(10)]
 
     await asyncio.gather(*(answering(verifier, c, *[wrong(the_code(c))] * 2) for c in challenges))
 
@@ -557,7 +601,7 @@ class Hostile(MemoryCodes):
 async def test_a39_a_store_that_fails_accepts_nobody(fails_to: str, is_right: bool) -> None:
     store = Hostile()
     verifier = over(store)
-    challenge = await issued(verifier)
+    challenge = await outstanding(verifier)
     code = the_code(challenge) if is_right else wrong(the_code(challenge))
 
     store.fails_to = fails_to
@@ -595,7 +639,7 @@ async def test_a39_a_replica_that_lags_lets_nobody_guess_on() -> None:
 
     store = Lagging()
     verifier = over(store)
-    challenge = await issued(verifier)
+    challenge = await outstanding(verifier)
 
     outcomes = await answering(verifier, challenge, *[wrong(the_code(challenge))] * 10, the_code(challenge))
 
@@ -605,12 +649,12 @@ async def test_a39_a_replica_that_lags_lets_nobody_guess_on() -> None:
 async def test_a39_a_store_that_raises_what_it_should_not_accepts_nobody() -> None:
     class Exploding(MemoryCodes):
         async def save(self, record: Challenge | Tally, *, expected: int) -> bool:
-            if expected:
+            if isinstance(record, Challenge) and record.state is ChallengeState.USED:
                 raise RuntimeError("what no store may raise")
             return await super().save(record, expected=expected)
 
     verifier = over(Exploding())
-    challenge = await issued(verifier)
+    challenge = await outstanding(verifier)
 
     with pytest.raises(RuntimeError):
         await verifier.verify(challenge.id, the_code(challenge), policy=POLICY)

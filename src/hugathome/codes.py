@@ -214,9 +214,11 @@ def expired(challenge: Challenge, *, now: datetime) -> Challenge:
     return _stepped(challenge, state=ChallengeState.EXPIRED)
 
 
-def wait_before_send(challenge: Challenge, policy: CodePolicy, *, now: datetime) -> timedelta | None:
+def wait_before_send(
+    challenge: Challenge, policy: CodePolicy, *, now: datetime, rotate: bool = False
+) -> timedelta | None:
     """Return how long the next message must wait: zero now, `None` never for this challenge."""
-    if challenge.sends >= policy.max_sends and not challenge.is_undelivered:
+    if challenge.sends >= policy.max_sends and not _is_again(challenge, rotate=rotate):
         return None
     if challenge.last_sent_at is None:
         return timedelta(0)
@@ -229,12 +231,17 @@ def sent(challenge: Challenge, *, now: datetime, rotate: bool = False) -> Challe
 
     In the place of one that did not go out it is that one again, and counts no further.
     """
-    if challenge.is_undelivered and not rotate:
+    if _is_again(challenge, rotate=rotate):
         return _stepped(challenge, is_undelivered=False, last_sent_at=now)
     counter = challenge.counter + 1 if rotate else challenge.counter
     return _stepped(
         challenge, sends=challenge.sends + 1, last_sent_at=now, counter=counter, is_undelivered=False
     )
+
+
+def _is_again(challenge: Challenge, *, rotate: bool) -> bool:
+    """Whether the next message takes the place of one that did not go out; another code never does."""
+    return challenge.is_undelivered and not rotate
 
 
 def undelivered(challenge: Challenge) -> Challenge:

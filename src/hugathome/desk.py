@@ -40,9 +40,11 @@ class Desk:
     async def issue(self, phone: PhoneNumber | str, *, subject: str, purpose: str) -> str:
         """Open a challenge and return its id; nothing is sent before `resend`.
 
-        Raises `NoMobileNumber`, `RegionRefused`, and `QuotaReached` if the day's failures are used up.
+        Raises `InvalidInput`, `NoMobileNumber`, `RegionRefused`, and `QuotaReached` if the day's failures
+        are used up.
         """
-        number = PhoneNumber.parse(phone) if isinstance(phone, str) else phone
+        _refuse_unnamed(subject=subject, purpose=purpose)
+        number = phone if isinstance(phone, PhoneNumber) else PhoneNumber.parse(phone)
         await self._ways.chosen(self._addressee(number, subject))
         challenge = await self._verifier.issue(
             self._policy, organisation=self._organisation, purpose=purpose, subject=subject, phone=number
@@ -81,7 +83,7 @@ class Desk:
         `SendTooSoon`, `QuotaReached`, `TooManyAttempts`, `CodeExpired`, `ChannelUnavailable`, and
         `NotDelivered` if the gateway refused.
         """
-        challenge = await self._verifier.find(challenge_id)
+        challenge = await self._verifier.find(challenge_id, organisation=self._organisation)
         if challenge is None:
             raise CodeExpired("no code is outstanding")
         to = self._addressee(self._verifier.phone_of(challenge), challenge.subject, language)
@@ -93,13 +95,18 @@ class Desk:
             await self._verifier.not_delivered(message)
             raise
 
-    async def verify(self, challenge_id: str, typed: object) -> Challenge:
-        """Return the challenge that `typed` has just used up, or raise the `CodeError` that says why not."""
-        return await self._verifier.verify(challenge_id, typed, policy=self._policy)
+    async def verify(self, challenge_id: str, typed: object, *, purpose: str | None = None) -> Challenge:
+        """Return the challenge that `typed` has just used up, or raise the `CodeError` that says why not.
+
+        A code for another `purpose` is refused, and stays as it was; without one, look at the challenge's.
+        """
+        return await self._verifier.verify(
+            challenge_id, typed, policy=self._policy, organisation=self._organisation, purpose=purpose
+        )
 
     async def revoke(self, challenge_id: str) -> None:
         """Close a challenge, if it is still open."""
-        await self._verifier.revoke(challenge_id)
+        await self._verifier.revoke(challenge_id, organisation=self._organisation)
 
     def _addressee(self, phone: PhoneNumber, subject: str, language: AnyLanguage | None = None) -> Addressee:
         return Addressee(
@@ -117,6 +124,16 @@ class Desk:
             link=None,
             idempotency_key=message.idempotency_key,
         )
+
+
+_LONGEST_NAME = 200
+
+
+def _refuse_unnamed(**names: str) -> None:
+    """Refuse what no record could hold, or only as something else: a number, for one, comes back as none."""
+    for what, name in names.items():
+        if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
+            raise InvalidInput(f"{what}= takes 1 to {_LONGEST_NAME} printable characters")
 
 
 def _spoken(language: AnyLanguage) -> Language:

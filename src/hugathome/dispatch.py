@@ -119,7 +119,7 @@ class Dispatch:
         for participant in session.participants:
             for message in await self._claim(session_id, participant.id):
                 with suppress(SmsNotSent, CodeError, SessionError):  # recorded; the others go on
-                    await self._deliver(session_id, participant.id, message)
+                    await self._try_again(session_id, participant.id, message)
 
     async def _claim(self, session_id: str, whom: str) -> list[Message]:
         """Take over the messages that nobody has sent in time."""
@@ -130,16 +130,21 @@ class Dispatch:
             return _replacing(session, whom, claimed)
 
         await self._consultations.change(session_id, claim)
-        return [message for message in claimed if _is_queued(message)]
+        return claimed
 
     def _is_due(self, message: Message) -> bool:
         return _is_queued(message) and message.due_at <= self._clock.now()
 
     def _retried(self, message: Message) -> Message:
-        if message.attempts >= MAX_ATTEMPTS:
-            return message.but(status=DeliveryStatus.FAILED)
         due_at = self._clock.now() + LEASE * 2**message.attempts
         return message.but(attempts=message.attempts + 1, due_at=due_at)
+
+    async def _try_again(self, session_id: str, whom: str, message: Message) -> None:
+        """Send a message that was taken over, or give it up: that is told as every failure is."""
+        if message.attempts <= MAX_ATTEMPTS:
+            await self._deliver(session_id, whom, message)
+        else:
+            await self._deliveries.conclude(session_id, whom, message, DeliveryStatus.FAILED, texts=0)
 
     async def _deliver(self, session_id: str, whom: str, message: Message) -> None:
         session = await self._consultations.get(session_id)

@@ -3,7 +3,7 @@
     codes = OneTimeCodes(key=…, store=open_code_store("sqlite:///codes.db"), sms=…, site=…, brand=…)
     challenge_id = await codes.send("+41791234567", subject="user/77", purpose="log-in")
     …
-    challenge = await codes.verify(challenge_id, "493 817")
+    challenge = await codes.verify(challenge_id, "493 817", purpose="log-in")
 
 Constructing it does no I/O. `hugathome.blocking.OneTimeCodes` has the same calls without `await`.
 """
@@ -19,12 +19,13 @@ from hugathome.clock import Clock, SystemClock
 from hugathome.codes import Challenge, ChallengeStore, SmsGateway
 from hugathome.desk import Desk
 from hugathome.discretion import discreet
+from hugathome.errors import ConfigurationError
 from hugathome.keys import KeyRing
 from hugathome.letterhead import Letterhead
 from hugathome.organisations import spoken
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
-from hugathome.roles import AnyLanguage
+from hugathome.roles import ORGANISATION_ID, AnyLanguage
 from hugathome.texts import Texts
 from hugathome.verifier import Randomness, Verifier
 from hugathome.voice import VoiceGateway
@@ -60,6 +61,8 @@ class CodesAlone:
         `voice` and `channels`: how a code reaches whoever gets no SMS. `texts`: your own wordings of the
         SMS. Raises `ConfigurationError`.
         """
+        if not isinstance(organisation, str) or not ORGANISATION_ID.fullmatch(organisation):
+            raise ConfigurationError("organisation= takes at most 32 of A-Z a-z 0-9 _ -")
         self._store = self._adapted(store)
         self._desk = Desk(
             verifier=Verifier(store=self._store, keys=KeyRing(key), clock=clock, randomness=randomness),
@@ -127,9 +130,12 @@ class OneTimeCodes(CodesAlone):
         """Send the same code again, or with `rotate` the next one. See `Desk.resend`."""
         await self._desk.resend(challenge_id, rotate=rotate, language=language, channel=channel)
 
-    async def verify(self, challenge_id: str, typed: object) -> Challenge:
-        """Return the challenge that `typed` has just used up, or raise the `CodeError` that says why not."""
-        return await self._desk.verify(challenge_id, typed)
+    async def verify(self, challenge_id: str, typed: object, *, purpose: str | None = None) -> Challenge:
+        """Return the challenge that `typed` has just used up, or raise the `CodeError` that says why not.
+
+        A code for another `purpose` is refused. See `Desk.verify`.
+        """
+        return await self._desk.verify(challenge_id, typed, purpose=purpose)
 
     async def revoke(self, challenge_id: str) -> None:
         """Close a challenge, if it is still open."""

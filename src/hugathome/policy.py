@@ -104,8 +104,7 @@ class CodePolicy(Record):
         """Return what this policy guarantees against guessing, as upper bounds.
 
         A challenge takes `max_attempts` different guesses. In a day an address gets `sends_per_day`
-        challenges; each takes one answer before the day's failures are looked at. Challenges that were
-        opened and never sent are not in it: hand nobody the id of one.
+        challenges; each takes one answer before the day's failures are looked at.
         """
         codes = 10**self.digits
         in_a_day = min(self.failures_per_day + self.sends_per_day, self.sends_per_day * self.max_attempts)

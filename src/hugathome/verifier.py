@@ -50,6 +50,9 @@ _RACES = 200
 """How often a step that lost a race is taken again; somebody wins each, so only a broken store gets there."""
 
 
+_LONGEST_ID = 64
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CodeMessage:
     """A code on its way out: only ever handed to whoever delivers it."""
@@ -94,14 +97,21 @@ class Verifier:
         )
         return await self._saved(replace(challenge, version=1), expected=0)
 
-    async def find(self, challenge_id: str | None) -> Challenge | None:
-        """Return a challenge by its id."""
-        if challenge_id is None:
+    async def find(
+        self, challenge_id: str | None, *, organisation: str | None = None, purpose: str | None = None
+    ) -> Challenge | None:
+        """Return a challenge by its id, of the `organisation` and for the `purpose` that are named.
+
+        What is no id is nobody's.
+        """
+        if not isinstance(challenge_id, str) or not _may_be_id(challenge_id):
             return None
         challenge = await self._store.load(Challenge, challenge_id)
         if challenge is not None and challenge.id != challenge_id:
             raise StoreUnavailable("a stored code was moved outside this library")
-        return challenge
+        if challenge is None or (organisation is not None and challenge.organisation != organisation):
+            return None
+        return challenge if purpose is None or challenge.purpose == purpose else None
 
     def is_open(self, challenge: Challenge | None) -> bool:
         """Whether a right answer to `challenge` would be accepted now."""
@@ -123,7 +133,7 @@ class Verifier:
             if (closed := expired(challenge, now=now)) is not challenge:
                 await self._store.save(closed, expected=challenge.version)
             raise CodeExpired("the code is no longer valid")
-        wait = wait_before_send(challenge, policy, now=now)
+        wait = wait_before_send(challenge, policy, now=now, rotate=rotate)
         if wait is None:
             raise QuotaReached(retry_after=max(challenge.expires_at - now, timedelta(0)))
         if wait > timedelta(0):
@@ -134,7 +144,12 @@ class Verifier:
         # The challenge first: a call that loses this race must not use up the day's quota.
         if not await self._store.save(reserved, expected=challenge.version):
             raise SendTooSoon(retry_after=policy.cooldowns[0])
-        await self._limiter.count(*counts, now=now)
+        try:
+            await self._limiter.count(*counts, now=now)
+        except QuotaReached:
+            if not challenge.sends:  # nobody gets its code: left open, it would be one more to guess
+                await self.revoke(challenge.id)
+            raise
         return self.message(reserved)
 
     async def not_delivered(self, message: CodeMessage) -> None:
@@ -160,8 +175,19 @@ class Verifier:
         """Return the number that the code is bound to; raise `CodeExpired` where its key is no more."""
         return PhoneNumber.parse(self._address(challenge))
 
-    async def verify(self, challenge_id: str | None, typed: object, *, policy: CodePolicy) -> Challenge:
+    async def verify(
+        self,
+        challenge_id: str | None,
+        typed: object,
+        *,
+        policy: CodePolicy,
+        organisation: str | None = None,
+        purpose: str | None = None,
+    ) -> Challenge:
         """Return the challenge that `typed` has just used up, or raise the `CodeError` that says why not.
+
+        A code that was never sent is none: challenges without a message are not counted, and a guess at
+        each would be one too many. Nor is one of another `organisation` or `purpose` than those named.
 
         Parallel calls spend the budget exactly: an answer is told only once the step it took is saved.
         The first answer of a challenge costs one write if it is right. From the second on a failure is
@@ -169,9 +195,9 @@ class Verifier:
         """
         is_counted = False
         for _ in range(policy.max_attempts + policy.max_sends + 2):
-            challenge = await self.find(challenge_id)
+            challenge = await self.find(challenge_id, organisation=organisation, purpose=purpose)
             answer = parse_code(typed, digits=challenge.digits if challenge else policy.digits)
-            if challenge is None:
+            if challenge is None or not challenge.sends:
                 raise CodeExpired("no code is outstanding")
             if challenge.attempts and not is_counted and self.is_open(challenge):
                 await self._limiter.count(self._failure(challenge, policy), now=self._clock.now())
@@ -184,10 +210,10 @@ class Verifier:
                 return _told(after, verdict)
         raise StoreUnavailable("the challenge changed under every attempt to judge it")
 
-    async def revoke(self, challenge_id: str | None) -> None:
+    async def revoke(self, challenge_id: str | None, *, organisation: str | None = None) -> None:
         """Close a challenge, if it is still open."""
         for _ in range(_RACES):
-            challenge = await self.find(challenge_id)
+            challenge = await self.find(challenge_id, organisation=organisation)
             if challenge is None or (after := revoked(challenge)) is challenge:
                 return
             if await self._store.save(after, expected=challenge.version):
@@ -237,6 +263,11 @@ class Verifier:
         if not await self._store.save(challenge, expected=expected):
             raise StoreUnavailable("a random identifier was already taken")
         return challenge
+
+
+def _may_be_id(text: str) -> bool:
+    """Whether every store can look it up; a pattern would cost a verify more than the look-up in memory."""
+    return len(text) <= _LONGEST_ID and text.isascii() and text.isprintable()
 
 
 def opaque(random: bytes) -> str:

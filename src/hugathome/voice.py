@@ -37,6 +37,9 @@ class Speech:
     ssml_prompt: str
     ssml_message: str
 
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("what is said is not pickled: no queue keeps the code that is in it")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class VoiceCall:

@@ -62,16 +62,21 @@ class CodesOverAStore(RuleBasedStateMachine):
         self.store = self.kept_store()
         self.seen = self.faulty(self.store)
         self.verifier = Verifier(store=self.seen, keys=KEYS, clock=self.clock, randomness=token_bytes)
-        self.first = self.last = drive(
+        opened = drive(
             self.verifier.issue(
                 self.policy, organisation="hug", purpose="check-in", subject="s1/p-1", phone=PHONE
             )
         )
+        drive(self.verifier.reserve(opened, self.policy))
+        self.first = self.last = self._kept(opened.id)
         self.accepted = self.rejected = 0
         self.has_closed = False
 
     def kept(self) -> Challenge:
-        kept = drive(self.store.load(Challenge, self.first.id))
+        return self._kept(self.first.id)
+
+    def _kept(self, challenge_id: str) -> Challenge:
+        kept = drive(self.store.load(Challenge, challenge_id))
         assert kept is not None
         return kept
 

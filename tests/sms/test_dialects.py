@@ -115,12 +115,19 @@ async def test_twilio_takes_a_form_with_basic_credentials(provider: Provider) ->
     assert (receipt.reference, receipt.status) == (KEY, DeliveryStatus.DELIVERED)
 
 
+async def test_a_name_that_begins_as_a_messaging_service_does_is_a_name_to_twilio(provider: Provider) -> None:
+    await twilio(account_sid="AC123", auth_token="t0ken", sender="MGH Zurich", api=provider.api).send(MESSAGE)
+
+    assert provider.form["From"] == ["MGH Zurich"]
+
+
 async def test_twilio_sends_through_a_messaging_service(provider: Provider) -> None:
-    await twilio(account_sid="AC123", auth_token="t0ken", sender="MG456", api=provider.api).send(MESSAGE)
+    service = f"MG{'4f' * 16}"
+    await twilio(account_sid="AC123", auth_token="t0ken", sender=service, api=provider.api).send(MESSAGE)
 
     assert provider.form == {
         "To": ["+41791234567"],
-        "MessagingServiceSid": ["MG456"],
+        "MessagingServiceSid": [service],
         "Body": [TEXT],
     }
 

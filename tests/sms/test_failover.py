@@ -1,5 +1,7 @@
 """From one gateway to the next, and never two messages for one."""
 
+import asyncio
+
 import pytest
 
 from hugathome._drive import drive
@@ -17,7 +19,7 @@ SWISS, FRENCH = "+41791234567", "+33612345678"
 class Provider:
     """Takes each key once, unless it fails; a lost answer fails after it has taken the message."""
 
-    def __init__(self, *fails: SmsNotSent | None) -> None:
+    def __init__(self, *fails: SmsNotSent | asyncio.CancelledError | None) -> None:
         self.fails = [*fails]
         self.taken: list[str] = []
         self.asked = 0
@@ -25,7 +27,8 @@ class Provider:
     async def send(self, message: Sms) -> None:
         self.asked += 1
         error = self.fails.pop(0) if self.fails else None
-        if (error is None or not error.is_certain) and message.idempotency_key not in self.taken:
+        is_certain = isinstance(error, SmsNotSent) and error.is_certain
+        if not is_certain and message.idempotency_key not in self.taken:
             self.taken.append(message.idempotency_key)
         if error is not None:
             raise error
@@ -53,6 +56,19 @@ async def test_a_gateway_that_takes_it_is_the_only_one_that_is_asked() -> None:
     await FailoverSms([first, second]).send(message())
 
     assert (first.asked, second.asked) == (1, 0)
+
+
+async def test_whoever_is_cancelled_while_a_gateway_is_asked_leaves_the_message_with_it() -> None:
+    first, second = Provider(asyncio.CancelledError(), REFUSED), Provider()
+    gateway = FailoverSms([first, second])
+
+    with pytest.raises(asyncio.CancelledError):
+        await gateway.send(message())
+    with pytest.raises(SmsNotSent) as refused:
+        await gateway.send(message())
+
+    assert (first.taken, second.taken) == (["a.1"], [])
+    assert not refused.value.is_certain
 
 
 async def test_in_doubt_no_second_gateway_is_asked_and_a_retry_goes_to_the_same() -> None:

@@ -14,7 +14,7 @@ import redis as driver
 from tests import servers
 
 from hugathome._drive import drive
-from hugathome.codes import Challenge, code_for, issue
+from hugathome.codes import Challenge, issue
 from hugathome.errors import CodeAlreadyUsed, CodeExpired, ConfigurationError, StoreUnavailable
 from hugathome.keys import KeyRing
 from hugathome.phone import PhoneNumber
@@ -83,11 +83,10 @@ def verifier(codes: RedisCodes) -> Verifier:
 
 
 def issued(codes: RedisCodes) -> tuple[Challenge, str]:
-    """Return a new challenge and its code."""
-    one = drive(
-        verifier(codes).issue(POLICY, organisation="hug", purpose="log-in", subject="u/1", phone=PHONE)
-    )
-    return one, code_for(one, key=KEYS.current, address=str(PHONE))
+    """Return a new challenge whose code has been sent, and that code."""
+    ours = verifier(codes)
+    one = drive(ours.issue(POLICY, organisation="hug", purpose="log-in", subject="u/1", phone=PHONE))
+    return one, drive(ours.reserve(one, POLICY)).code
 
 
 def answer(codes: RedisCodes, challenge_id: str, code: str) -> Challenge:

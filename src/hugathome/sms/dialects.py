@@ -9,12 +9,16 @@ its regions or for a test. Nothing of a provider's own software is used.
 
 import hashlib
 import json
+import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 
 from hugathome.clock import Clock, SystemClock
 from hugathome.errors import ConfigurationError
 from hugathome.sms.http import HttpSms
+
+_MESSAGING_SERVICE = re.compile("MG[0-9a-fA-F]{32}")
+"""A name may begin with MG, too."""
 
 
 def twilio(
@@ -32,7 +36,7 @@ def twilio(
     With `receipts`, the address for the gateway `twilio`, each message asks for its own.
     See twilio.com/docs/messaging/api/message-resource.
     """
-    service = "MessagingServiceSid" if sender.startswith("MG") else "From"
+    service = "MessagingServiceSid" if _MESSAGING_SERVICE.fullmatch(sender) else "From"
     callback = {} if receipts is None else {"StatusCallback": f"{receipts}?reference={{reference}}"}
     credentials = b64encode(f"{account_sid}:{auth_token}".encode()).decode()
     return HttpSms(

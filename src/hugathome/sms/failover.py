@@ -59,16 +59,16 @@ class FailoverSms:
         holder = self._holders.get(message.idempotency_key)
         refusals: list[SmsNotSent] = []
         for place in range(len(self._gateways)) if holder is None else (holder,):
+            self._remember(message, place)  # first: whoever is cancelled while it is asked is in doubt, too
             try:
-                await self._gateways[place].send(message)
+                return await self._gateways[place].send(message)
             except SmsNotSent as refused:
                 refusals.append(refused)
                 if not refused.is_certain and self._on_doubt == "stop":
-                    self._remember(message, place)
                     break
-            else:
-                self._remember(message, place)
-                return
+        else:
+            if holder is None:
+                self._holders.pop(message.idempotency_key, None)
         is_certain = holder is None and all(refused.is_certain for refused in refusals)
         raise SmsNotSent(refusals[-1].reason, is_certain=is_certain) from refusals[-1]
 
