@@ -79,6 +79,15 @@ class Overheard:
         return text
 
 
+async def everything_gathered(heard: list[str]) -> None:
+    """Return once the other side has named all its candidates, of which some may come after the picture."""
+    async with asyncio.timeout(20):
+        while True:
+            if any(re.search(r'"candidate": ?""', text) for text in heard):
+                return
+            await asyncio.sleep(0.05)
+
+
 Opens = Callable[..., Awaitable[Clinic]]
 
 
@@ -220,11 +229,13 @@ async def test_with_relay_only_nobody_learns_an_address_although_there_is_a_dire
     await use(clinician, "admit")
     await sees_and_hears(patient, "dr-rossi")
     await sees_and_hears(clinician, "p-1")
+    await everything_gathered(heard[0])
 
     learnt = ["candidate:" in text and rooms[0].address in text for frames in heard for text in frames]
     assert any(learnt) is not relay_only
     relays = {found for text in heard[0] for found in re.findall(r"candidate:[^\"]* typ relay", text)}
-    assert len(relays) == 1, "each is a place at the relay that is paid for"
+    # Once it has found the direct way, Chromium waits for no relay any more.
+    assert relay_only <= len(relays) <= 1, "each is a place at the relay that is paid for"
     way, _, _ = await patient.evaluate(WAYS)
     assert (way == "relay") is relay_only
 
