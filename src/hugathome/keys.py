@@ -11,7 +11,7 @@ Nothing here draws randomness: whoever seals hands over the nonce.
 import hashlib
 import hmac
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, final
 
 from hugathome.errors import ConfigurationError, StoreUnavailable
@@ -24,8 +24,15 @@ NONCE_BYTES = 12
 
 def _prefixed(parts: tuple[str, ...]) -> bytes:
     """Join `parts` so that no two different tuples give the same bytes."""
-    encoded = [part.encode() for part in parts]
-    return b"".join([piece for part in encoded for piece in (len(part).to_bytes(4), part)])
+    return b"".join([len(part).to_bytes(4) + part for part in map(str.encode, parts)])
+
+
+@cache
+def _unopened() -> tuple[type[Exception], ...]:
+    """Return what AES-GCM raises; asked for only when it has raised."""
+    from cryptography.exceptions import InvalidTag
+
+    return InvalidTag, ValueError  # ValueError: cut short within the nonce
 
 
 @final
@@ -66,12 +73,10 @@ class MasterKey:
 
     def open(self, label: str, sealed: bytes, *, bound_to: tuple[str, ...]) -> bytes:
         """Decrypt what `seal` made, or raise `StoreUnavailable`."""
-        from cryptography.exceptions import InvalidTag
-
         nonce, cipher = sealed[6 : 6 + NONCE_BYTES], sealed[6 + NONCE_BYTES :]
         try:
             return self._cipher(label).decrypt(nonce, cipher, _prefixed(bound_to))
-        except (InvalidTag, ValueError):  # ValueError: cut short within the nonce
+        except _unopened():
             raise StoreUnavailable("a stored record was changed or moved outside this library") from None
 
 

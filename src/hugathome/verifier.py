@@ -225,7 +225,7 @@ class Verifier:
         if not challenge.is_open(now):
             return attempt(challenge, matches=False, now=now)
         expected = self._code(challenge, self._address(challenge))
-        return attempt(challenge, matches=hmac.compare_digest(expected.encode(), answer.encode()), now=now)
+        return attempt(challenge, matches=hmac.compare_digest(expected, answer), now=now)
 
     def _send(self, challenge: Challenge, policy: CodePolicy) -> tuple[Count, ...]:
         return a_send(policy, organisation=challenge.organisation, phone=self.phone_of(challenge))

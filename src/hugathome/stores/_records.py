@@ -13,13 +13,13 @@ _ADAPTERS: dict[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in (
 
 def write_record(record: Challenge | Tally) -> str:
     """Return `record` as text."""
-    return _ADAPTERS[type(record)].dump_json(record).decode()
+    return _ADAPTERS[type(record)].serializer.to_json(record).decode()
 
 
 def read_record(kind: type[Kept], text: str) -> Kept:
     """Return the record that `text` holds, or raise `StoreUnavailable`."""
     try:
-        record: Kept = _ADAPTERS[kind].validate_json(text)
+        record: Kept = _ADAPTERS[kind].validator.validate_json(text)
     except ValidationError:
         raise StoreUnavailable("a stored code was changed outside this library") from None
     return record
