@@ -8,9 +8,10 @@ from typing import Any
 from hugathome.app import HugAtHome
 from hugathome.codes import Challenge, ChallengeState, Sms
 from hugathome.origin_bound import parse_origin_bound
+from hugathome.participants import Participant
 from hugathome.quotas import Tally
 from hugathome.reception import Invitation
-from hugathome.session import Participant, Session
+from hugathome.session import Session
 from hugathome.stores import Store
 from hugathome.stores.memory import MemoryCodes
 from hugathome.testing.clock import FakeClock

@@ -28,12 +28,13 @@ from hugathome.errors import (
     SmsNotSent,
 )
 from hugathome.history import Action, DeliveryStatus
+from hugathome.participants import Participant
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
 from hugathome.receipts import Receipt
 from hugathome.reception import Reception
 from hugathome.roles import Language, Step
-from hugathome.session import Participant, Session
+from hugathome.session import Session
 from hugathome.sms import OutboxSms
 from hugathome.stores import Store, open_store
 from hugathome.stores.memory import MemoryCodes, MemorySessions

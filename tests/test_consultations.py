@@ -26,8 +26,9 @@ from hugathome.errors import (
 from hugathome.history import Action, Change, Outcome, window_around
 from hugathome.journal import Journal
 from hugathome.organisations import Organisation
+from hugathome.participants import Participant
 from hugathome.roles import Step
-from hugathome.session import Event, Participant, Session, StoredSession
+from hugathome.session import Event, Session, StoredSession
 from hugathome.signalling import Recorded
 from hugathome.sms import OutboxSms
 from hugathome.stores import Store, open_store

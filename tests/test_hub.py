@@ -52,11 +52,12 @@ from hugathome.messages import (
     Welcome,
 )
 from hugathome.organisations import House, Organisations
+from hugathome.participants import Participant
 from hugathome.policy import CodePolicy
 from hugathome.roles import Language
 from hugathome.roles import Step as Fact
 from hugathome.roster import roster_digest
-from hugathome.session import Participant, Session
+from hugathome.session import Session
 from hugathome.signalling import FOLD, Called, Entry, Opened, SignallingLog
 from hugathome.sms import OutboxSms
 from hugathome.stores.memory import MemorySessions

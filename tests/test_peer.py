@@ -24,8 +24,8 @@ from hugathome.errors import (
 from hugathome.grants import JoinGrant
 from hugathome.logs import open_log
 from hugathome.messages import Restart
+from hugathome.participants import Participant
 from hugathome.peer import IceSettings, MovingPicture, Peer, Stream
-from hugathome.session import Participant
 from hugathome.signalling import Transport
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store

@@ -9,7 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from hugathome.attendance import Attendance
 from hugathome.errors import (
+    AlreadyTaken,
+    ConsentMissing,
     HugathomeError,
     InvalidInput,
     InvalidPhoneNumber,
@@ -28,9 +31,11 @@ from hugathome.history import (
     Outcome,
     window_around,
 )
+from hugathome.participants import Participant
 from hugathome.phone import PhoneNumber
-from hugathome.roles import Language, Modality, Role, Step
-from hugathome.session import Attendance, Event, Participant, Session
+from hugathome.queueing import Queued
+from hugathome.roles import Language, Modality, Part, Role, Step
+from hugathome.session import Event, Session
 from hugathome.transitions import PRESENCES, TRANSITIONS, Presence, Status
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -50,7 +55,17 @@ PARENT = Participant(id="parent", role="related-person", name="Mme Dupont")
 NURSE = Participant(id="nurse", role="nurse", name="B. Keller")
 INTERPRETER = Participant(id="interpreter", role="interpreter", name="C. Silva")
 OBSERVER = Participant(id="observer", role="observer", name="D. Student")
-EVERYBODY = (DOCTOR, PATIENT, PARENT, NURSE, INTERPRETER, OBSERVER)
+EXPERT = Participant(id="dr-blanc", role="practitioner", part="expert", name="Dr E. Blanc")
+EVERYBODY = (DOCTOR, PATIENT, PARENT, NURSE, INTERPRETER, OBSERVER, EXPERT)
+EXAMPLES: dict[Action, dict[str, Any]] = {
+    Action.CHANGE_MODALITY: {"modality": "audio"},
+    Action.RESCHEDULE: {"window": WINDOW},
+    Action.TRANSFER: {"joining": EXPERT},
+    Action.JOIN: {"joining": EXPERT},
+}
+"""What some changes have to say."""
+WHO_MAY = "whoever may"
+ADVISING = (Action.TAKE_ON, Action.DECLINE, Action.GIVE_OPINION)
 
 
 def planned(*, modality: Any = "video", participants: tuple[Participant, ...] = EVERYBODY) -> Session:
@@ -61,6 +76,7 @@ def planned(*, modality: Any = "video", participants: tuple[Participant, ...] = 
         modality=modality,
         window=WINDOW,
         participants=participants,
+        queue=Queued(since=NOW),
         reference="appointment/4711",
         version=1,
     )
@@ -73,10 +89,12 @@ def at(presence: Presence, *, status: Status = Status.IN_PROGRESS, modality: Any
 
 
 def change(
-    action: Action, *, by: str | None = "dr-rossi", participant: str | None = "p-1", **facts: Any
+    action: Action, *, by: str | None = WHO_MAY, participant: str | None = "p-1", **facts: Any
 ) -> Change:
-    if action is Action.CHANGE_MODALITY:
-        facts.setdefault("modality", "audio")
+    if by is WHO_MAY:
+        by = EXPERT.id if action in ADVISING else DOCTOR.id
+    for fact, example in EXAMPLES.get(action, {}).items():
+        facts.setdefault(fact, example)
     return Change(action=action, at=NOW, by=by, participant=participant, **facts)
 
 
@@ -120,6 +138,15 @@ change-modality     planned      in-progress   on-hold      ended      ended    
 complete            –            completed     completed    ended      ended         ended
 discontinue         –            discontinued  discontinued ended      ended         ended
 cancel              cancelled    –             –            ended      ended         ended
+reschedule          planned      –             –            ended      ended         ended
+confirm             planned      –             –            ended      ended         ended
+take                planned      in-progress   on-hold      ended      ended         ended
+transfer            planned      in-progress   on-hold      ended      ended         ended
+join                planned      in-progress   on-hold      ended      ended         ended
+take-on             planned      –             –            ended      ended         ended
+decline             cancelled    –             –            ended      ended         ended
+give-opinion        in-progress  in-progress   on-hold      ended      ended         ended
+erase               –            –             –            completed  discontinued  cancelled
 """)
 
 PRESENCE = table("""
@@ -146,6 +173,15 @@ change-modality     expected   arrived    admitted   departed   removed    denie
 complete            expected   arrived    admitted   departed   removed    denied
 discontinue         expected   arrived    admitted   departed   removed    denied
 cancel              –          –          –          –          –          –
+reschedule          –          –          –          –          –          –
+confirm             –          –          –          –          –          –
+take                expected   arrived    admitted   departed   removed    denied
+transfer            expected   arrived    admitted   departed   removed    denied
+join                expected   arrived    admitted   departed   removed    denied
+take-on             –          –          –          –          –          –
+decline             –          –          –          –          –          –
+give-opinion        expected   arrived    admitted   departed   removed    denied
+erase               –          –          –          –          –          –
 """)
 """In a session that is in progress; who is admitted stays so wherever they come back to."""
 
@@ -322,6 +358,150 @@ def test_a_position_is_kept_until_there_is_a_later_one() -> None:
     assert after(session, Action.DEPART, position="7.cd").of("p-1").position == "7.cd"
 
 
+# --- Put off, taken, handed on -------------------------------------------------------------------
+
+
+LATER = window_around(NOW + timedelta(days=7), NOW + timedelta(days=7, minutes=30))
+AGREED = Consent(participant="p-1", recorded_by="dr-rossi", at=NOW, how="oral")
+
+
+def test_a_visit_that_is_put_off_asks_for_consent_again_and_forgets_what_was_about_to_go_out() -> None:
+    session = planned().after(change(Action.ACCEPT, consent=AGREED)).but(reminders=(NOW - MINUTE,))
+    session = after(session, Action.CHECK_IN)
+    session = session.noting("p-1", link_id="l1nk", messages=(message(1), message(2, DeliveryStatus.SENT)))
+
+    moved = session.after(change(Action.RESCHEDULE, window=LATER))
+
+    assert (moved.window, moved.sequence, moved.consent, moved.reminders) == (LATER, 1, None, ())
+    assert moved.of("p-1").presence is Presence.EXPECTED
+    assert moved.of("p-1").link_id == "l1nk"
+    assert [m.status for m in moved.of("p-1").messages] == [DeliveryStatus.SENT]
+
+
+def test_whoever_was_put_out_stays_out_when_the_visit_is_put_off() -> None:
+    session = after(planned(), Action.ARRIVE, Action.REMOVE, Action.RESCHEDULE)
+
+    assert session.of("p-1").presence is Presence.REMOVED
+
+
+def test_a_patient_is_taken_from_the_queue_once() -> None:
+    newcomer = Participant(id="dr-new", role="practitioner", name="Dr N. Ew")
+    waiting = planned(participants=(PATIENT,))
+
+    taken = waiting.after(change(Action.TAKE, by="dr-new", participant=None, joining=newcomer))
+
+    assert taken.queue == Queued(since=NOW, taken_by="dr-new", taken_at=NOW)
+    assert ids(taken.participants) == ["p-1", "dr-new"]
+    with pytest.raises(AlreadyTaken):
+        taken.after(change(Action.TAKE, by="dr-rossi", participant=None, joining=DOCTOR))
+
+
+def test_nobody_is_taken_who_waits_in_no_queue_nor_by_who_is_no_clinician() -> None:
+    with pytest.raises(AlreadyTaken):
+        after(planned().but(queue=None), Action.TAKE)
+    with pytest.raises(NotPermitted):
+        planned(participants=(PATIENT,)).after(
+            change(Action.TAKE, by="nurse", participant=None, joining=NURSE)
+        )
+
+
+def test_handed_on_to_another_service_the_patient_waits_there_since_they_first_came() -> None:
+    session = after(planned(), Action.TAKE, Action.ARRIVE, Action.ADMIT)
+
+    handed_on = session.after(change(Action.TRANSFER, participant=None, service="psychiatry"))
+
+    assert (handed_on.service, handed_on.queue) == ("psychiatry", Queued(since=NOW))
+    assert ids(handed_on.waiting) == ["p-1"]
+    assert not handed_on.is_let_in("p-1")
+
+
+def test_handed_on_to_a_colleague_nobody_leaves_the_visit() -> None:
+    session = after(planned(participants=(DOCTOR, PATIENT)), Action.TAKE, Action.ARRIVE, Action.ADMIT)
+
+    handed_on = session.after(change(Action.TRANSFER, participant=None, joining=EXPERT))
+
+    assert handed_on.queue is not None
+    assert handed_on.queue.taken_by == EXPERT.id
+    assert ids(handed_on.present) == ["p-1"]
+
+
+def test_somebody_joins_a_visit_and_only_under_an_id_of_their_own() -> None:
+    session = planned(participants=(DOCTOR, PATIENT))
+    joined = session.after(change(Action.JOIN, participant=None, joining=INTERPRETER))
+    assert ids(joined.participants) == ["dr-rossi", "p-1", "interpreter"]
+
+    with pytest.raises(InvalidInput):
+        session.after(change(Action.JOIN, joining=INTERPRETER.but(id="p-1")))
+
+
+def test_a_session_has_room_for_32() -> None:
+    nurses = tuple(NURSE.but(id=f"n-{number}") for number in range(30))
+    full = planned(participants=(DOCTOR, PATIENT, *nurses))
+
+    with pytest.raises(InvalidInput):
+        full.after(change(Action.JOIN, joining=INTERPRETER))
+
+
+def test_an_observer_is_let_in_only_with_the_patients_consent_to_that() -> None:
+    session = after(
+        planned().after(change(Action.ACCEPT, consent=AGREED)), Action.ARRIVE, participant="observer"
+    )
+    with pytest.raises(ConsentMissing):
+        after(session, Action.ADMIT, participant="observer")
+
+    agreed = session.after(change(Action.ACCEPT, consent=AGREED.but(observers=True)))
+    inside = after(agreed, Action.ADMIT, participant="observer")
+    assert inside.is_let_in("observer")
+    assert not after(inside, Action.WITHDRAW).is_let_in("observer")
+
+
+def test_a_companion_does_not_speak_for_the_patient() -> None:
+    companion = PARENT.but(part=Part.COMPANION)
+    session = planned(participants=(DOCTOR, PATIENT, companion))
+
+    with pytest.raises(NotPermitted):
+        session.after(change(Action.ACCEPT, participant="parent", consent=AGREED))
+
+
+# --- Reminders -----------------------------------------------------------------------------------
+
+DAY_BEFORE, HOUR_BEFORE = NOW - timedelta(days=1), NOW - timedelta(hours=1)
+
+
+def to_be_reminded() -> Session:
+    session = planned().after(change(Action.ACCEPT, consent=AGREED))
+    return session.but(reminders=(DAY_BEFORE, HOUR_BEFORE))
+
+
+@pytest.mark.parametrize(
+    ("now", "left", "is_sent"),
+    [
+        (DAY_BEFORE - MINUTE, (DAY_BEFORE, HOUR_BEFORE), False),
+        (DAY_BEFORE, (HOUR_BEFORE,), True),
+        (HOUR_BEFORE + MINUTE, (), True),
+        (NOW, (), False),
+    ],
+    ids=["early", "the first", "both missed: one", "begun: none"],
+)
+def test_reminders_are_due_once(now: datetime, left: tuple[datetime, ...], is_sent: bool) -> None:
+    session, is_due = to_be_reminded().reminded(now)
+
+    assert (session.reminders, is_due) == (left, is_sent)
+    assert session.reminded(now) == (session, False)
+
+
+@pytest.mark.parametrize("why", [{"consent": None}, {"held_until": NOW}, {"status": Status.IN_PROGRESS}])
+def test_nobody_is_reminded_of_what_they_have_not_accepted_or_booked(why: dict[str, Any]) -> None:
+    session, is_due = to_be_reminded().but(**why).reminded(DAY_BEFORE)
+
+    assert (session.reminders, is_due) == ((HOUR_BEFORE,), False)
+
+
+def test_a_reminder_and_the_end_of_a_hold_are_due() -> None:
+    assert to_be_reminded().due_at == DAY_BEFORE
+    assert planned().but(held_until=NOW).due_at == NOW
+
+
 # --- Who may -------------------------------------------------------------------------------------
 
 STAFF_ONLY = [
@@ -330,22 +510,37 @@ STAFF_ONLY = [
     Action.RETURN_TO_WAITING,
     Action.REMOVE,
     Action.IDENTIFY,
-    Action.CALL,
+    Action.TAKE,
     Action.HOLD,
     Action.RESUME,
     Action.CHANGE_MODALITY,
+    Action.TRANSFER,
     Action.COMPLETE,
     Action.DISCONTINUE,
 ]
 """What only a practitioner does; the rest is the host's own, or the participant's."""
 
 
-@pytest.mark.parametrize(("action", "by"), [*product(STAFF_ONLY, EVERYBODY)], ids=str)
-def test_only_a_practitioner_admits_and_ends(action: Action, by: Participant) -> None:
+def shown(each: Any) -> str:
+    return each.id if isinstance(each, Participant) else str(each)
+
+
+MAY = {
+    **dict.fromkeys(STAFF_ONLY, (DOCTOR, EXPERT)),
+    **dict.fromkeys(ADVISING, (EXPERT,)),
+    Action.CALL: (DOCTOR, NURSE, EXPERT),
+}
+
+
+@pytest.mark.parametrize(
+    ("action", "by"), [*product(MAY, EVERYBODY)], ids=lambda each: getattr(each, "id", each)
+)
+def test_only_who_may_takes_a_step(action: Action, by: Participant) -> None:
     status = Status.ON_HOLD if action is Action.RESUME else Status.IN_PROGRESS
+    status = Status.PLANNED if action in (Action.TAKE_ON, Action.DECLINE) else status
     session = at(WHERE_IT_WORKS.get(action, Presence.ARRIVED), status=status)
 
-    if by is DOCTOR:
+    if by in MAY[action]:
         assert session.after(change(action, by=by.id)).history[-1].by == by.id
         return
     with pytest.raises(NotPermitted) as refused:
@@ -359,7 +554,7 @@ def test_who_may_not_admit_is_not_told_who_takes_part() -> None:
 
 
 @pytest.mark.parametrize("by", ["dr-nobody", None, ""])
-@pytest.mark.parametrize("action", STAFF_ONLY)
+@pytest.mark.parametrize("action", MAY)
 def test_somebody_from_outside_admits_and_ends_nothing(action: Action, by: str | None) -> None:
     with pytest.raises(UnknownParticipant):
         at(Presence.ARRIVED).after(change(action, by=by))
@@ -459,7 +654,7 @@ def test_an_identity_is_the_last_check_of_it() -> None:
 def test_a_practitioner_waits_for_nobody_and_everybody_else_does(participant: Participant) -> None:
     session = after(planned(), Action.ARRIVE, participant=participant.id)
 
-    is_staff = participant is DOCTOR
+    is_staff = participant in (DOCTOR, EXPERT)
     assert ids(session.present) == ([participant.id] if is_staff else [])
     assert ids(session.waiting) == ([] if is_staff else [participant.id])
 
@@ -805,13 +1000,14 @@ class SessionLife(RuleBasedStateMachine):
         except SessionError:
             assert (
                 STATUSES[before.status, action] != before.status
-                or action in (*STAFF_ONLY, Action.ACCEPT)
+                or action in (*MAY, Action.ACCEPT)
                 or (PRESENCE[before.of(whom.id).presence, action] == "–")
             )
             return
         assert len(self.session.history) == len(before.history) + 1
         assert self.session.of(whom.id).device >= before.of(whom.id).device
-        assert all(self.session.of(p.id) == before.of(p.id) for p in EVERYBODY if p is not whom)
+        if action is not Action.RESCHEDULE:
+            assert all(self.session.of(p.id) == before.of(p.id) for p in EVERYBODY if p is not whom)
 
     @invariant()
     def nobody_is_in_two_places(self) -> None:
@@ -823,7 +1019,7 @@ class SessionLife(RuleBasedStateMachine):
     def nobody_is_let_in_without_an_admission(self) -> None:
         admitted = {entry.participant for entry in self.session.history if entry.action is Action.ADMIT}
         let_in = {p.id for p in EVERYBODY if self.session.is_let_in(p.id)}
-        assert let_in - {"dr-rossi"} <= admitted
+        assert let_in - {DOCTOR.id, EXPERT.id} <= admitted
         assert self.session.is_by_phone or set(ids(self.session.present)) <= let_in
 
     @invariant()

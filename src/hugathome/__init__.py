@@ -58,12 +58,13 @@ from hugathome.history import (
 from hugathome.ice import IceServer
 from hugathome.one_time_codes import OneTimeCodes
 from hugathome.organisations import Organisation
+from hugathome.participants import Participant
 from hugathome.phone import NumberType, PhoneNumber
 from hugathome.policy import EU_2018_389, NIST_800_63B, OWASP_ASVS_5, CodePolicy, GuessProbability
 from hugathome.receipts import Receipt, receipt_url
 from hugathome.reception import Invitation
 from hugathome.roles import Capability, Language, Modality, Role, Step
-from hugathome.session import Event, Participant, Session, SessionStore
+from hugathome.session import Event, Session, SessionStore
 from hugathome.signalling import SignallingLog, Transport
 from hugathome.templates import TextKind
 from hugathome.texts import Texts

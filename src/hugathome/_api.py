@@ -28,8 +28,9 @@ from hugathome.dates import local_time
 from hugathome.errors import ByPhone, HugathomeError, NotYetOpen, QuotaReached, SendTooSoon, SessionError
 from hugathome.history import Action
 from hugathome.mirror import standing
+from hugathome.participants import Participant
 from hugathome.roles import Capability, Step
-from hugathome.session import Participant, Session
+from hugathome.session import Session
 
 if TYPE_CHECKING:
     from hugathome.app import HugAtHome

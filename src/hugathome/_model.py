@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from hugathome.errors import InvalidInput
 
@@ -18,6 +18,10 @@ def in_utc(at: datetime) -> datetime:
 
 Instant = Annotated[AwareDatetime, AfterValidator(in_utc)]
 """An aware datetime, kept in UTC; a naive one is refused."""
+
+
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+"""A line that somebody wrote."""
 
 
 class Record(BaseModel):

@@ -35,11 +35,12 @@ from hugathome.keys import KeyRing
 from hugathome.letterhead import Letterhead
 from hugathome.logs import open_log
 from hugathome.organisations import House, Organisation, Organisations, adapted, spoken, zone
+from hugathome.participants import Participant
 from hugathome.policy import CodePolicy
 from hugathome.receipts import Receipt, is_known_token, receipts_at
 from hugathome.reception import Invitation, Reception
 from hugathome.roles import AnyLanguage
-from hugathome.session import Event, Participant, Session
+from hugathome.session import Event, Session
 from hugathome.signalling import SignallingLog, Transport
 from hugathome.stores import Store
 from hugathome.switchboard import Switchboard

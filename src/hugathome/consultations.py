@@ -29,8 +29,9 @@ from hugathome.journal import Journal
 from hugathome.keys import KeyRing
 from hugathome.mirror import SEEN, recorded
 from hugathome.organisations import Organisations
+from hugathome.participants import Participant
 from hugathome.roles import OPAQUE_ID, ORGANISATION_ID, AnyLanguage, AnyModality, Step
-from hugathome.session import Event, Participant, Session, SessionStore
+from hugathome.session import Event, Session, SessionStore
 from hugathome.transitions import Status
 from hugathome.verifier import Randomness, opaque
 
@@ -133,7 +134,7 @@ class Consultations:
         change = Change(
             action=Action.ACCEPT, at=at, by=recorded_by, participant=participant_id, consent=consent
         )
-        return await self.change(session_id, lambda session: session.after(change))
+        return await self.change(session_id, lambda session: session.after(change), trying=change)
 
     async def withdraw(self, session_id: str, participant_id: str, *, recorded_by: str) -> Session:
         """Record that the consent is taken back: nobody is invited any more until it is given again."""
@@ -149,7 +150,7 @@ class Consultations:
             moved = Window(opens_at=opens_at, starts_at=starts_at, ends_at=ends_at, closes_at=closes_at)
             return session.after(Change(action=Action.EXTEND, at=at, by=by, window=moved))
 
-        return await self.change(session_id, decide)
+        return await self.change(session_id, decide, trying=Change(action=Action.EXTEND, at=at, by=by))
 
     async def cancel(self, session_id: str, *, by: str, reason: str | None = None) -> Session:
         """Cancel a session that has not begun."""
@@ -205,7 +206,7 @@ class Consultations:
             changed = session.after(change)
             return session if session.modality == changed.modality else changed
 
-        return await self.change(session_id, decide)
+        return await self.change(session_id, decide, trying=change)
 
     async def complete(self, session_id: str, *, by: str, outcome: AnyOutcome = "completed") -> Session:
         """End the visit with what came of it; every link, code, pass and grant dies with it.
@@ -221,7 +222,7 @@ class Consultations:
                 action = Action.CANCEL
             return session.after(Change(action=action, at=at, by=by, outcome=outcome))
 
-        return await self.change(session_id, decide)
+        return await self.change(session_id, decide, trying=Change(action=Action.COMPLETE, at=at, by=by))
 
     async def discontinue(self, session_id: str, *, by: str, reason: str | None = None) -> Session:
         """End a visit that cannot go on."""
@@ -298,20 +299,30 @@ class Consultations:
 
     # --- The one way to change -------------------------------------------------------------------
 
-    async def change(self, session_id: str, decide: Decide) -> Session:
+    async def change(self, session_id: str, decide: Decide, *, trying: Change | None = None) -> Session:
         """Save what `decide` makes of the session; it is asked again whenever another was faster.
 
-        It changes nothing by returning the session it was given, and refuses by raising.
+        It changes nothing by returning the session it was given, and refuses by raising; what was being
+        tried then stands in the audit trail.
         """
         for _ in range(_RACES):
             before = await self.get(session_id)
-            decided = decide(before)
+            decided = await self.decided(before, decide, trying=trying)
             if decided is before:
                 return before
             after = decided.but(version=before.version + 1)
             if await self._save(after, before=before):
                 return after
         raise StaleSession("the session changed under every attempt to change it")
+
+    async def decided(self, session: Session, decide: Decide, *, trying: Change | None) -> Session:
+        """Return what `decide` makes of a session; a refusal is in the audit trail before it is raised."""
+        try:
+            return decide(session)
+        except HugathomeError as refused:
+            if trying is not None:
+                await self._archive.note_refusal(session, trying, refused)
+            raise
 
     async def _do(
         self,
@@ -333,11 +344,11 @@ class Consultations:
             outcome=outcome,
             step=step,
         )
-        return await self.change(session_id, lambda session: session.after(change))
+        return await self.change(session_id, lambda session: session.after(change), trying=change)
 
     async def _move(self, session_id: str, whom: str, action: Action, position: str | None) -> Session:
         change = Change(action=action, at=self._clock.now(), participant=whom, position=position)
-        return await self.change(session_id, lambda session: moved(session, change))
+        return await self.change(session_id, lambda session: moved(session, change), trying=change)
 
     def _refuse_unless_ours(self, organisation: str) -> None:
         self._organisations.get(organisation)

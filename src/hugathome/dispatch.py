@@ -29,11 +29,12 @@ from hugathome.errors import (
 )
 from hugathome.history import DeliveryStatus, Message, MessageKind
 from hugathome.organisations import House, Organisations
+from hugathome.participants import Participant
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
 from hugathome.receipts import is_out
 from hugathome.roles import Language
-from hugathome.session import Participant, Session, SessionStore
+from hugathome.session import Session, SessionStore
 from hugathome.transitions import OUT
 from hugathome.verifier import CodeMessage, Randomness, Verifier, opaque
 from hugathome.ways import Ways

@@ -27,8 +27,9 @@ from hugathome.grants import (
     sign_pass,
 )
 from hugathome.keys import KeyRing
+from hugathome.participants import Participant
 from hugathome.roles import Capability
-from hugathome.session import Participant, Session
+from hugathome.session import Session
 from hugathome.transitions import OUT
 from hugathome.verifier import Randomness, opaque
 

@@ -25,6 +25,8 @@
     │   ├── SessionEnded
     │   ├── ConsentMissing
     │   ├── ByPhone
+    │   ├── AlreadyTaken
+    │   ├── SlotTaken
     │   └── ReferenceTaken
     ├── SignallingError
     │   ├── GrantRefused
@@ -39,7 +41,8 @@
         │   │   ├── NoMobileNumber
         │   │   └── RegionRefused
         │   └── ChannelUnavailable
-        └── StoreUnavailable
+        ├── StoreUnavailable
+        └── AuditBroken(position, fault)
 
 A leaf exists where a caller would act differently. Three facts hang on every class: `problem`, its
 type URI in an RFC 9457 document; `status`, the HTTP status that goes with it; and `public`, the one
@@ -277,6 +280,19 @@ class ByPhone(SessionError):
     public = "This visit is by telephone: we will call you."
 
 
+class AlreadyTaken(SessionError):
+    """Somebody else has taken the patient from the queue; take the next one."""
+
+    problem = _PROBLEM + "already-taken"
+
+
+class SlotTaken(SessionError):
+    """The free time has been booked, or is held, by somebody else."""
+
+    problem = _PROBLEM + "slot-taken"
+    public = "Somebody else has just booked this time. Please choose another."
+
+
 class ReferenceTaken(SessionError):
     """The host's reference already names a session with other content."""
 
@@ -385,3 +401,15 @@ class ChannelUnavailable(NotDelivered):
 
 class StoreUnavailable(GatewayError):
     """The store or log cannot be reached or used; whatever was asked did not happen."""
+
+
+class AuditBroken(GatewayError):
+    """An organisation's audit trail was changed outside this library: `position` is where, `fault` is how."""
+
+    problem = _PROBLEM + "audit-broken"
+    status = 500
+
+    def __init__(self, *, position: int, fault: str) -> None:
+        super().__init__(f"audit entry {position}: {fault}")
+        self.position = position
+        self.fault = fault

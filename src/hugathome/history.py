@@ -10,12 +10,12 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from hugathome._model import Instant, Record
+from hugathome._model import Instant, Record, ShortText
 from hugathome.errors import InvalidInput
+from hugathome.participants import Participant
 from hugathome.privacy import Personal, Public
 from hugathome.roles import AnyLanguage, AnyModality, ParticipantId, Step
 
-ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 _Id = Annotated[str, StringConstraints(max_length=200)]
 _PositionText = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,16}\.[0-9a-f]{1,12}$")]
 
@@ -24,6 +24,8 @@ class Action(StrEnum):
     """Everything that can happen to a session."""
 
     PLAN = "plan"
+    RESCHEDULE = "reschedule"
+    CONFIRM = "confirm"
     ACCEPT = "accept"
     WITHDRAW = "withdraw"
     INVITE = "invite"
@@ -32,6 +34,9 @@ class Action(StrEnum):
     IDENTIFY = "identify"
     ARRIVE = "arrive"
     CALL = "call"
+    TAKE = "take"
+    TRANSFER = "transfer"
+    JOIN = "join"
     ADMIT = "admit"
     DENY = "deny"
     RETURN_TO_WAITING = "return-to-waiting"
@@ -42,9 +47,13 @@ class Action(StrEnum):
     RESUME = "resume"
     EXTEND = "extend"
     CHANGE_MODALITY = "change-modality"
+    TAKE_ON = "take-on"
+    DECLINE = "decline"
+    GIVE_OPINION = "give-opinion"
     COMPLETE = "complete"
     DISCONTINUE = "discontinue"
     CANCEL = "cancel"
+    ERASE = "erase"
 
 
 class Outcome(StrEnum):
@@ -71,6 +80,18 @@ OutcomeName = Literal[
     "no-show",
 ]
 AnyOutcome = Annotated[Outcome | OutcomeName, AfterValidator(Outcome)]
+
+
+class Absent(StrEnum):
+    """Who did not come to a visit that did not take place."""
+
+    PATIENT = "patient"
+    PRACTITIONER = "practitioner"
+    BOTH = "both"
+
+
+AbsentName = Literal["patient", "practitioner", "both"]
+AnyAbsent = Annotated[Absent | AbsentName, AfterValidator(Absent)]
 
 
 BY_CODE = "code"
@@ -139,9 +160,11 @@ class Consent(Record):
     how: Personal[ShortText] = Field(repr=False)
     language: Personal[AnyLanguage | None] = None
     text_version: Public[ShortText | None] = None
+    observers: Personal[bool] = False
+    """Whether it covers somebody who only watches, such as a student."""
 
 
-MessageKind = Literal["invitation", "call", "code"]
+MessageKind = Literal["invitation", "reminder", "call", "code"]
 
 
 class Message(Record):
@@ -153,6 +176,8 @@ class Message(Record):
     attempts: Public[int] = 0
     due_at: Public[Instant]
     """Not before; while somebody is sending it, when another may take over."""
+    sequence: Public[int] = 0
+    """Which plan of the visit it speaks of: a visit that was rescheduled is announced anew."""
     parts: Public[tuple[DeliveryStatus, ...]] = ()
     """The same of each of its texts, as far as it is known: each has a receipt of its own."""
 
@@ -170,6 +195,13 @@ class Change(Record):
     modality: Personal[AnyModality | None] = None
     """How the visit was planned to be held, or is held from here on."""
     outcome: Personal[AnyOutcome | None] = None
+    result: Personal[ShortText | None] = Field(default=None, repr=False)
+    """What the outcome points to: the host's reference of a prescription, a report, a referral."""
+    absent: Personal[AnyAbsent | None] = None
+    service: Personal[ShortText | None] = None
+    """Where a visit was transferred to."""
+    joining: Participant | None = None
+    """Who takes part from here on."""
     step: Personal[Step | None] = None
     consent: Consent | None = None
     window: Personal[Window | None] = None
@@ -178,6 +210,16 @@ class Change(Record):
 
     @model_validator(mode="after")
     def _says_to_what_it_changes(self) -> "Change":
-        if self.action is Action.CHANGE_MODALITY and self.modality is None:
-            raise ValueError("a change of modality says which")
+        says = {name for name in _SAYS.get(self.action, ()) if getattr(self, name) is not None}
+        if self.action in _SAYS and not says:
+            raise ValueError("a change says to what")
         return self
+
+
+_SAYS = {
+    Action.CHANGE_MODALITY: ("modality",),
+    Action.RESCHEDULE: ("window",),
+    Action.TRANSFER: ("service", "joining"),
+    Action.JOIN: ("joining",),
+}
+"""What each change has to say, one of these at least."""

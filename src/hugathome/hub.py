@@ -44,7 +44,6 @@ from hugathome.messages import (
     Welcome,
 )
 from hugathome.mirror import recorded
-from hugathome.roles import CAPABILITIES, Role
 from hugathome.session import Session
 from hugathome.signalling import Attached, Detached, Joined, Peer, Transport
 from hugathome.turnstile import Turnstile
@@ -171,7 +170,7 @@ class Hub:
             peer=f"p_{self._opaque()}",
             participant=participant.id,
             device=session.of(participant.id).device,
-            can=CAPABILITIES[Role(participant.role)],
+            can=participant.capabilities,
             caps=hello.caps,
             token_hash=_hashed(token),
             link=self._opaque(),

@@ -7,8 +7,9 @@ from datetime import datetime
 from functools import reduce
 
 from hugathome.history import Action
-from hugathome.roles import CAPABILITIES, Role, Step
-from hugathome.session import Participant, Session
+from hugathome.participants import Participant
+from hugathome.roles import Step
+from hugathome.session import Session
 from hugathome.signalling import Recorded, RecordedParticipant
 from hugathome.transitions import OUT, Presence
 
@@ -52,7 +53,7 @@ def _recorded(session: Session, participant: Participant) -> RecordedParticipant
         participant=participant.id,
         role=participant.role,
         name=participant.name,
-        can=frozenset(CAPABILITIES[Role(participant.role)]),
+        can=participant.capabilities,
         admitted=attendance.is_admitted,
         removed=attendance.presence in OUT,
         denied=attendance.presence is Presence.DENIED,

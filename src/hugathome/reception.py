@@ -10,6 +10,7 @@ from contextlib import suppress
 from pydantic import Field
 
 from hugathome._model import Record
+from hugathome.attendance import Attendance
 from hugathome.clock import Clock
 from hugathome.consultations import Consultations
 from hugathome.dispatch import Dispatch, takes_sms
@@ -17,8 +18,9 @@ from hugathome.door import refuse_entry, refuse_invitation
 from hugathome.errors import CodeRejected, LinkUnknown, SessionError
 from hugathome.history import BY_CODE, Action, Change, DeliveryStatus, Message
 from hugathome.organisations import Organisations
+from hugathome.participants import Participant
 from hugathome.roles import Step
-from hugathome.session import Attendance, Participant, Session
+from hugathome.session import Session
 from hugathome.transitions import OUT
 from hugathome.verifier import Randomness, Verifier, opaque
 

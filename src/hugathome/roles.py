@@ -32,6 +32,27 @@ class Role(StrEnum):
     OBSERVER = "observer"
 
 
+class Part(StrEnum):
+    """What somebody is within their role, where that makes a difference."""
+
+    TREATING = "treating"
+    SECOND = "second"
+    EXPERT = "expert"
+    SUPERVISING = "supervising"
+    PARENT = "parent"
+    GUARDIAN = "guardian"
+    COMPANION = "companion"
+
+
+class Kind(StrEnum):
+    """What a session is for."""
+
+    CONSULTATION = "consultation"
+    """With the patient."""
+    TELE_EXPERTISE = "tele-expertise"
+    """Between clinicians, about a patient who knows of it and agreed."""
+
+
 class Modality(StrEnum):
     """How a visit is held."""
 
@@ -56,7 +77,9 @@ class Capability(StrEnum):
     ENTER = "enter"
     """Come in without being admitted."""
     ADMIT = "admit"
-    """Admit, deny, remove, return to waiting, call, say who somebody is."""
+    """Admit, deny, remove, return to waiting, say who somebody is."""
+    CALL = "call"
+    """Ask somebody to come: their page rings, or a message goes out."""
     END = "end"
     """Hold, resume and complete the session, change how it is held."""
     CONSENT = "consent"
@@ -65,6 +88,8 @@ class Capability(StrEnum):
     """Send sound and picture; everybody admitted receives them."""
     SHARE_SCREEN = "share-screen"
     """Send what is on one's screen in place of the camera's picture."""
+    ADVISE = "advise"
+    """Take on or decline what an expert is asked, and give the opinion."""
 
 
 class Step(StrEnum):
@@ -111,10 +136,14 @@ _OF_THE_DEVICE = frozenset(
 
 
 RoleName = Literal["practitioner", "patient", "related-person", "nurse", "interpreter", "observer"]
+PartName = Literal["treating", "second", "expert", "supervising", "parent", "guardian", "companion"]
+KindName = Literal["consultation", "tele-expertise"]
 ModalityName = Literal["video", "audio", "phone"]
 LanguageTag = Literal["fr", "de", "it", "rm", "en"]
 
 AnyRole = Annotated[Role | RoleName, AfterValidator(Role)]
+AnyPart = Annotated[Part | PartName, AfterValidator(Part)]
+AnyKind = Annotated[Kind | KindName, AfterValidator(Kind)]
 AnyModality = Annotated[Modality | ModalityName, AfterValidator(Modality)]
 AnyLanguage = Annotated[Language | LanguageTag, AfterValidator(Language)]
 
@@ -124,6 +153,7 @@ CAPABILITIES: Mapping[Role, frozenset[Capability]] = MappingProxyType(
             {
                 Capability.ENTER,
                 Capability.ADMIT,
+                Capability.CALL,
                 Capability.END,
                 Capability.SEND_MEDIA,
                 Capability.SHARE_SCREEN,
@@ -131,8 +161,33 @@ CAPABILITIES: Mapping[Role, frozenset[Capability]] = MappingProxyType(
         ),
         Role.PATIENT: frozenset({Capability.CONSENT, Capability.SEND_MEDIA}),
         Role.RELATED_PERSON: frozenset({Capability.CONSENT, Capability.SEND_MEDIA}),
-        Role.NURSE: frozenset({Capability.SEND_MEDIA}),
+        Role.NURSE: frozenset({Capability.CALL, Capability.SEND_MEDIA}),
         Role.INTERPRETER: frozenset({Capability.SEND_MEDIA}),
         Role.OBSERVER: frozenset(),
     }
 )
+
+PARTS: Mapping[Role, frozenset[Part]] = MappingProxyType(
+    {
+        Role.PRACTITIONER: frozenset({Part.TREATING, Part.SECOND, Part.EXPERT, Part.SUPERVISING}),
+        Role.RELATED_PERSON: frozenset({Part.PARENT, Part.GUARDIAN, Part.COMPANION}),
+    }
+)
+"""The parts within each role; a role without parts is not in it."""
+
+GRANTED: Mapping[Part, frozenset[Capability]] = MappingProxyType(
+    {Part.EXPERT: frozenset({Capability.ADVISE})}
+)
+"""What a part may do beyond its role."""
+
+WITHHELD: Mapping[Part, frozenset[Capability]] = MappingProxyType(
+    {Part.COMPANION: frozenset({Capability.CONSENT})}  # of an adult: nobody speaks for them
+)
+"""What a part may not do although its role may."""
+
+
+def capabilities(role: Role, part: Part | None = None) -> frozenset[Capability]:
+    """Return what somebody may do."""
+    if part is None:
+        return CAPABILITIES[role]
+    return CAPABILITIES[role] - WITHHELD.get(part, frozenset()) | GRANTED.get(part, frozenset())

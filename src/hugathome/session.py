@@ -14,22 +14,31 @@ from typing import Annotated, ClassVar, Protocol
 
 from pydantic import Field, model_validator
 
-from hugathome._model import Instant, Record
-from hugathome.errors import InvalidTransition, NotPermitted, SessionEnded, UnknownParticipant
-from hugathome.history import Action, AnyOutcome, Change, Consent, DeliveryStatus, Message, ShortText, Window
-from hugathome.phone import AnyPhone
-from hugathome.privacy import Body, Dialled, Digest, Life, Personal, Public, Secret, Shown
-from hugathome.roles import (
-    CAPABILITIES,
-    AnyLanguage,
-    AnyModality,
-    AnyRole,
-    Capability,
-    Modality,
-    OrganisationId,
-    ParticipantId,
-    Role,
+from hugathome._model import Instant, Record, ShortText
+from hugathome.attendance import Attendance, moved, set_back
+from hugathome.audit import Append, AuditStore
+from hugathome.errors import (
+    AlreadyTaken,
+    ConsentMissing,
+    InvalidInput,
+    InvalidTransition,
+    NotPermitted,
+    SessionEnded,
+    UnknownParticipant,
 )
+from hugathome.history import (
+    Action,
+    AnyAbsent,
+    AnyOutcome,
+    Change,
+    Consent,
+    DeliveryStatus,
+    Window,
+)
+from hugathome.participants import Participant
+from hugathome.privacy import Body, Digest, Life, Personal, Public, Shown
+from hugathome.queueing import Queued
+from hugathome.roles import AnyKind, AnyModality, Capability, Kind, Modality, OrganisationId, Role
 from hugathome.transitions import (
     HERE,
     IDENTIFIES,
@@ -38,44 +47,10 @@ from hugathome.transitions import (
     OUT,
     PRESENCES,
     TRANSITIONS,
-    Presence,
     Status,
 )
 
 # --- Nouns -----------------------------------------------------------------------------------------
-
-
-class Participant(Record):
-    """Somebody who takes part; `name` is shown to the others once they are admitted."""
-
-    id: Shown[ParticipantId]
-    """Seen by the others in the session: never a patient number."""
-    role: Shown[AnyRole]
-    name: Shown[ShortText] = Field(repr=False)
-    language: Personal[AnyLanguage | None] = None
-    """For texts and pages; none means the organisation's."""
-    reference: Personal[ShortText | None] = Field(default=None, repr=False)
-    """The host's own stable identifier of this person."""
-    phone: Dialled[AnyPhone | None] = Field(default=None, repr=False)
-
-    def may(self, capability: Capability) -> bool:
-        """Whether the role includes `capability`."""
-        return capability in CAPABILITIES[Role(self.role)]
-
-
-class Attendance(Record):
-    """What is known of one participant beside who they are."""
-
-    presence: Shown[Presence] = Presence.EXPECTED
-    is_admitted: Shown[bool] = False
-    """An admission belongs to the participant: it outlives a lost connection and a change of device."""
-    device: Public[int] = 0
-    """How often they have checked in: a pass of an earlier device is dead."""
-    link_id: Secret[str | None] = Field(default=None, repr=False)
-    challenge_id: Secret[str | None] = Field(default=None, repr=False)
-    messages: tuple[Message, ...] = ()
-    position: Public[str | None] = None
-    """Where in the room's log their last coming or going stands."""
 
 
 class Event(Record):
@@ -93,6 +68,7 @@ class Event(Record):
 
 # --- Rules ---------------------------------------------------------------------------------------
 
+MOST_PARTICIPANTS = 32
 ROOM_KEPT = timedelta(minutes=15)
 """How long after the end the room's log is kept: for whoever is told late."""
 
@@ -108,11 +84,26 @@ class Session(Record):
     service: Personal[ShortText]
     modality: Shown[AnyModality]
     window: Personal[Window]
-    participants: Annotated[tuple[Participant, ...], Field(max_length=32)]
+    participants: Annotated[tuple[Participant, ...], Field(max_length=MOST_PARTICIPANTS)]
+    kind: Personal[AnyKind] = Kind.CONSULTATION
     reference: Personal[ShortText | None] = Field(default=None, repr=False)
     """The host's own key."""
+    sequence: Public[int] = 0
+    """How often it was rescheduled; what announces it says so, as calendars do."""
+    reminders: Personal[tuple[Instant, ...]] = ()
+    """When its participants are still to be reminded, earliest first."""
+    queue: Queued | None = None
+    """Where it waits for whoever is free, instead of for its hour."""
+    slot: Personal[ShortText | None] = Field(default=None, repr=False)
+    """The free time of a practitioner that it has booked, as the host calls it: no other session has it."""
+    held_until: Personal[Instant | None] = None
+    """Until when the slot is only held; whoever holds it confirms, or it is free again."""
     status: Public[Status] = Status.PLANNED
     outcome: Shown[AnyOutcome | None] = None
+    result: Personal[ShortText | None] = Field(default=None, repr=False)
+    """What the outcome points to: the host's reference of a prescription, a report, a referral."""
+    absent: Personal[AnyAbsent | None] = None
+    """Who did not come, where the outcome is that nobody or one of them did."""
     consent: Consent | None = None
     attendance: Mapping[str, Attendance] = Field(default_factory=dict, repr=False)
     history: tuple[Change, ...] = Field(default=(), repr=False)
@@ -128,6 +119,8 @@ class Session(Record):
             raise ValueError("two participants have the same id")
         if not any(participant.role == Role.PATIENT for participant in self.participants):
             raise ValueError("a session needs a patient")
+        if any(p.speaks_for is not None and p.speaks_for not in ids for p in self.participants):
+            raise ValueError("an interpreter speaks for somebody who takes part")
         return self
 
     def participant(self, participant_id: str) -> Participant:
@@ -145,9 +138,14 @@ class Session(Record):
     def is_let_in(self, participant_id: str) -> bool:
         """Whether somebody may see and hear the others: admitted, or of a role that needs no admission."""
         attendance = self.of(participant_id)
-        if attendance.presence in OUT or self.status.is_terminal:
+        if attendance.presence in OUT or self.status.is_terminal or self._may_not_watch(participant_id):
             return False
         return attendance.is_admitted or self.participant(participant_id).may(Capability.ENTER)
+
+    def _may_not_watch(self, participant_id: str) -> bool:
+        """Whether somebody only watches, and the patient has not agreed to that."""
+        is_observer = self.participant(participant_id).role == Role.OBSERVER
+        return is_observer and not (self.consent and self.consent.observers)
 
     @property
     def is_by_phone(self) -> bool:
@@ -191,14 +189,25 @@ class Session(Record):
 
     @property
     def due_at(self) -> datetime | None:
-        """When something is next due, if anything is: a message, or after the end the room's oblivion."""
+        """When a message, a reminder or the end of a hold is next due; after the end, the room's oblivion."""
         if self.status.is_terminal:
             return self.room_kept_until
-        queued = DeliveryStatus.QUEUED
-        return min(
-            (m.due_at for a in self.attendance.values() for m in a.messages if m.status is queued),
-            default=None,
-        )
+        messages = (m for a in self.attendance.values() for m in a.messages)
+        queued = [m.due_at for m in messages if m.status is DeliveryStatus.QUEUED]
+        held = [self.held_until] if self.held_until else []
+        return min((*queued, *self.reminders, *held), default=None)
+
+    def reminded(self, now: datetime) -> tuple["Session", bool]:
+        """Return the session less the reminders that are due, and whether one of them is still worth sending.
+
+        Of several that were missed one goes out, and none once the visit should have begun, is only held,
+        or has no consent.
+        """
+        left = tuple(at for at in self.reminders if at > now)
+        if left == self.reminders:
+            return self, False
+        is_worth_it = now < self.window.starts_at and self.held_until is None and self.consent is not None
+        return self.but(reminders=left), is_worth_it and self.status is Status.PLANNED
 
     def after(self, change: Change) -> "Session":
         """Return the session as it stands after `change`, or raise.
@@ -206,15 +215,23 @@ class Session(Record):
         `InvalidTransition` where a table has no such step, `SessionEnded` where nothing can follow,
         `NotPermitted` where the role of `change.by` does not include it, `UnknownParticipant`.
         """
-        if self.status.is_terminal:
+        if self.status.is_terminal and (self.status, change.action) not in TRANSITIONS:
             raise SessionEnded("the session has ended")
+        if change.joining is not None and change.joining not in self.participants:
+            return self._joined(change.joining).after(change)
         self._permit(change)
         after = self.but(
             status=self._next_status(change),
             attendance=self._next_attendance(change),
             history=(*self.history, change),
         )
-        return after.but(**_recorded_facts(change))
+        return after.but(**_recorded_facts(after, change))
+
+    def _joined(self, participant: Participant) -> "Session":
+        together = (*self.participants, participant)
+        if len(together) > MOST_PARTICIPANTS or len({each.id for each in together}) < len(together):
+            raise InvalidInput("joining= takes somebody with an id of their own, in a session with room")
+        return self.but(participants=together)
 
     def _permit(self, change: Change) -> None:
         self.refuse_unless_permitted(change.by, change.action)  # first: who may not is not told who is there
@@ -224,6 +241,10 @@ class Session(Record):
             Capability.CONSENT
         ):
             raise NotPermitted(action=change.action)
+        if change.action is Action.ADMIT and self._may_not_watch(change.participant or ""):
+            raise ConsentMissing("nobody has recorded that the patient accepts an observer")
+        if change.action is Action.TAKE and not (self.queue and self.queue.is_waiting):
+            raise AlreadyTaken("somebody has taken it, or it waits in no queue")
 
     def refuse_unless_permitted(self, by: str | None, action: Action) -> None:
         """Raise `NotPermitted` where `action` takes a capability that the role of `by` does not include."""
@@ -242,6 +263,8 @@ class Session(Record):
     def _next_attendance(self, change: Change) -> Mapping[str, Attendance]:
         is_on_the_line = change.action is Action.IDENTIFY and self.is_by_phone
         action = Action.ARRIVE if is_on_the_line else change.action
+        if action is Action.RESCHEDULE or change.service is not None:
+            return {whom: set_back(each, action) for whom, each in self.attendance.items()}
         if action not in MOVES:
             return self.attendance
         whom = change.participant or ""
@@ -250,37 +273,43 @@ class Session(Record):
             presence = PRESENCES[before.presence, action]
         except KeyError:
             raise InvalidTransition(state=before.presence, action=change.action) from None
-        return {**self.attendance, whom: _moved(before, presence, change)}
+        return {**self.attendance, whom: moved(before, presence, change)}
 
     def noting(self, participant_id: str, **facts: object) -> "Session":
         """Return the session with facts of a participant's attendance replaced; part of the same write."""
         return self.but(attendance={**self.attendance, participant_id: self.of(participant_id).but(**facts)})
 
 
-def _moved(before: Attendance, presence: Presence, change: Change) -> Attendance:
-    is_admitted = before.is_admitted
-    if change.action is Action.ADMIT:
-        is_admitted = True
-    elif change.action in (Action.RETURN_TO_WAITING, Action.REMOVE, Action.DENY):
-        is_admitted = False
-    if presence is Presence.ARRIVED and is_admitted:
-        presence = Presence.ADMITTED
-    is_new_device = change.action is Action.CHECK_IN or presence in OUT
-    device = before.device + 1 if is_new_device else before.device
-    position = change.position or before.position
-    return before.but(presence=presence, is_admitted=is_admitted, device=device, position=position)
-
-
-def _recorded_facts(change: Change) -> dict[str, object]:
-    if change.action in (Action.ACCEPT, Action.WITHDRAW):
-        return {"consent": change.consent}
-    if change.action in (Action.COMPLETE, Action.DISCONTINUE, Action.CANCEL):
-        return {"outcome": change.outcome, "room_kept_until": change.at + ROOM_KEPT}
-    if change.action is Action.EXTEND and change.window is not None:
-        return {"window": change.window}
-    if change.action is Action.CHANGE_MODALITY:
-        return {"modality": change.modality}
-    return {}
+def _recorded_facts(session: Session, change: Change) -> dict[str, object]:
+    """Return what a change says beside where the session and its participants stand after it."""
+    match change.action:
+        case Action.ACCEPT | Action.WITHDRAW:
+            return {"consent": change.consent}
+        case Action.COMPLETE | Action.DISCONTINUE | Action.CANCEL | Action.DECLINE:
+            said = {"outcome": change.outcome, "result": change.result, "absent": change.absent}
+            return {**said, "room_kept_until": change.at + ROOM_KEPT}
+        case Action.EXTEND if change.window is not None:
+            return {"window": change.window}
+        case Action.RESCHEDULE:
+            return {
+                "window": change.window,
+                "sequence": session.sequence + 1,
+                "consent": None,
+                "reminders": (),
+            }
+        case Action.CONFIRM:
+            return {"held_until": None}
+        case Action.CHANGE_MODALITY:
+            return {"modality": change.modality}
+        case Action.TAKE if session.queue is not None:
+            return {"queue": session.queue.taken(by=change.by or "", at=change.at)}
+        case Action.TRANSFER if change.service is not None:
+            queue = session.queue.handed_on() if session.queue else Queued(since=change.at)
+            return {"service": change.service, "queue": queue}
+        case Action.TRANSFER if session.queue is not None and change.joining is not None:
+            return {"queue": session.queue.taken(by=change.joining.id, at=change.at)}
+        case _:
+            return {}
 
 
 # --- Seams ---------------------------------------------------------------------------------------
@@ -303,8 +332,11 @@ class StoredSession:
     body: Body[bytes]
 
 
-class SessionStore(Protocol):
-    """Keeps sessions and the events they gave rise to; every method raises `StoreUnavailable` at most."""
+class SessionStore(AuditStore, Protocol):
+    """Keeps sessions and what they gave rise to: events, and the audit trail.
+
+    Every method raises `StoreUnavailable` at most.
+    """
 
     async def load_session(self, session_id: str) -> StoredSession | None:
         """Return the session of this id."""
@@ -328,11 +360,19 @@ class SessionStore(Protocol):
         """Return when something is next due in any session."""
         ...
 
-    async def save_session(self, session: StoredSession, *, expected: int, events: Sequence[bytes]) -> bool:
-        """Save session, look-ups and events in one write if the stored version is `expected` (0: none).
+    async def save_session(
+        self,
+        session: StoredSession,
+        *,
+        expected: int,
+        events: Sequence[bytes],
+        audit: Append | None = None,
+    ) -> bool:
+        """Save session, look-ups, events and audit in one write if the stored version is `expected` (0: none).
 
         Return False, having changed nothing, if it is another or a look-up belongs to another session.
-        Events get the organisation's next positions, dense, readable only once no earlier can come.
+        Events get the organisation's next positions, dense, readable only once no earlier can come; what
+        `audit` makes of the head of the organisation's trail is appended there.
         """
         ...
 

@@ -49,15 +49,28 @@ class Presence(StrEnum):
 
 OPEN = (Status.PLANNED, Status.IN_PROGRESS, Status.ON_HOLD)
 _UNDER_WAY = (Status.IN_PROGRESS, Status.ON_HOLD)
-_KEEPS_STATUS = set(Action) - {
-    Action.PLAN,
-    Action.ADMIT,
-    Action.HOLD,
-    Action.RESUME,
-    Action.COMPLETE,
-    Action.DISCONTINUE,
-    Action.CANCEL,
-}
+_ENDED = (Status.COMPLETED, Status.DISCONTINUED, Status.CANCELLED)
+_KEEPS_STATUS = (
+    Action.ACCEPT,
+    Action.WITHDRAW,
+    Action.INVITE,
+    Action.DELIVER,
+    Action.CHECK_IN,
+    Action.IDENTIFY,
+    Action.ARRIVE,
+    Action.CALL,
+    Action.TAKE,
+    Action.TRANSFER,
+    Action.JOIN,
+    Action.DENY,
+    Action.RETURN_TO_WAITING,
+    Action.DEPART,
+    Action.REMOVE,
+    Action.STEP,
+    Action.EXTEND,
+    Action.CHANGE_MODALITY,
+)
+_BEFORE_IT_BEGINS = (Action.RESCHEDULE, Action.CONFIRM, Action.TAKE_ON)
 
 TRANSITIONS: Mapping[tuple[Status, Action], Status] = MappingProxyType(
     {
@@ -70,6 +83,11 @@ TRANSITIONS: Mapping[tuple[Status, Action], Status] = MappingProxyType(
         **{(status, Action.COMPLETE): Status.COMPLETED for status in _UNDER_WAY},
         **{(status, Action.DISCONTINUE): Status.DISCONTINUED for status in _UNDER_WAY},
         (Status.PLANNED, Action.CANCEL): Status.CANCELLED,
+        **{(Status.PLANNED, action): Status.PLANNED for action in _BEFORE_IT_BEGINS},
+        (Status.PLANNED, Action.DECLINE): Status.CANCELLED,
+        (Status.PLANNED, Action.GIVE_OPINION): Status.IN_PROGRESS,
+        **{(status, Action.GIVE_OPINION): status for status in _UNDER_WAY},
+        **{(status, Action.ERASE): status for status in _ENDED},
     }
 )
 """Every step of a session's status; what is missing here is refused."""
@@ -104,7 +122,7 @@ NEEDS = MappingProxyType(
         **dict.fromkeys(
             (
                 Action.IDENTIFY,
-                Action.CALL,
+                Action.TAKE,
                 Action.ADMIT,
                 Action.DENY,
                 Action.RETURN_TO_WAITING,
@@ -112,11 +130,14 @@ NEEDS = MappingProxyType(
             ),
             Capability.ADMIT,
         ),
+        Action.CALL: Capability.CALL,
+        **dict.fromkeys((Action.TAKE_ON, Action.DECLINE, Action.GIVE_OPINION), Capability.ADVISE),
         **dict.fromkeys(
             (
                 Action.HOLD,
                 Action.RESUME,
                 Action.CHANGE_MODALITY,
+                Action.TRANSFER,
                 Action.COMPLETE,
                 Action.DISCONTINUE,
             ),

@@ -12,7 +12,7 @@ from typer.main import get_command
 from hugathome import cli, errors
 from hugathome.errors import HugathomeError
 from hugathome.history import Action
-from hugathome.roles import CAPABILITIES, Capability, Role, Step
+from hugathome.roles import CAPABILITIES, GRANTED, PARTS, WITHHELD, Capability, Part, Role, Step
 from hugathome.templates import PLACES
 from hugathome.transitions import PRESENCES, TRANSITIONS, Presence, Status
 
@@ -52,6 +52,20 @@ def of_roles() -> str:
         (f"`{one}`", *("yes" if one in CAPABILITIES[role] else "" for role in Role)) for one in Capability
     )
     return table(head, rows)
+
+
+def of_parts() -> str:
+    rows = (
+        (f"`{role}`", f"`{part}`", _named(GRANTED.get(part, ())), _named(WITHHELD.get(part, ())))
+        for role in Role
+        for part in Part
+        if part in PARTS.get(role, ())
+    )
+    return table(("Role", "Part", "May also", "May not"), rows)
+
+
+def _named(words: Iterable[str]) -> str:
+    return ", ".join(f"`{word}`" for word in sorted(words))
 
 
 def of_steps(states: Iterable[str], steps: Mapping[tuple[Any, Action], str]) -> str:
@@ -106,6 +120,7 @@ def of_messages() -> str:
     [
         ("errors.md", of_errors()),
         ("roles.md", of_roles()),
+        ("roles.md", of_parts()),
         ("states.md", of_statuses()),
         ("states.md", of_other_actions()),
         ("states.md", of_presences()),
@@ -113,7 +128,17 @@ def of_messages() -> str:
         ("texts.md", of_messages()),
         *(("command-line.md", of_command(*command)) for command in COMMANDS.items()),
     ],
-    ids=["errors", "roles", "statuses", "other-actions", "presences", "facts", "messages", *COMMANDS],
+    ids=[
+        "errors",
+        "roles",
+        "parts",
+        "statuses",
+        "other-actions",
+        "presences",
+        "facts",
+        "messages",
+        *COMMANDS,
+    ],
 )
 def test_a_table_of_the_reference_is_the_one_of_the_code(page: str, expected: str) -> None:
     text = (REFERENCE / page).read_text(encoding="utf-8")

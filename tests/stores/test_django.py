@@ -18,7 +18,8 @@ from hugathome._drive import drive
 from hugathome.blocking import HugAtHome
 from hugathome.codes import Sms
 from hugathome.errors import ConfigurationError, SessionNotFound, SmsNotSent, StoreUnavailable
-from hugathome.session import Participant, Session
+from hugathome.participants import Participant
+from hugathome.session import Session
 from hugathome.sms import OutboxSms
 from hugathome.stores import Store, open_store, schema
 from hugathome.stores._database import Work

@@ -12,7 +12,8 @@ from hugathome.blocking import HugAtHome
 from hugathome.codes import Sms
 from hugathome.errors import SessionNotFound, SmsNotSent
 from hugathome.journal import Journal
-from hugathome.session import Participant, Session
+from hugathome.participants import Participant
+from hugathome.session import Session
 from hugathome.signalling import Recorded
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store

@@ -13,8 +13,9 @@ from hugathome.app import HugAtHome
 from hugathome.clock import SystemClock
 from hugathome.codes import Challenge, Sms
 from hugathome.history import DeliveryStatus
+from hugathome.participants import Participant
 from hugathome.receipts import Receipt
-from hugathome.session import Participant, Session
+from hugathome.session import Session
 from hugathome.stores import open_store
 from hugathome.testing.clock import FakeClock
 

@@ -17,9 +17,10 @@ from time import perf_counter
 from hugathome.app import HugAtHome
 from hugathome.errors import CodeError
 from hugathome.history import Action, Change
+from hugathome.participants import Participant
 from hugathome.phone import PhoneNumber
 from hugathome.serving import listening, serving
-from hugathome.session import Participant, Session
+from hugathome.session import Session
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
 from hugathome.testing import Outbox, Robot, meet

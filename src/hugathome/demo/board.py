@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hugathome.demo.made_up import PATIENT
-from hugathome.session import Event, Participant, Session
+from hugathome.participants import Participant
+from hugathome.session import Event, Session
 from hugathome.testing import Outbox, ReceivedSms
 
 View = Mapping[str, Any]

@@ -18,9 +18,10 @@ from hugathome.demo.board import event_views, message_views, visit_view
 from hugathome.demo.made_up import CLINICIAN, PATIENT, Wanted
 from hugathome.errors import HugathomeError
 from hugathome.grants import JoinGrant
+from hugathome.participants import Participant
 from hugathome.peer import IceSettings
 from hugathome.phone import PhoneNumber
-from hugathome.session import Event, Participant, Session
+from hugathome.session import Event, Session
 from hugathome.sms import OutboxSms
 from hugathome.testing import Outbox
 

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from hugathome._model import Record
+from hugathome.participants import Participant
 from hugathome.phone import PhoneNumber
 from hugathome.roles import AnyLanguage, Language
-from hugathome.session import Participant
 
 PATIENT: Final = "p-1"
 CLINICIAN: Final = "dr-rossi"
