@@ -22,6 +22,7 @@ from hugathome.errors import (
     SessionError,
     UnknownParticipant,
 )
+from hugathome.expertise import Expertise, ExpertiseState
 from hugathome.history import (
     Action,
     Change,
@@ -31,10 +32,11 @@ from hugathome.history import (
     Outcome,
     window_around,
 )
+from hugathome.imaging import Site
 from hugathome.participants import Participant
 from hugathome.phone import PhoneNumber
 from hugathome.queueing import Queued
-from hugathome.roles import Language, Modality, Part, Role, Step
+from hugathome.roles import Kind, Language, Modality, Part, Role, Step
 from hugathome.session import Event, Session
 from hugathome.transitions import PRESENCES, TRANSITIONS, Presence, Status
 
@@ -57,18 +59,30 @@ INTERPRETER = Participant(id="interpreter", role="interpreter", name="C. Silva")
 OBSERVER = Participant(id="observer", role="observer", name="D. Student")
 EXPERT = Participant(id="dr-blanc", role="practitioner", part="expert", name="Dr E. Blanc")
 EVERYBODY = (DOCTOR, PATIENT, PARENT, NURSE, INTERPRETER, OBSERVER, EXPERT)
+REQUEST = Expertise(kind="SecondOpinion", requesting=Site(name="Regional hospital"))
+ASKED_AT = {
+    Action.TAKE_ON: ExpertiseState.REQUESTED,
+    Action.DECLINE: ExpertiseState.REQUESTED,
+    Action.GIVE_OPINION: ExpertiseState.TAKEN_ON,
+}
 EXAMPLES: dict[Action, dict[str, Any]] = {
     Action.CHANGE_MODALITY: {"modality": "audio"},
     Action.RESCHEDULE: {"window": WINDOW},
     Action.TRANSFER: {"joining": EXPERT},
     Action.JOIN: {"joining": EXPERT},
+    Action.GIVE_OPINION: {"result": "report/12"},
 }
 """What some changes have to say."""
 WHO_MAY = "whoever may"
 ADVISING = (Action.TAKE_ON, Action.DECLINE, Action.GIVE_OPINION)
 
 
-def planned(*, modality: Any = "video", participants: tuple[Participant, ...] = EVERYBODY) -> Session:
+def planned(
+    *,
+    modality: Any = "video",
+    participants: tuple[Participant, ...] = EVERYBODY,
+    expertise: Expertise | None = None,
+) -> Session:
     return Session(
         id="hug.s1",
         organisation="hug",
@@ -77,14 +91,22 @@ def planned(*, modality: Any = "video", participants: tuple[Participant, ...] = 
         window=WINDOW,
         participants=participants,
         queue=Queued(since=NOW),
+        expertise=expertise,
         reference="appointment/4711",
         version=1,
     )
 
 
-def at(presence: Presence, *, status: Status = Status.IN_PROGRESS, modality: Any = "video") -> Session:
-    """Return a session of `status` in which the patient is at `presence`."""
-    session = planned(modality=modality).but(status=status)
+def at(
+    presence: Presence,
+    *,
+    status: Status = Status.IN_PROGRESS,
+    modality: Any = "video",
+    action: Action | None = None,
+) -> Session:
+    """Return a session of `status` in which the patient is at `presence`, of the kind that has `action`."""
+    asked = REQUEST.but(state=ASKED_AT[action]) if action in ADVISING else None
+    session = planned(modality=modality, expertise=asked).but(status=status)
     return session.noting("p-1", presence=presence, is_admitted=presence is Presence.ADMITTED)
 
 
@@ -195,7 +217,7 @@ def test_the_tables_of_this_test_leave_nothing_out() -> None:
 
 @pytest.mark.parametrize(("status", "action"), [*product(Status, Action)], ids=str)
 def test_every_action_in_every_status(status: Status, action: Action) -> None:
-    session = at(WHERE_IT_WORKS.get(action, Presence.ARRIVED), status=status)
+    session = at(WHERE_IT_WORKS.get(action, Presence.ARRIVED), status=status, action=action)
     expected = STATUSES[status, action]
 
     if expected == "ended":
@@ -211,7 +233,7 @@ def test_every_action_in_every_status(status: Status, action: Action) -> None:
 
 @pytest.mark.parametrize(("presence", "action"), [*product(Presence, Action)], ids=str)
 def test_every_action_in_every_presence(presence: Presence, action: Action) -> None:
-    session = at(presence)
+    session = at(presence, action=action)
     expected = PRESENCE[presence, action]
 
     if expected == "–":
@@ -463,6 +485,60 @@ def test_a_companion_does_not_speak_for_the_patient() -> None:
         session.after(change(Action.ACCEPT, participant="parent", consent=AGREED))
 
 
+# --- Between clinicians --------------------------------------------------------------------------
+
+
+def asked() -> Session:
+    return planned(expertise=REQUEST).but(queue=None)
+
+
+def test_a_second_opinion_is_taken_on_held_given_and_closed() -> None:
+    session = asked()
+    assert (session.kind, session.status) == (Kind.TELE_EXPERTISE, Status.PLANNED)
+
+    session = session.after(change(Action.TAKE_ON, participant=None, site=Site(name="University hospital")))
+    session = after(session, Action.ARRIVE, participant="dr-rossi")
+    assert session.status is Status.PLANNED
+    session = after(session, Action.ARRIVE, participant="dr-blanc")
+    assert session.status is Status.IN_PROGRESS
+    session = session.after(change(Action.GIVE_OPINION, participant=None, result="report/12"))
+    session = after(session, Action.COMPLETE, participant=None, outcome="report")
+
+    assert session.expertise is not None
+    assert session.expertise.state is ExpertiseState.CLOSED
+    assert session.expertise.opinion == "report/12"
+    assert session.expertise.expert == Site(name="University hospital")
+
+
+def test_an_opinion_may_be_given_without_meeting() -> None:
+    session = after(asked(), Action.TAKE_ON, Action.GIVE_OPINION, Action.COMPLETE, participant=None)
+
+    assert session.status is Status.COMPLETED
+
+
+def test_what_an_expert_declines_is_cancelled() -> None:
+    session = after(asked(), Action.DECLINE, participant=None, reason="no paediatric cases here")
+
+    assert session.status is Status.CANCELLED
+    assert session.history[-1].reason == "no paediatric cases here"
+
+
+def test_nothing_is_closed_without_an_opinion_but_by_discontinuing_it() -> None:
+    session = after(asked(), Action.TAKE_ON, participant=None)
+    for clinician in ("dr-rossi", "dr-blanc"):
+        session = after(session, Action.ARRIVE, participant=clinician)
+
+    with pytest.raises(InvalidTransition):
+        after(session, Action.COMPLETE)
+    assert after(session, Action.DISCONTINUE).status is Status.DISCONTINUED
+
+
+@pytest.mark.parametrize("action", ADVISING)
+def test_in_a_consultation_nobody_is_asked_as_an_expert(action: Action) -> None:
+    with pytest.raises(InvalidTransition):
+        after(planned(), action)
+
+
 # --- Reminders -----------------------------------------------------------------------------------
 
 DAY_BEFORE, HOUR_BEFORE = NOW - timedelta(days=1), NOW - timedelta(hours=1)
@@ -538,7 +614,7 @@ MAY = {
 def test_only_who_may_takes_a_step(action: Action, by: Participant) -> None:
     status = Status.ON_HOLD if action is Action.RESUME else Status.IN_PROGRESS
     status = Status.PLANNED if action in (Action.TAKE_ON, Action.DECLINE) else status
-    session = at(WHERE_IT_WORKS.get(action, Presence.ARRIVED), status=status)
+    session = at(WHERE_IT_WORKS.get(action, Presence.ARRIVED), status=status, action=action)
 
     if by in MAY[action]:
         assert session.after(change(action, by=by.id)).history[-1].by == by.id

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from hugathome._model import Instant, Record, ShortText
 from hugathome.errors import InvalidInput
+from hugathome.imaging import Site
 from hugathome.participants import Participant
 from hugathome.privacy import Personal, Public
 from hugathome.roles import AnyLanguage, AnyModality, ParticipantId, Step
@@ -196,10 +197,12 @@ class Change(Record):
     """How the visit was planned to be held, or is held from here on."""
     outcome: Personal[AnyOutcome | None] = None
     result: Personal[ShortText | None] = Field(default=None, repr=False)
-    """What the outcome points to: the host's reference of a prescription, a report, a referral."""
+    """What it came to, as the host refers to it: a prescription, a report, a referral, an opinion."""
     absent: Personal[AnyAbsent | None] = None
     service: Personal[ShortText | None] = None
     """Where a visit was transferred to."""
+    site: Site | None = None
+    """Where the expert is who takes a request on."""
     joining: Participant | None = None
     """Who takes part from here on."""
     step: Personal[Step | None] = None
@@ -221,5 +224,6 @@ _SAYS = {
     Action.RESCHEDULE: ("window",),
     Action.TRANSFER: ("service", "joining"),
     Action.JOIN: ("joining",),
+    Action.GIVE_OPINION: ("result",),
 }
 """What each change has to say, one of these at least."""

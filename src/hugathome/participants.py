@@ -6,6 +6,7 @@ What comes of it, who is there, invited or admitted, is the session's to know.
 from pydantic import Field, model_validator
 
 from hugathome._model import Record, ShortText
+from hugathome.needs import Needs
 from hugathome.phone import AnyPhone
 from hugathome.privacy import Dialled, Personal, Shown
 from hugathome.roles import (
@@ -37,6 +38,8 @@ class Participant(Record):
     """What they are within their role: a `Part` of it, such as the expert among practitioners."""
     speaks_for: Shown[ParticipantId | None] = None
     """Whom an interpreter speaks for."""
+    needs: Needs | None = Field(default=None, repr=False)
+    """What they need in order to take part."""
 
     @model_validator(mode="after")
     def _plays_a_part_of_the_role(self) -> "Participant":

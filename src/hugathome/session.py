@@ -26,6 +26,7 @@ from hugathome.errors import (
     SessionEnded,
     UnknownParticipant,
 )
+from hugathome.expertise import Expertise, ExpertiseState
 from hugathome.history import (
     Action,
     AnyAbsent,
@@ -38,12 +39,13 @@ from hugathome.history import (
 from hugathome.participants import Participant
 from hugathome.privacy import Body, Digest, Life, Personal, Public, Shown
 from hugathome.queueing import Queued
-from hugathome.roles import AnyKind, AnyModality, Capability, Kind, Modality, OrganisationId, Role
+from hugathome.roles import AnyModality, Capability, Kind, Modality, OrganisationId, Role
 from hugathome.transitions import (
     HERE,
     IDENTIFIES,
     MOVES,
     NEEDS,
+    OF_EXPERTS,
     OUT,
     PRESENCES,
     TRANSITIONS,
@@ -85,7 +87,6 @@ class Session(Record):
     modality: Shown[AnyModality]
     window: Personal[Window]
     participants: Annotated[tuple[Participant, ...], Field(max_length=MOST_PARTICIPANTS)]
-    kind: Personal[AnyKind] = Kind.CONSULTATION
     reference: Personal[ShortText | None] = Field(default=None, repr=False)
     """The host's own key."""
     sequence: Public[int] = 0
@@ -94,6 +95,8 @@ class Session(Record):
     """When its participants are still to be reminded, earliest first."""
     queue: Queued | None = None
     """Where it waits for whoever is free, instead of for its hour."""
+    expertise: Expertise | None = None
+    """What an expert is asked, where it is no visit of the patient's."""
     slot: Personal[ShortText | None] = Field(default=None, repr=False)
     """The free time of a practitioner that it has booked, as the host calls it: no other session has it."""
     held_until: Personal[Instant | None] = None
@@ -146,6 +149,11 @@ class Session(Record):
         """Whether somebody only watches, and the patient has not agreed to that."""
         is_observer = self.participant(participant_id).role == Role.OBSERVER
         return is_observer and not (self.consent and self.consent.observers)
+
+    @property
+    def kind(self) -> Kind:
+        """What it is for."""
+        return Kind.CONSULTATION if self.expertise is None else Kind.TELE_EXPERTISE
 
     @property
     def is_by_phone(self) -> bool:
@@ -225,7 +233,8 @@ class Session(Record):
             attendance=self._next_attendance(change),
             history=(*self.history, change),
         )
-        return after.but(**_recorded_facts(after, change))
+        after = after.but(**_recorded_facts(after, change))
+        return after if after.expertise is None else _asked(after, change, after.expertise)
 
     def _joined(self, participant: Participant) -> "Session":
         together = (*self.participants, participant)
@@ -243,6 +252,8 @@ class Session(Record):
             raise NotPermitted(action=change.action)
         if change.action is Action.ADMIT and self._may_not_watch(change.participant or ""):
             raise ConsentMissing("nobody has recorded that the patient accepts an observer")
+        if change.action in OF_EXPERTS and self.expertise is None:
+            raise InvalidTransition(state=self.kind, action=change.action)
         if change.action is Action.TAKE and not (self.queue and self.queue.is_waiting):
             raise AlreadyTaken("somebody has taken it, or it waits in no queue")
 
@@ -312,6 +323,28 @@ def _recorded_facts(session: Session, change: Change) -> dict[str, object]:
             return {}
 
 
+def _asked(session: Session, change: Change, expertise: Expertise) -> Session:
+    """Return a session between clinicians with what its expert is asked, as it stands after a change.
+
+    It is live once two of them are there.
+    """
+    match change.action:
+        case Action.TAKE_ON:
+            return session.but(expertise=expertise.after(change.action, expert=change.site))
+        case Action.GIVE_OPINION:
+            return session.but(expertise=expertise.after(change.action, opinion=change.result))
+        case Action.DECLINE | Action.COMPLETE:
+            return session.but(expertise=expertise.after(change.action))
+        case Action.ARRIVE if expertise.state is ExpertiseState.TAKEN_ON and _are_clinicians_there(session):
+            return session.but(expertise=expertise.after(change.action), status=Status.IN_PROGRESS)
+        case _:
+            return session
+
+
+def _are_clinicians_there(session: Session) -> bool:
+    return sum(participant.role == Role.PRACTITIONER for participant in session.present) > 1
+
+
 # --- Seams ---------------------------------------------------------------------------------------
 
 
@@ -368,9 +401,11 @@ class SessionStore(AuditStore, Protocol):
         events: Sequence[bytes],
         audit: Append | None = None,
     ) -> bool:
-        """Save session, look-ups, events and audit in one write if the stored version is `expected` (0: none).
+        """Save session, look-ups, events and audit in one write if the stored version is `expected`.
 
-        Return False, having changed nothing, if it is another or a look-up belongs to another session.
+        A new one is `expected` at 0. Return False, having changed nothing, if it is another or a look-up
+        belongs to another session.
+
         Events get the organisation's next positions, dense, readable only once no earlier can come; what
         `audit` makes of the head of the organisation's trail is appended there.
         """

@@ -116,6 +116,9 @@ PRESENCES: Mapping[tuple[Presence, Action], Presence] = MappingProxyType(
 IDENTIFIES = frozenset({Action.CHECK_IN, Action.IDENTIFY})
 """What says who somebody is; it begins a visit by telephone, as the first admission begins another."""
 
+OF_EXPERTS = frozenset({Action.TAKE_ON, Action.DECLINE, Action.GIVE_OPINION})
+"""What is done in a tele-expertise and in no other session."""
+
 MOVES = frozenset(action for _, action in PRESENCES)
 NEEDS = MappingProxyType(
     {
@@ -131,7 +134,7 @@ NEEDS = MappingProxyType(
             Capability.ADMIT,
         ),
         Action.CALL: Capability.CALL,
-        **dict.fromkeys((Action.TAKE_ON, Action.DECLINE, Action.GIVE_OPINION), Capability.ADVISE),
+        **dict.fromkeys(OF_EXPERTS, Capability.ADVISE),
         **dict.fromkeys(
             (
                 Action.HOLD,
