@@ -177,6 +177,7 @@ class Visit:
         self.calls("Consultations.find_by_link", consultations.find_by_link, "nobody's")
         self.calls("Consultations.find_by_message", consultations.find_by_message, "nobody's")
         self.calls("Consultations.change", consultations.change, session.id, lambda known: known)
+        self.calls("Consultations.decided", consultations.decided, session, lambda known: known, trying=None)
         self.clock.put(minutes=60)
         self.calls("Dispatch.run_due", self.hug.run_due)
         self.calls("Consultations.forget_room", consultations.forget_room, session.id)
@@ -248,7 +249,7 @@ def test_the_blocking_calls_are_those_of_the_other_kind_of_host() -> None:
 
     assert public(app.HugAtHome) - public(blocking.HugAtHome) == {"aclose", "serve", "asgi"}
     assert public(blocking.HugAtHome) - public(app.HugAtHome) == {"close"}
-    inner = {"change", "events", "find_by_link", "find_by_message", "forget_room"}
+    inner = {"change", "decided", "events", "find_by_link", "find_by_message", "forget_room"}
     assert public(Consultations) - public(blocking.Sessions) == inner
 
 

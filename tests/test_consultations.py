@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from hugathome.app import HugAtHome
+from hugathome.audit import Append
 from hugathome.errors import (
     ConsentMissing,
     HugathomeError,
@@ -648,9 +649,13 @@ async def test_of_parallel_ends_one_is_the_end(hug: HugAtHome) -> None:
 class NeverSaves(MemorySessions):
     """Tells everybody that somebody else was faster."""
 
-    async def save_session(self, session: StoredSession, *, expected: int, events: Sequence[bytes]) -> bool:
+    async def save_session(
+        self, session: StoredSession, *, expected: int, events: Sequence[bytes], audit: Append | None = None
+    ) -> bool:
         return (
-            await super().save_session(session, expected=expected, events=events) if not expected else False
+            await super().save_session(session, expected=expected, events=events, audit=audit)
+            if not expected
+            else False
         )
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from hugathome import errors
 from hugathome.errors import (
+    AuditBroken,
     ChannelUnavailable,
     CodeAlreadyUsed,
     CodeExpired,
@@ -31,6 +32,7 @@ from hugathome.errors import (
 )
 
 FACTS: list[HugathomeError] = [
+    AuditBroken(position=17, fault="removed"),
     CodeRejected(attempts_left=3),
     InvalidTransition(state="completed", action="admit"),
     MissingExtra("sql"),
@@ -149,6 +151,7 @@ def test_facts_are_told_in_the_sentence() -> None:
     sentences = {type(error).__name__: str(error) for error in FACTS}
 
     assert sentences == {
+        "AuditBroken": "audit entry 17: removed",
         "CodeRejected": "wrong code, 3 attempts left",
         "InvalidTransition": "admit is not possible while completed",
         "MissingExtra": "install hugathome[sql] to use this",

@@ -1,10 +1,12 @@
 """Hold teleconsultations from a hospital's own software: codes by SMS, sessions, WebRTC signalling."""
 
 from hugathome.app import HugAtHome
+from hugathome.audit import AuditEntry, AuditStore
 from hugathome.channels import Addressee, Channel, Notice
 from hugathome.clock import Clock, SystemClock
 from hugathome.codes import Challenge, ChallengeStore, Sms, SmsGateway
 from hugathome.errors import (
+    AuditBroken,
     ByPhone,
     ChannelUnavailable,
     CodeAlreadyUsed,
@@ -77,6 +79,9 @@ __all__ = [
     "OWASP_ASVS_5",
     "Action",
     "Addressee",
+    "AuditBroken",
+    "AuditEntry",
+    "AuditStore",
     "ByPhone",
     "Capability",
     "Challenge",

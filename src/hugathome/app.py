@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, runtime_checkabl
 
 from hugathome import words
 from hugathome._origins import embedding
+from hugathome.audit import START, AuditEntry, Head
 from hugathome.channels import Channel, named_apart
 from hugathome.clock import Clock, SystemClock
 from hugathome.codes import ChallengeStore, SmsGateway
@@ -45,6 +46,7 @@ from hugathome.signalling import SignallingLog, Transport
 from hugathome.stores import Store
 from hugathome.switchboard import Switchboard
 from hugathome.texts import Texts
+from hugathome.trail import Trail
 from hugathome.verifier import Randomness, Verifier
 from hugathome.voice import VoiceGateway
 from hugathome.wire import Limits
@@ -129,6 +131,7 @@ class Deployment:
             randomness=randomness,
             organisations=self._organisations,
         )
+        self._trail = Trail(store=self._store.sessions, keys=keys, organisations=self._organisations)
         self._doorkeeper = Doorkeeper(
             consultations=self._consultations, keys=keys, issuer=self.site, clock=clock, randomness=randomness
         )
@@ -337,6 +340,23 @@ class HugAtHome(Deployment):
             if not follow:
                 return
             await self.clock.sleep(_EVENTS_POLLED)
+
+    async def audit(self, *, organisation: str, after: int = 0) -> AsyncIterator[AuditEntry]:
+        """Yield who did what to an organisation's sessions, and what came of it, in order; not verified."""
+        while entries := await self._trail.entries(organisation, after=after, limit=EVENTS_AT_ONCE):
+            for entry in entries:
+                yield entry
+                after = entry.position
+
+    async def audit_head(self, *, organisation: str) -> Head:
+        """Return how far an organisation's audit trail goes: its `str` is to be noted elsewhere."""
+        return await self._trail.head(organisation)
+
+    async def verify_audit(
+        self, *, organisation: str, after: Head | str = START, head: Head | str | None = None
+    ) -> Head:
+        """Return how far an audit trail is as it was written, or raise `AuditBroken`; see `Trail.verify`."""
+        return await self._trail.verify(organisation, after=after, head=head)
 
     async def run_due(self) -> datetime | None:
         """Deliver what is due, and return when to come again; for cron, a scheduler, or a loop."""

@@ -1,4 +1,4 @@
-"""How sessions and events are kept: sealed before a store sees them, found by what only the keys can make.
+"""How sessions, events and audit trails are kept: sealed before a store sees them, found by what keys make.
 
 A body is sealed under the deployment's key and bound to organisation, session and version, so that it opens
 only where it was put. References, links and messages are looked up by an HMAC. Nothing here decides anything.
@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 from hugathome._model import Record
+from hugathome.audit import Append, Attempt, Chain, attempted
+from hugathome.errors import HugathomeError
 from hugathome.history import Change
 from hugathome.keys import NONCE_BYTES, KeyRing
 from hugathome.roles import OPAQUE_ID
@@ -60,11 +62,24 @@ class Archive:
     async def save(self, session: Session, *, expected: int, news: Sequence[Change]) -> bool:
         """Save a session and tell its news in one write, if its stored version is `expected`."""
         events = [self._event(session, change) for change in news]
-        return await self._store.save_session(self._sealed(session), expected=expected, events=events)
+        done = [attempted(session.id, change) for change in news]
+        audit = self._audited(session.organisation, done) if done else None
+        return await self._store.save_session(
+            self._sealed(session), expected=expected, events=events, audit=audit
+        )
+
+    async def note_refusal(self, session: Session, change: Change, refused: HugathomeError) -> None:
+        """Write into the audit trail that a change was refused."""
+        attempt = attempted(session.id, change, refused)
+        await self._store.append_audit(session.organisation, self._audited(session.organisation, [attempt]))
 
     async def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
         """Await `work` once what was saved can no longer be rolled back."""
         await self._store.after_commit(work)
+
+    def _audited(self, organisation: str, attempts: Sequence[Attempt]) -> Append:
+        bodies = [self._seal("audit", attempt, organisation) for attempt in attempts]
+        return Chain(self._keys, organisation).append(bodies)
 
     def _event(self, session: Session, change: Change) -> bytes:
         told = _Told(

@@ -16,6 +16,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar, runtime
 
 from hugathome._drive import drive
 from hugathome.app import EVENTS_AT_ONCE, Deployment, closing
+from hugathome.audit import START, AuditEntry, Head
 from hugathome.consultations import Consultations
 from hugathome.deliveries import Deliveries
 from hugathome.desk import Desk
@@ -159,6 +160,22 @@ class HugAtHome(_Blocking, Deployment):
         ):
             yield from events
             after = events[-1].position
+
+    def audit(self, *, organisation: str, after: int = 0) -> Iterator[AuditEntry]:
+        """Yield who did what to an organisation's sessions, and what came of it, in order; not verified."""
+        while entries := drive(self._trail.entries(organisation, after=after, limit=EVENTS_AT_ONCE)):
+            yield from entries
+            after = entries[-1].position
+
+    def audit_head(self, *, organisation: str) -> Head:
+        """Return how far an organisation's audit trail goes: its `str` is to be noted elsewhere."""
+        return drive(self._trail.head(organisation))
+
+    def verify_audit(
+        self, *, organisation: str, after: Head | str = START, head: Head | str | None = None
+    ) -> Head:
+        """Return how far an audit trail is as it was written, or raise `AuditBroken`; see `Trail.verify`."""
+        return drive(self._trail.verify(organisation, after=after, head=head))
 
 
 def _desk(owner: "OneTimeCodes") -> Desk:

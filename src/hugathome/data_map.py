@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final, get_args, get_type_hints
 
 from pydantic import BaseModel
 
+from hugathome.audit import AuditEntry
 from hugathome.codes import Challenge
 from hugathome.entries import Entry
 from hugathome.privacy import AtRest, Body, Digest, Kept, Life, Mark, Personal, Public, Secret
@@ -34,6 +35,17 @@ class EventColumns:
     kept: ClassVar = Life.SESSION
     organisation: Public[str]
     position: Public[int]
+    body: Body[bytes]
+
+
+class AuditColumns:
+    """An entry of an audit trail."""
+
+    kept: ClassVar = Life.EVIDENCE
+    organisation: Public[str]
+    position: Public[int]
+    previous: Digest[bytes]
+    digest: Digest[bytes]
     body: Body[bytes]
 
 
@@ -77,6 +89,7 @@ TABLES: Final[Mapping[str, type[Kept]]] = {
     "hugathome_session": StoredSession,
     "hugathome_lookup": LookupColumns,
     "hugathome_event": EventColumns,
+    "hugathome_audit": AuditColumns,
     "hugathome_counter": CounterColumns,
     "hugathome_code": CodeColumns,
     "hugathome_log": LogColumns,
@@ -98,10 +111,11 @@ PLACES: Final = (
     Place(column="hugathome_code.body", records=(Challenge, Tally), is_sealed=False),
     Place(column="hugathome_session.body", records=(Session,), is_sealed=True),
     Place(column="hugathome_event.body", records=(Event,), is_sealed=True),
+    Place(column="hugathome_audit.body", records=(AuditEntry,), is_sealed=True),
     Place(column="hugathome_log.record", records=get_args(Entry), is_sealed=True),
 )
 
-_ELSEWHERE: Final = {("hugathome_session", "lookups"), ("Event", "position")}
+_ELSEWHERE: Final = {("hugathome_session", "lookups"), ("Event", "position"), ("AuditEntry", "position")}
 """What a store keeps in another column than the rest of its record."""
 
 # --- The map ---------------------------------------------------------------------------------------

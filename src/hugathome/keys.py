@@ -105,6 +105,10 @@ class KeyRing:
         """Return the key of this fingerprint, if the ring still has it."""
         return self._keys.get(key_id)
 
+    def sealer(self, sealed: bytes) -> MasterKey | None:
+        """Return the key that something was sealed under, if the ring still has it."""
+        return self.get(sealed[:6].hex())
+
     def digest(self, *labels: str) -> str:
         """Return a look-up key for personal data: an HMAC under the current key."""
         return self.current.derive("look-up", *labels).hex()
@@ -119,7 +123,7 @@ class KeyRing:
 
     def open(self, label: str, sealed: bytes, *, bound_to: tuple[str, ...]) -> bytes:
         """Decrypt under whichever key sealed it, or raise `StoreUnavailable`."""
-        master = self.get(sealed[:6].hex())
+        master = self.sealer(sealed)
         if master is None:
             raise StoreUnavailable("a stored record was sealed under a key that is no longer given")
         return master.open(label, sealed, bound_to=bound_to)

@@ -53,6 +53,7 @@ class Life(StrEnum):
     """Nothing here deletes one in a database; two days after it began, it may go."""
     SESSION = "the host deletes it"
     ROOM = "`run_due` deletes it, 15 minutes after the visit has ended"
+    EVIDENCE = "the host deletes it, the oldest first; it outlives its session"
     FOR_EVER = "never deleted: it numbers the events"
 
 

@@ -79,7 +79,8 @@ class Reception:
             refuse_invitation(session, self._clock.now())
             return self._invited(session, participant_id, fresh if deliver else None, again=again)
 
-        session = await self._consultations.change(session_id, decide)
+        trying = Change(action=Action.INVITE, at=self._clock.now(), participant=participant_id)
+        session = await self._consultations.change(session_id, decide, trying=trying)
         if fresh in session.of(participant_id).messages:
             await self._dispatch.deliver(session_id, participant_id, fresh)
             session = await self._consultations.get(session_id)
@@ -132,7 +133,7 @@ class Reception:
                 raise LinkUnknown("the invitation was replaced at this moment")
             return session.after(change)
 
-        return await self._consultations.change(session.id, decide), participant
+        return await self._consultations.change(session.id, decide, trying=change), participant
 
     # --- By whoever takes a code, from a page or on the telephone --------------------------------
 

@@ -62,7 +62,7 @@ class Switchboard:
             _refuse_to_call(session, change.at)
             return called.noting(participant_id, messages=(*messages, text))
 
-        session = await self._consultations.change(session_id, decide)
+        session = await self._consultations.change(session_id, decide, trying=change)
         if session.history[-1].how == Reach.RING:
             ring = Called(participant=participant_id, by=by)
             await self._store.after_commit(lambda: self._journal.append(session_id, ring))
@@ -79,7 +79,8 @@ class Switchboard:
         raises.
         """
         session = await self._consultations.get(session_id)
-        session.after(self._identified(participant_id, by=by, how=BY_CODE))
+        change = self._identified(participant_id, by=by, how=BY_CODE)
+        await self._consultations.decided(session, lambda known: known.after(change), trying=change)
         refuse_entry(session, self._clock.now())
         participant = session.participant(participant_id)
         await self._dispatch.send_code(session, participant, channel=channel, aloud=True)
@@ -105,8 +106,8 @@ class Switchboard:
         if code is None and change.how == BY_CODE:
             raise InvalidInput("how= is for what was no code; the history says of a code that it was right")
         session = await self._consultations.get(session_id)
-        session.refuse_unless_permitted(by, change.action)
-        challenge_id = session.of(participant_id).challenge_id
+        known = session.attendance.get(participant_id)
+        challenge_id = known and known.challenge_id
 
         def decide(session: Session) -> Session:
             identified = session.after(change)
@@ -115,11 +116,11 @@ class Switchboard:
                 raise CodeExpired("the invitation was replaced at this moment")
             return identified
 
-        decide(session)  # what is refused anyway costs no attempt
+        await self._consultations.decided(session, decide, trying=change)  # what is refused costs no attempt
         if code is not None:
             refuse_entry(session, change.at)
             await self._reception.judge(session, participant_id, code)
-        return await self._consultations.change(session_id, decide)
+        return await self._consultations.change(session_id, decide, trying=change)
 
     def _identified(self, whom: str, *, by: str, how: str) -> Change:
         return Change(action=Action.IDENTIFY, at=self._clock.now(), by=by, participant=whom, how=how)

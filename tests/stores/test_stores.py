@@ -26,7 +26,7 @@ from hugathome.testing.check_store import check_store
 from hugathome.transitions import Status
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
-TABLES = ["hugathome_code", "hugathome_counter", "hugathome_event", "hugathome_lookup", "hugathome_session"]
+TABLES = [f"hugathome_{name}" for name in ("audit", "code", "counter", "event", "lookup", "session")]
 
 
 def challenge() -> Challenge:

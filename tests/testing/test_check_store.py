@@ -8,6 +8,7 @@ from datetime import datetime
 import pytest
 
 from hugathome._drive import drive
+from hugathome.audit import Append
 from hugathome.codes import Challenge, Kept
 from hugathome.errors import StoreUnavailable
 from hugathome.quotas import Tally
@@ -135,33 +136,41 @@ class LosesLookups(MemorySessions):
 
 
 class KeepsOldLookups(MemorySessions):
-    async def save_session(self, session: StoredSession, *, expected: int, events: Sequence[bytes]) -> bool:
+    async def save_session(
+        self, session: StoredSession, *, expected: int, events: Sequence[bytes], audit: Append | None = None
+    ) -> bool:
         before = dict(self._lookups)
-        has_saved = await super().save_session(session, expected=expected, events=events)
+        has_saved = await super().save_session(session, expected=expected, events=events, audit=audit)
         self._lookups = {**before, **self._lookups}
         return has_saved
 
 
 class TakesOthersLookups(MemorySessions):
-    async def save_session(self, session: StoredSession, *, expected: int, events: Sequence[bytes]) -> bool:
+    async def save_session(
+        self, session: StoredSession, *, expected: int, events: Sequence[bytes], audit: Append | None = None
+    ) -> bool:
         for lookup in session.lookups:
             self._lookups.pop(lookup, None)
-        return await super().save_session(session, expected=expected, events=events)
+        return await super().save_session(session, expected=expected, events=events, audit=audit)
 
 
 class TellsBeforeItSaves(MemorySessions):
-    async def save_session(self, session: StoredSession, *, expected: int, events: Sequence[bytes]) -> bool:
-        has_saved = await super().save_session(session, expected=expected, events=events)
+    async def save_session(
+        self, session: StoredSession, *, expected: int, events: Sequence[bytes], audit: Append | None = None
+    ) -> bool:
+        has_saved = await super().save_session(session, expected=expected, events=events, audit=audit)
         if not has_saved:
             self._events[session.organisation].extend(events)
         return has_saved
 
 
 class OverwritesSessions(MemorySessions):
-    async def save_session(self, session: StoredSession, *, expected: int, events: Sequence[bytes]) -> bool:
+    async def save_session(
+        self, session: StoredSession, *, expected: int, events: Sequence[bytes], audit: Append | None = None
+    ) -> bool:
         before = self._sessions.get(session.id)
         expected = before.version if before else 0
-        return await super().save_session(session, expected=expected, events=events)
+        return await super().save_session(session, expected=expected, events=events, audit=audit)
 
 
 class NumbersAllTogether(MemorySessions):
@@ -171,8 +180,10 @@ class NumbersAllTogether(MemorySessions):
         super().__init__()
         self._numbered: list[tuple[str, bytes]] = []
 
-    async def save_session(self, session: StoredSession, *, expected: int, events: Sequence[bytes]) -> bool:
-        has_saved = await super().save_session(session, expected=expected, events=events)
+    async def save_session(
+        self, session: StoredSession, *, expected: int, events: Sequence[bytes], audit: Append | None = None
+    ) -> bool:
+        has_saved = await super().save_session(session, expected=expected, events=events, audit=audit)
         if has_saved:
             self._numbered += [(session.organisation, body) for body in events]
         return has_saved

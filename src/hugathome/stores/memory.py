@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from threading import Lock
 
+from hugathome.audit import START, Append, Head, SealedEntry
 from hugathome.codes import Challenge, Kept
 from hugathome.quotas import Tally
 from hugathome.session import StoredSession
@@ -34,12 +35,13 @@ class MemoryCodes:
 
 
 class MemorySessions:
-    """Sessions and events in dictionaries."""
+    """Sessions, events and audit trails in dictionaries."""
 
     def __init__(self) -> None:
         self._sessions: dict[str, StoredSession] = {}
         self._lookups: dict[str, str] = {}
         self._events: dict[str, list[bytes]] = defaultdict(list)
+        self._trails: dict[str, list[SealedEntry]] = defaultdict(list)
         self._lock = Lock()
 
     async def load_session(self, session_id: str) -> StoredSession | None:
@@ -66,7 +68,14 @@ class MemorySessions:
         """Return when something is next due."""
         return min((s.due_at for s in self._sessions.values() if s.due_at is not None), default=None)
 
-    async def save_session(self, session: StoredSession, *, expected: int, events: Sequence[bytes]) -> bool:
+    async def save_session(
+        self,
+        session: StoredSession,
+        *,
+        expected: int,
+        events: Sequence[bytes],
+        audit: Append | None = None,
+    ) -> bool:
         """Save all of it, or nothing."""
         with self._lock:
             before = self._sessions.get(session.id)
@@ -79,6 +88,8 @@ class MemorySessions:
             self._lookups.update(dict.fromkeys(session.lookups, session.id))
             self._sessions[session.id] = session
             self._events[session.organisation].extend(events)
+            if audit is not None:
+                self._append(session.organisation, audit)
             return True
 
     async def load_events(self, organisation: str, *, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
@@ -86,6 +97,26 @@ class MemorySessions:
         events = self._events.get(organisation, [])[after : after + limit]
         return list(enumerate(events, start=after + 1))
 
+    async def append_audit(self, organisation: str, audit: Append) -> None:
+        """Append what `audit` makes of the trail's head."""
+        with self._lock:
+            self._append(organisation, audit)
+
+    async def load_audit(self, organisation: str, *, after: int, limit: int) -> Sequence[SealedEntry]:
+        """Return the entries after a position, in order."""
+        return self._trails.get(organisation, [])[after : after + limit]
+
+    async def load_audit_head(self, organisation: str) -> Head:
+        """Return the head of the organisation's trail."""
+        return self._head(organisation)
+
     async def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
         """Await `work` now: what was saved is saved."""
         await work()
+
+    def _append(self, organisation: str, audit: Append) -> None:
+        self._trails[organisation].extend(audit(self._head(organisation)))
+
+    def _head(self, organisation: str) -> Head:
+        trail = self._trails.get(organisation)
+        return Head(position=trail[-1].position, digest=trail[-1].digest) if trail else START

@@ -5,79 +5,27 @@ Look-ups are HMACs and bodies come sealed, but for a code's: less its number, th
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from hugathome.audit import Append, Head, SealedEntry
 from hugathome.codes import Challenge, Kept
 from hugathome.errors import StoreUnavailable
 from hugathome.quotas import Tally
 from hugathome.session import StoredSession
 from hugathome.stores._database import Database
+from hugathome.stores._numbered import append, entries_of, events_of, head_of
 from hugathome.stores._records import read_record, write_record
+from hugathome.stores._tables import CODES, LOOKUPS, METADATA, SESSIONS
 from hugathome.transitions import Status
 
-
-class _Instant(sa.TypeDecorator[datetime]):
-    """An instant as whole microseconds since 1970: the same in every database."""
-
-    impl = sa.BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:
-        """Count the microseconds."""
-        return None if value is None else round(value.timestamp() * 1_000_000)
-
-    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
-        """Return an aware datetime in UTC."""
-        return None if value is None else datetime.fromtimestamp(value / 1_000_000, UTC)
-
-
-METADATA = sa.MetaData()
-
-SESSIONS = sa.Table(
-    "hugathome_session",
-    METADATA,
-    sa.Column("id", sa.String(64), primary_key=True),
-    sa.Column("organisation", sa.String(32), nullable=False, index=True),
-    sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("status", sa.String(16), nullable=False),
-    sa.Column("starts_at", _Instant, nullable=False),
-    sa.Column("due_at", _Instant, index=True),
-    sa.Column("body", sa.LargeBinary, nullable=False),
-)
-LOOKUPS = sa.Table(
-    "hugathome_lookup",
-    METADATA,
-    sa.Column("digest", sa.String(64), primary_key=True),
-    sa.Column("session_id", sa.String(64), nullable=False, index=True),
-)
-EVENTS = sa.Table(
-    "hugathome_event",
-    METADATA,
-    sa.Column("organisation", sa.String(32), primary_key=True),
-    sa.Column("position", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
-    sa.Column("body", sa.LargeBinary, nullable=False),
-)
-COUNTERS = sa.Table(
-    "hugathome_counter",
-    METADATA,
-    sa.Column("organisation", sa.String(32), primary_key=True),
-    sa.Column("position", sa.BigInteger, nullable=False),
-)
-CODES = sa.Table(
-    "hugathome_code",
-    METADATA,
-    sa.Column("kind", sa.String(16), primary_key=True),
-    sa.Column("key", sa.String(64), primary_key=True),
-    sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("body", sa.Text, nullable=False),
-)
+__all__ = ["METADATA", "SqlCodes", "SqlSessions"]
 
 
 class SqlSessions:
-    """Sessions and events through SQLAlchemy."""
+    """Sessions and what they gave rise to, through SQLAlchemy."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -115,14 +63,21 @@ class SqlSessions:
             lambda c: c.execute(sa.select(sa.func.min(SESSIONS.c.due_at))).scalar()
         )
 
-    async def save_session(self, session: StoredSession, *, expected: int, events: Sequence[bytes]) -> bool:
+    async def save_session(
+        self,
+        session: StoredSession,
+        *,
+        expected: int,
+        events: Sequence[bytes],
+        audit: Append | None = None,
+    ) -> bool:
         """Save all of it in one transaction, or nothing."""
 
         def save(connection: sa.Connection) -> bool:
             if not _saved(connection, session, expected=expected):
                 return False
             _replace_lookups(connection, session)
-            _append_events(connection, session.organisation, events)
+            append(connection, session.organisation, events=events, audit=audit)
             return True
 
         try:
@@ -132,11 +87,26 @@ class SqlSessions:
 
     async def load_events(self, organisation: str, *, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
         """Return the events after a position; the first has position 1."""
-        mine = sa.and_(EVENTS.c.organisation == organisation, EVENTS.c.position > after)
-        query = (
-            sa.select(EVENTS.c.position, EVENTS.c.body).where(mine).order_by(EVENTS.c.position).limit(limit)
-        )
-        return await self._database.read(lambda c: [(row.position, row.body) for row in c.execute(query)])
+        return await self._database.read(lambda c: events_of(c, organisation, after=after, limit=limit))
+
+    async def append_audit(self, organisation: str, audit: Append) -> None:
+        """Append what `audit` makes of the trail's head, in a transaction."""
+
+        def work(connection: sa.Connection) -> None:
+            append(connection, organisation, events=(), audit=audit)
+
+        try:
+            await self._database.run(work)
+        except sa.exc.IntegrityError:  # the organisation's first entry was written in the same moment
+            await self._database.run(work)
+
+    async def load_audit(self, organisation: str, *, after: int, limit: int) -> Sequence[SealedEntry]:
+        """Return the entries after a position, in order."""
+        return await self._database.read(lambda c: entries_of(c, organisation, after=after, limit=limit))
+
+    async def load_audit_head(self, organisation: str) -> Head:
+        """Return the head of the organisation's trail."""
+        return await self._database.read(lambda c: head_of(c, organisation))
 
     async def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
         """Await `work` once what was saved can no longer be rolled back."""
@@ -179,22 +149,6 @@ def _replace_lookups(connection: sa.Connection, session: StoredSession) -> None:
         connection.execute(
             sa.insert(LOOKUPS), [{"digest": digest, "session_id": session.id} for digest in new]
         )
-
-
-def _append_events(connection: sa.Connection, organisation: str, events: Sequence[bytes]) -> None:
-    """Number the events; the counter's row lock keeps positions dense and in the order of commits."""
-    if not events:
-        return
-    mine = COUNTERS.c.organisation == organisation
-    moved = sa.update(COUNTERS).where(mine).values(position=COUNTERS.c.position + len(events))
-    if connection.execute(moved).rowcount == 0:
-        connection.execute(sa.insert(COUNTERS).values(organisation=organisation, position=len(events)))
-    last = connection.execute(sa.select(COUNTERS.c.position).where(mine)).scalar_one()
-    first = last - len(events) + 1
-    rows = [
-        {"organisation": organisation, "position": first + i, "body": body} for i, body in enumerate(events)
-    ]
-    connection.execute(sa.insert(EVENTS), rows)
 
 
 class _Statement:

@@ -1,0 +1,88 @@
+"""What is numbered within an organisation: its events, and the entries of its audit trail.
+
+Both are written behind the organisation's counter, whose row whoever numbers first locks until they commit.
+So positions are dense, in the order of commits, and two entries are never linked to the same one.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from hugathome.audit import START, Append, Head, SealedEntry
+from hugathome.stores._tables import AUDIT, COUNTERS, EVENTS
+
+
+def append(
+    connection: sa.Connection, organisation: str, *, events: Sequence[bytes], audit: Append | None
+) -> None:
+    """Number events, and link what `audit` makes of the trail's head, in the transaction of `connection`."""
+    if not events and audit is None:
+        return
+    last, head = _behind_the_lock(connection, organisation, count=len(events))
+    if events:
+        numbered = enumerate(events, start=last - len(events) + 1)
+        rows = [{"organisation": organisation, "position": at, "body": body} for at, body in numbered]
+        connection.execute(sa.insert(EVENTS), rows)
+    if audit is not None:
+        rows = [{"organisation": organisation, **_columns(entry)} for entry in audit(head)]
+        connection.execute(sa.insert(AUDIT), rows)
+
+
+def events_of(
+    connection: sa.Connection, organisation: str, *, after: int, limit: int
+) -> list[tuple[int, bytes]]:
+    """Return the events after a position, in order."""
+    mine = sa.and_(EVENTS.c.organisation == organisation, EVENTS.c.position > after)
+    query = sa.select(EVENTS.c.position, EVENTS.c.body).where(mine).order_by(EVENTS.c.position).limit(limit)
+    return [(row.position, row.body) for row in connection.execute(query)]
+
+
+def entries_of(connection: sa.Connection, organisation: str, *, after: int, limit: int) -> list[SealedEntry]:
+    """Return the entries after a position, in order."""
+    mine = sa.and_(AUDIT.c.organisation == organisation, AUDIT.c.position > after)
+    query = sa.select(*_ENTRY.values()).where(mine).order_by(AUDIT.c.position).limit(limit)
+    return [SealedEntry(**row) for row in connection.execute(query).mappings()]
+
+
+def head_of(connection: sa.Connection, organisation: str) -> Head:
+    """Return the head of the trail."""
+    last = sa.select(_ENTRY["position"], _ENTRY["digest"]).order_by(AUDIT.c.position.desc()).limit(1)
+    row = connection.execute(last.where(AUDIT.c.organisation == organisation)).first()
+    return START if row is None else Head(position=row.position, digest=row.digest)
+
+
+def _behind_the_lock(connection: sa.Connection, organisation: str, *, count: int) -> tuple[int, Head]:
+    """Count events, and return the position of the last one and the head of the trail."""
+    if connection.execute(_COUNT, {"of": organisation, "more": count}).rowcount == 0:
+        connection.execute(sa.insert(COUNTERS).values(organisation=organisation, position=count))
+    row = connection.execute(_LAST, {"of": organisation}).one()
+    head = START if row.digest is None else Head(position=row.position, digest=row.digest)
+    return row.last, head
+
+
+def _columns(entry: SealedEntry) -> dict[str, Any]:
+    return {name: getattr(entry, name) for name in _ENTRY}
+
+
+def _as_it_should_be(column: sa.Column[Any]) -> sa.Label[Any]:
+    """Return a column as what it should hold: in SQLite it may hold whatever somebody wrote there."""
+    return sa.cast(column, column.type).label(column.name)
+
+
+_ENTRY = {
+    column.name: _as_it_should_be(column) for column in AUDIT.columns if column is not AUDIT.c.organisation
+}
+
+
+def _of_the_last_entry(name: str) -> sa.Label[Any]:
+    mine = AUDIT.c.organisation == COUNTERS.c.organisation
+    query = sa.select(_ENTRY[name]).where(mine).order_by(AUDIT.c.position.desc()).limit(1)
+    return query.scalar_subquery().label(name)
+
+
+_MINE = COUNTERS.c.organisation == sa.bindparam("of")
+_COUNT = sa.update(COUNTERS).where(_MINE).values(position=COUNTERS.c.position + sa.bindparam("more"))
+_LAST = sa.select(
+    COUNTERS.c.position.label("last"), _of_the_last_entry("position"), _of_the_last_entry("digest")
+).where(_MINE)
