@@ -145,7 +145,7 @@ UNKNOWN_COVER: Mapping[Language, str] = MappingProxyType(
         Language.FRENCH: "Nous ne savons pas où vous êtes assuré·e: la prise en charge n’est pas garantie.",
         Language.GERMAN: "Wir wissen nicht, wo Sie versichert sind: Ob bezahlt wird, ist nicht sicher.",
         Language.ITALIAN: "Non sappiamo dove sia assicurato/a: la copertura dei costi non è garantita.",
-        Language.ROMANSH: "Nus na savain betg nua che Vus essas assicurads: forsa na pajai l'assicuranza betg.",
+        Language.ROMANSH: "Nus na savain betg nua che Vus essas assicurads: forsa na vegn betg pajà.",
         Language.ENGLISH: "We do not know where you are insured: your insurance may not pay.",
     }
 )
