@@ -36,6 +36,7 @@ from hugathome._model import Record
 from hugathome.asgi import AsgiApp, routes
 from hugathome.journal import Journal
 from hugathome.logs import open_log
+from hugathome.needs import Needs
 from hugathome.openapi import document
 from hugathome.roles import ModalityName
 from hugathome.sms import OutboxSms
@@ -81,6 +82,7 @@ class Clinic:
         organisation: str = "hug",
         modality: ModalityName = "video",
         phone: str = PHONE,
+        needs: Needs | None = None,
     ) -> Session:
         session = await self.hug.sessions.plan(
             organisation=organisation,
@@ -91,7 +93,9 @@ class Clinic:
             reference="appointment/4711",
             participants=[
                 Participant(id="dr-rossi", role="practitioner", name=CLINICIAN_NAME),
-                Participant(id="p-1", role="patient", name=PATIENT_NAME, language="fr", phone=phone),
+                Participant(
+                    id="p-1", role="patient", name=PATIENT_NAME, language="fr", phone=phone, needs=needs
+                ),
             ],
         )
         await self.hug.sessions.accept(session.id, "p-1", recorded_by="dr-rossi")
@@ -245,6 +249,22 @@ async def test_a_link_is_early_then_open_then_ended(clinic: Clinic) -> None:
     assert await status() == "ended"
 
 
+async def test_a_page_is_told_what_its_person_needs_and_a_link_only_how_to_be_read(clinic: Clinic) -> None:
+    needs = Needs(large_text=True, easy_language=True, captions=True, companion=True)
+    invitation = await clinic.invite(needs=needs)
+    session = await clinic.hug.sessions.get(invitation.session)
+
+    shown = (await clinic.ask("link", link=invitation.link_id)).json()
+    entered = (
+        await clinic.ask("check-in", link=invitation.link_id, code=clinic.outbox.last(to=PHONE).code)
+    ).json()
+    other = (await clinic.ask_as(session, "dr-rossi", "grant")).json()
+
+    assert shown["adjustments"] == ["large-text", "easy-language"]
+    assert entered["visit"]["adjustments"] == ["large-text", "easy-language", "open-messages"]
+    assert other["visit"]["adjustments"] == ["open-messages"]
+
+
 async def test_a_page_that_was_opened_is_noted_once(clinic: Clinic) -> None:
     invitation = await clinic.invite()
 
@@ -393,6 +413,18 @@ async def test_staff_call_and_are_told_how_that_reaches_whom_they_call(
     assert clinic.outbox.last().link == invitation.url
     calls = [c for c in (await clinic.hug.sessions.get(session.id)).history if c.action is Action.CALL]
     assert {call.by for call in calls} == {"dr-rossi"}
+
+
+async def test_whoever_is_about_to_telephone_is_told_the_word_that_the_patient_has_read(
+    clinic: Clinic,
+) -> None:
+    session = await clinic.plan(modality="phone")
+    await clinic.hug.invite(session.id, "p-1")
+
+    called = (await clinic.ask_as(session, "dr-rossi", "call", participant="p-1")).json()
+
+    assert called["how"] == "sms"
+    assert f" {called['word']}." in clinic.outbox.last().text
 
 
 async def has_a_page(_journal: Journal, _session: str, _participant: str) -> bool:

@@ -20,6 +20,7 @@ from hugathome.wordings import WORDINGS
 SITE = "https://telemedecine.example.ch/visit"
 PLACED = {
     "when": "Monday",
+    "word": "oignon",
     "link": f"{SITE}/j/Ab3_-dE9xYz",
     "code": "493817",
     "phone": "144",
@@ -120,7 +121,8 @@ def test_what_is_put_in_is_not_looked_at_for_places(kind: TextKind) -> None:
         ("code", "{code} {{brand}}", "a brace marks no place"),
         ("call", "Ouvrez {link}.", "the link shares its line"),
         ("call", "Ouvrez:\n{link}.", "the link shares its line"),
-        ("phone_invitation", "Nous appelons.", "{when} is missing"),
+        ("phone_invitation", "Nous appelons et dirons {word}.", "{when} is missing"),
+        ("phone_invitation", "Nous appelons {when}.", "{word} is missing"),
         ("help", "", "there is no text"),
         ("help", " \n", "there is no text"),
         ("helpp", "Aide: {phone}", "no kind of message: take one of invitation, "),
@@ -157,7 +159,7 @@ def test_what_are_no_templates_at_all_is_refused(own: object) -> None:
 # --- What nothing can break ---------------------------------------------------------------------------
 
 PIECES = st.sampled_from(
-    ["{code}", "{brand}", "{link}", "{when}", "\n", " ", "@", "#", "a", "1", "{", "}", "é", "\r"]
+    ["{code}", "{brand}", "{link}", "{when}", "{word}", "\n", " ", "@", "#", "a", "1", "{", "}", "é", "\r"]
 )
 
 
@@ -170,7 +172,8 @@ def test_no_template_that_is_accepted_breaks_the_line_of_a_code_or_forges_one(
     kind: TextKind, pieces: list[str], brand: str
 ) -> None:
     opening = "{code} " if "code" in PLACES[kind] else ""
-    ending = "\n{link}" if "link" in PLACES[kind] else " {when}" if "when" in PLACES[kind] else ""
+    endings = {"link": "\n{link}", "when": " {when}", "word": " {word}"}
+    ending = "".join(endings[name] for name in endings if name in PLACES[kind])
     try:
         texts = Texts({"fr": {kind: opening + "".join(pieces) + ending}})
         letterhead = Letterhead(brand=brand, site=SITE, help_phone="144", texts=texts)
@@ -190,7 +193,7 @@ def test_no_template_that_is_accepted_breaks_the_line_of_a_code_or_forges_one(
 
 
 async def test_an_organisation_writes_in_its_own_words_and_else_in_its_deployments() -> None:
-    own = {"phone_invitation_now": "{brand}: on vous appelle.", "help": "Une question? {phone}"}
+    own = {"phone_invitation_now": "{brand}: on appelle et dit {word}.", "help": "Une question? {phone}"}
     async with FakeHugAtHome(
         texts=Texts({"fr": {"help": "Centrale: {phone}"}}),
         organisations={"eyes": Organisation(texts=Texts({"fr": own})), "heart": Organisation()},
@@ -199,6 +202,6 @@ async def test_an_organisation_writes_in_its_own_words_and_else_in_its_deploymen
         eyes, heart = (hug.house(name).letterhead for name in ("eyes", "heart"))
 
     kind = TextKind.PHONE_INVITATION_NOW
-    assert eyes.write(kind, "fr") == "HUG@home: on vous appelle.\nUne question? 144"
-    assert heart.write(kind, "fr").endswith("\nCentrale: 144")
-    assert heart.write(kind, "en").endswith("\nHelp: 144")
+    assert eyes.write(kind, "fr", word="oignon") == "HUG@home: on appelle et dit oignon.\nUne question? 144"
+    assert heart.write(kind, "fr", word="oignon").endswith("\nCentrale: 144")
+    assert heart.write(kind, "en", word="onion").endswith("\nHelp: 144")

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hugathome import words
+from hugathome.callback import callback_words
 from hugathome.dates import local_time
 from hugathome.errors import ConfigurationError
 from hugathome.gsm7 import rewritten, segments, septets
@@ -23,6 +24,7 @@ SUMMER = datetime(2026, 7, 15, 13, 30, tzinfo=UTC)
 SITE = "https://telemedecine.example.ch/visit"
 LETTERHEAD = Letterhead(brand="HUG@home", site=SITE, help_phone="+41 22 372 33 11")
 LINK = f"{SITE}/j/Ab3_-dE9xYz"
+WORD = "oignon"
 
 every_language = pytest.mark.parametrize("language", Language)
 hosts = st.integers(1, 50).map(lambda length: "h" * length + ".example.ch")
@@ -127,8 +129,8 @@ def every_message(language: Language) -> list[str]:
         *words.code_alone(LETTERHEAD, language, code="493817"),
         *words.code_to_read(LETTERHEAD, language, code="493817"),
         *words.call(LETTERHEAD, language, link=LINK),
-        *words.phone_invitation(LETTERHEAD, language, starts_at=WINTER, zone=ZURICH),
-        *words.phone_invitation_now(LETTERHEAD, language),
+        *words.phone_invitation(LETTERHEAD, language, starts_at=WINTER, zone=ZURICH, word=WORD),
+        *words.phone_invitation_now(LETTERHEAD, language, word=WORD),
     ]
 
 
@@ -173,10 +175,34 @@ def test_a_link_stands_alone_on_its_line(language: Language) -> None:
 
 @every_language
 def test_a_phone_visit_has_no_link(language: Language) -> None:
-    (later,) = words.phone_invitation(LETTERHEAD, language, starts_at=WINTER, zone=ZURICH)
-    (now,) = words.phone_invitation_now(LETTERHEAD, language)
+    (later,) = words.phone_invitation(LETTERHEAD, language, starts_at=WINTER, zone=ZURICH, word=WORD)
+    (now,) = words.phone_invitation_now(LETTERHEAD, language, word=WORD)
 
     assert "http" not in later + now
+
+
+@every_language
+def test_a_phone_visit_is_announced_with_the_word_by_which_we_are_known(language: Language) -> None:
+    (later,) = words.phone_invitation(LETTERHEAD, language, starts_at=WINTER, zone=ZURICH, word=WORD)
+    (now,) = words.phone_invitation_now(LETTERHEAD, language, word=WORD)
+
+    assert f" {WORD}.\n" in later
+    assert f" {WORD}.\n" in now
+
+
+@every_language
+def test_what_announces_a_phone_visit_is_one_segment_with_the_longest_date_and_word(
+    language: Language,
+) -> None:
+    bare = Letterhead(brand="HUG@home", site=SITE)
+    word = max(callback_words(language), key=len)
+    days = (datetime(2026, 1, 1, 13, 30, tzinfo=UTC) + timedelta(days=day) for day in range(365))
+
+    later = [words.phone_invitation(bare, language, starts_at=day, zone=ZURICH, word=word) for day in days]
+    (now,) = words.phone_invitation_now(LETTERHEAD, language, word=word)
+
+    assert max(segments(text) for (text,) in later) == 1
+    assert segments(now) == 1
 
 
 @every_language
@@ -197,7 +223,7 @@ def test_a_later_visit_is_announced_by_its_day_and_local_time(language: Language
     said = rewritten(local_time(at, language, zone=ZURICH))
 
     (video,) = words.invitation(LETTERHEAD, language, link=LINK, starts_at=at, zone=ZURICH)
-    (phone,) = words.phone_invitation(LETTERHEAD, language, starts_at=at, zone=ZURICH)
+    (phone,) = words.phone_invitation(LETTERHEAD, language, starts_at=at, zone=ZURICH, word=WORD)
 
     assert f"{said}. " in video
     assert f" {said} " in phone

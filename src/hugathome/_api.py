@@ -114,7 +114,7 @@ class Api:
     # --- Staff -----------------------------------------------------------------------------------
 
     async def call(self, asked: StaffAsked) -> Answer:
-        """Call a participant, and say how that reaches them."""
+        """Call a participant, and say how that reaches them; by telephone also which word to say first."""
         session, staff = await self._hug.holder(asked.pass_)
         called = await self._hug.call(session.id, asked.participant, by=staff.id)
         calls = (
@@ -122,7 +122,10 @@ class Api:
             for change in reversed(called.history)
             if change.action is Action.CALL and change.participant == asked.participant
         )
-        return {"how": next(calls).how}
+        answer = {"how": next(calls).how}
+        if called.is_by_phone:
+            answer["word"] = await self._hug.callback_word(session.id, asked.participant)
+        return answer
 
     async def code_for(self, asked: CodeForAsked) -> Answer:
         """Send a participant the code that they read out on the telephone."""

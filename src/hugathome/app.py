@@ -160,6 +160,7 @@ class Deployment:
             deliveries=self._deliveries,
             store=self._store.sessions,
             organisations=self._organisations,
+            keys=self._keys,
             clock=self.clock,
             randomness=randomness,
         )
@@ -267,6 +268,10 @@ class HugAtHome(Deployment):
     async def call(self, session_id: str, participant_id: str, *, by: str) -> Session:
         """Tell a participant that the clinician is ready; see `Switchboard.call`."""
         return await self._switchboard.call(session_id, participant_id, by=by)
+
+    async def callback_word(self, session_id: str, participant_id: str) -> str:
+        """Return the word by which a participant knows who calls them; see `Switchboard.callback_word`."""
+        return await self._switchboard.callback_word(session_id, participant_id)
 
     async def send_code_for(
         self, session_id: str, participant_id: str, *, by: str, channel: str | None = None

@@ -137,6 +137,7 @@ class HugAtHome(_Blocking, Deployment):
     invite = _driven(_reception, Reception.invite)
     send_code = _driven(_reception, Reception.send_code)
     call = _driven(_switchboard, Switchboard.call)
+    callback_word = _driven(_switchboard, Switchboard.callback_word)
     send_code_for = _driven(_switchboard, Switchboard.send_code_for)
     identify = _driven(_switchboard, Switchboard.identify)
     opened = _driven(_reception, Reception.opened)

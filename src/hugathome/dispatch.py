@@ -12,6 +12,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from hugathome import words
+from hugathome.callback import callback_word
 from hugathome.channels import Addressee, Channel, Notice
 from hugathome.clock import Clock
 from hugathome.codes import Challenge, ChallengeState, Sms
@@ -28,6 +29,7 @@ from hugathome.errors import (
     SmsNotSent,
 )
 from hugathome.history import DeliveryStatus, Message, MessageKind
+from hugathome.keys import KeyRing
 from hugathome.organisations import House, Organisations
 from hugathome.participants import Participant
 from hugathome.phone import PhoneNumber
@@ -57,6 +59,7 @@ class Dispatch:
         deliveries: Deliveries,
         store: SessionStore,
         organisations: Organisations,
+        keys: KeyRing,
         clock: Clock,
         randomness: Randomness,
     ) -> None:
@@ -65,6 +68,7 @@ class Dispatch:
         self._deliveries = deliveries
         self._store = store
         self._organisations = organisations
+        self._keys = keys
         self._clock = clock
         self._randomness = randomness
 
@@ -82,9 +86,15 @@ class Dispatch:
         if not session.is_by_phone:
             link = self.link(session, participant.id)
             return words.invitation(house.letterhead, language, link=link, starts_at=starts_at, zone=zone)
+        word = self.callback_word(session, participant)
         if starts_at <= self._clock.now():
-            return words.phone_invitation_now(house.letterhead, language)
-        return words.phone_invitation(house.letterhead, language, starts_at=starts_at, zone=zone)
+            return words.phone_invitation_now(house.letterhead, language, word=word)
+        return words.phone_invitation(house.letterhead, language, starts_at=starts_at, zone=zone, word=word)
+
+    def callback_word(self, session: Session, participant: Participant) -> str:
+        """Return the word that messages tell a participant, and that whoever calls them says first."""
+        _, language = self._house(session, participant)
+        return callback_word(self._keys.current, session.id, participant.id, language=language)
 
     # --- Messages of the record ------------------------------------------------------------------
 
@@ -171,7 +181,8 @@ class Dispatch:
         house, language = self._house(session, participant)
         link = self.link(session, participant.id)
         if message.kind == "call" and session.is_by_phone:
-            return words.phone_invitation_now(house.letterhead, language)
+            word = self.callback_word(session, participant)
+            return words.phone_invitation_now(house.letterhead, language, word=word)
         if message.kind == "call":
             return words.call(house.letterhead, language, link=link)
         if session.is_by_phone or not session.is_enterable(self._clock.now()):

@@ -86,7 +86,11 @@ _SCHEMAS = {
         "description": "As `plain` spells it; the other gateways post what their documentation says.",
     },
     "Called": _object(
-        {"how": {"enum": ["ring", "sms", "none"], "description": "What reaches them, if anything does."}}
+        {
+            "how": {"enum": ["ring", "sms", "none"], "description": "What reaches them, if anything does."},
+            "word": {**_STRING, "description": "To be said first, where the visit is by telephone."},
+        },
+        "word",
     ),
     "LinkAnswer": _object(
         {

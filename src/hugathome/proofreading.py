@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from hugathome.callback import callback_words
 from hugathome.gsm7 import SEGMENT, segments, septets
 from hugathome.letterhead import CODE_ALONE, LONGEST_CODE, Letterhead, written
 from hugathome.origin_bound import OriginBoundCode, parse_origin_bound
@@ -91,7 +92,8 @@ def _longest(texts: Texts, letterhead: Letterhead) -> Iterator[tuple[tuple[TextK
 
 def _longest_places(letterhead: Letterhead, language: Language) -> Mapping[str, str]:
     when = max((spelled_time(at, language, zone=ZoneInfo("UTC")) for at in _SOME_YEAR), key=len)
-    return {"code": _CODE, "link": longest_link(letterhead), "when": when}
+    word = max(callback_words(language), key=len)
+    return {"code": _CODE, "link": longest_link(letterhead), "when": when, "word": word}
 
 
 # --- The rules of whole messages ----------------------------------------------------------------------

@@ -70,6 +70,15 @@ class Switchboard:
             await self._dispatch.deliver(session_id, participant_id, text)
         return await self._consultations.get(session_id)
 
+    async def callback_word(self, session_id: str, participant_id: str) -> str:
+        """Return the word by which a participant knows that it is you who calls, in their language.
+
+        What announced a visit by telephone has told it to them: say it before you ask anything. It is the
+        same whenever it is asked for, until the deployment's first key changes.
+        """
+        session = await self._consultations.get(session_id)
+        return self._dispatch.callback_word(session, session.participant(participant_id))
+
     async def send_code_for(
         self, session_id: str, participant_id: str, *, by: str, channel: str | None = None
     ) -> None:

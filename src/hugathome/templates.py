@@ -46,8 +46,8 @@ PLACES: Mapping[TextKind, frozenset[str]] = MappingProxyType(
         TextKind.CODE: frozenset({"code"}),
         TextKind.CODE_TO_READ: frozenset({"code"}),
         TextKind.CALL: frozenset({"link"}),
-        TextKind.PHONE_INVITATION: frozenset({"when"}),
-        TextKind.PHONE_INVITATION_NOW: frozenset(),
+        TextKind.PHONE_INVITATION: frozenset({"when", "word"}),
+        TextKind.PHONE_INVITATION_NOW: frozenset({"word"}),
         TextKind.HELP: frozenset({"phone"}),
     }
 )

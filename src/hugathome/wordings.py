@@ -22,9 +22,9 @@ WORDINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
                 "code_to_read": "{code} est votre code {brand}. Lisez-le au téléphone.",
                 "call": "{brand}: nous vous attendons maintenant. Ouvrez:\n{link}",
                 "phone_invitation": "{brand}: nous vous téléphonerons {when} pour votre rendez-vous. "
-                "L'appel peut venir d'un numéro masqué.",
+                "L'appel peut venir d'un numéro masqué; nous dirons le mot {word}.",
                 "phone_invitation_now": "{brand}: nous vous téléphonons sous peu pour votre rendez-vous. "
-                "L'appel peut venir d'un numéro masqué.",
+                "L'appel peut venir d'un numéro masqué; nous dirons le mot {word}.",
                 "help": "Aide: {phone}",
             }
         ),
@@ -38,9 +38,9 @@ WORDINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
                 "code_to_read": "{code} ist Ihr Code von {brand}. Lesen Sie ihn uns vor.",
                 "call": "{brand}: Wir sind jetzt für Sie bereit. Bitte öffnen:\n{link}",
                 "phone_invitation": "{brand}: Wir rufen Sie am {when} zu Ihrem Termin an. "
-                "Unsere Nummer kann unterdrückt sein.",
+                "Unsere Nummer kann unterdrückt sein; wir nennen das Wort {word}.",
                 "phone_invitation_now": "{brand}: Wir rufen Sie in Kürze zu Ihrem Termin an. "
-                "Unsere Nummer kann unterdrückt sein.",
+                "Unsere Nummer kann unterdrückt sein; wir nennen das Wort {word}.",
                 "help": "Hilfe: {phone}",
             }
         ),
@@ -54,9 +54,9 @@ WORDINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
                 "code_to_read": "{code} è il Suo codice {brand}. Lo legga al telefono.",
                 "call": "{brand}: La aspettiamo adesso. Apra:\n{link}",
                 "phone_invitation": "{brand}: La chiameremo {when} per il Suo appuntamento. "
-                "Il nostro numero può essere nascosto.",
+                "Il nostro numero può essere nascosto; diremo la parola {word}.",
                 "phone_invitation_now": "{brand}: La chiamiamo tra poco per il Suo appuntamento. "
-                "Il nostro numero può essere nascosto.",
+                "Il nostro numero può essere nascosto; diremo la parola {word}.",
                 "help": "Aiuto: {phone}",
             }
         ),
@@ -70,9 +70,9 @@ WORDINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
                 "code_to_read": "{code} è Voss code da {brand}. Legiai el al telefon.",
                 "call": "{brand}: Nus essan uss pronts per Vus. Avri per plaschair:\n{link}",
                 "phone_invitation": "{brand}: Nus telefonain a Vus {when} per Voss termin. "
-                "Noss numer po esser zuppà.",
+                "Noss numer po esser zuppà; nus schain il pled {word}.",
                 "phone_invitation_now": "{brand}: Nus telefonain a Vus bainprest per Voss termin. "
-                "Noss numer po esser zuppà.",
+                "Noss numer po esser zuppà; nus schain il pled {word}.",
                 "help": "Agid: {phone}",
             }
         ),
@@ -86,9 +86,9 @@ WORDINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
                 "code_to_read": "{code} is your {brand} code. Read it to us by phone.",
                 "call": "{brand}: we are ready for you now. Please open:\n{link}",
                 "phone_invitation": "{brand}: we will phone you on {when} for your appointment. "
-                "Our number may be withheld.",
+                "Our number may be withheld; we will say the word {word}.",
                 "phone_invitation_now": "{brand}: we are about to phone you for your appointment. "
-                "Our number may be withheld.",
+                "Our number may be withheld; we will say the word {word}.",
                 "help": "Help: {phone}",
             }
         ),

@@ -56,16 +56,16 @@ def call(letterhead: Letterhead, language: AnyLanguage, *, link: str) -> tuple[s
 
 
 def phone_invitation(
-    letterhead: Letterhead, language: AnyLanguage, *, starts_at: datetime, zone: ZoneInfo
+    letterhead: Letterhead, language: AnyLanguage, *, starts_at: datetime, zone: ZoneInfo, word: str
 ) -> tuple[str, ...]:
-    """Announce a visit by telephone that comes later; there is nothing to open."""
+    """Announce a visit by telephone that comes later, and the word that we will say; nothing is to open."""
     when = spelled_time(starts_at, language, zone=zone)
-    return (letterhead.write(TextKind.PHONE_INVITATION, language, when=when),)
+    return (letterhead.write(TextKind.PHONE_INVITATION, language, when=when, word=word),)
 
 
-def phone_invitation_now(letterhead: Letterhead, language: AnyLanguage) -> tuple[str, ...]:
-    """Announce a visit by telephone that is now."""
-    return (letterhead.write(TextKind.PHONE_INVITATION_NOW, language),)
+def phone_invitation_now(letterhead: Letterhead, language: AnyLanguage, *, word: str) -> tuple[str, ...]:
+    """Announce a visit by telephone that is now, and the word that we say."""
+    return (letterhead.write(TextKind.PHONE_INVITATION_NOW, language, word=word),)
 
 
 def spelled_time(at: datetime, language: AnyLanguage, *, zone: ZoneInfo) -> str:

@@ -24,3 +24,19 @@ test("whoever is called again rings for a whole minute more", async () => {
   mock.timers.reset();
   mock.restoreAll();
 });
+
+test("whoever is about to telephone is told the word to say", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const answers = ['{"how": "sms", "word": "oignon"}', '{"how": "sms"}'];
+  mock.method(globalThis, "fetch", async () => new Response(answers.shift(), { headers: { "Content-Type": "application/json" } }));
+  const said = [];
+  const people = { called: () => undefined, sayFirst: (word) => said.push(word) };
+  const desk = new Desk({ people, say: () => undefined, pass: () => "pass", attempt: (work) => work() });
+
+  await desk.controls.call(control);
+  await desk.controls.call(control);
+
+  assert.deepEqual(said, ["oignon"]);
+  mock.timers.reset();
+  mock.restoreAll();
+});

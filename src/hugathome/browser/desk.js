@@ -33,8 +33,9 @@ export class Desk {
   }
 
   async _call(participant) {
-    const { how } = await ask("call", { pass: this._pass(), participant });
+    const { how, word } = await ask("call", { pass: this._pass(), participant });
     this._people.called(participant, how);
+    if (word) this._people.sayFirst(word); // before a visit by telephone
     clearTimeout(this._calls.get(participant)); // of the call before, which is over with this one
     this._calls.set(participant, setTimeout(() => this._people.called(participant, null), RINGS_FOR * 1000));
   }

@@ -144,6 +144,11 @@ export class People {
     this.askForProof();
   }
 
+  /** Tell whoever is about to dial by which word the patient knows them. */
+  sayFirst(word) {
+    this._elements.text("[data-phone-said]", fill(this._elements.words.sayFirst, { word }));
+  }
+
   codeIsSent() {
     this._elements.text("[data-phone-said]", this._elements.words.codeForSent);
   }

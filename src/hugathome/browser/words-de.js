@@ -106,6 +106,7 @@ export const words = {
   byPhoneSteps: "Rufen Sie die Nummer aus Ihrer Akte an, und prüfen Sie dann die Identität.",
   whom: "Person",
   codeFor: "Code per SMS senden",
+  sayFirst: "Sagen Sie am Telefon zuerst dieses Wort: {word}",
   codeForSent: "Der Code kommt bei der Person an. Lassen Sie ihn sich vorlesen.",
   identityHow: "Identität geprüft mit",
   identities: {

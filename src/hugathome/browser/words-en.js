@@ -106,6 +106,7 @@ export const words = {
   byPhoneSteps: "Call the number in your file, then check the identity.",
   whom: "Person",
   codeFor: "Send a code by SMS",
+  sayFirst: "On the telephone, say this word first: {word}",
   codeForSent: "The code is on its way. Have it read out to you.",
   identityHow: "Identity checked by",
   identities: {

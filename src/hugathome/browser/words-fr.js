@@ -106,6 +106,7 @@ export const words = {
   byPhoneSteps: "Appelez au numéro de votre dossier, puis vérifiez l’identité.",
   whom: "Personne",
   codeFor: "Envoyer un code par SMS",
+  sayFirst: "Au téléphone, dites d’abord ce mot : {word}",
   codeForSent: "Le code arrive chez la personne. Faites-le-vous lire.",
   identityHow: "Identité vérifiée par",
   identities: {

@@ -106,6 +106,7 @@ export const words = {
   byPhoneSteps: "Chiami il numero indicato nella cartella, poi verifichi l’identità.",
   whom: "Persona",
   codeFor: "Inviare un codice per SMS",
+  sayFirst: "Al telefono dica prima questa parola: {word}",
   codeForSent: "Il codice è in arrivo. Se lo faccia leggere.",
   identityHow: "Identità verificata con",
   identities: {

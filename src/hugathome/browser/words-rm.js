@@ -106,6 +106,7 @@ export const words = {
   byPhoneSteps: "Telefonai al numer en Voss dossier e controllai lura l’identitad.",
   whom: "Persuna",
   codeFor: "Trametter in code per SMS",
+  sayFirst: "Schai al telefon l’emprim quest pled: {word}",
   codeForSent: "Il code è sin via. Laschai prelegier el.",
   identityHow: "Identitad controllada cun",
   identities: {
