@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 
 from hugathome._drive import drive
-from hugathome.audit import Append
+from hugathome.audit import START, Append, Head, SealedEntry
 from hugathome.codes import Challenge, Kept
 from hugathome.errors import StoreUnavailable
 from hugathome.quotas import Tally
@@ -243,6 +243,55 @@ class ListsAPageTwice(MemorySessions):
         return await super().list_sessions(organisation, since=since, until=until, after="", limit=limit)
 
 
+class KeepsNoTrail(MemorySessions):
+    async def save_session(
+        self, session: StoredSession, *, expected: int, events: Sequence[bytes], audit: Append | None = None
+    ) -> bool:
+        return await super().save_session(session, expected=expected, events=events)
+
+
+class WritesTheTrailFirst(MemorySessions):
+    async def save_session(
+        self, session: StoredSession, *, expected: int, events: Sequence[bytes], audit: Append | None = None
+    ) -> bool:
+        if audit is not None:
+            await self.append_audit(session.organisation, audit)
+        return await super().save_session(session, expected=expected, events=events)
+
+
+class LinksEverythingToTheStart(MemorySessions):
+    def _head(self, organisation: str) -> Head:
+        return START
+
+
+class KeepsOneTrail(MemorySessions):
+    async def append_audit(self, organisation: str, audit: Append) -> None:
+        await super().append_audit("", audit)
+
+    async def load_audit(self, organisation: str, *, after: int, limit: int) -> Sequence[SealedEntry]:
+        found = await super().load_audit(organisation, after=after, limit=limit)
+        return found or await super().load_audit("", after=after, limit=limit)
+
+
+class TellsTheWholeTrail(MemorySessions):
+    async def load_audit(self, organisation: str, *, after: int, limit: int) -> Sequence[SealedEntry]:
+        return await super().load_audit(organisation, after=after, limit=10**6)
+
+
+class RemembersTheFirstHead(MemorySessions):
+    async def load_audit_head(self, organisation: str) -> Head:
+        return START
+
+
+class LooksAtTheHeadTooEarly(MemorySessions):
+    """Asks for the head, lets others go on, and appends: what a SELECT before the lock does."""
+
+    async def append_audit(self, organisation: str, audit: Append) -> None:
+        seen = self._head(organisation)
+        await asyncio.sleep(0)
+        self._trails[organisation].extend(audit(seen))
+
+
 class NeverAfterwards(MemorySessions):
     async def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
         return
@@ -265,6 +314,13 @@ class NeverAfterwards(MemorySessions):
         (NeverNext(), "what is longest overdue comes first"),
         (ListsTheEndToo(), "a list goes page by page through a span of time"),
         (ListsAPageTwice(), "a list goes page by page through a span of time"),
+        (KeepsNoTrail(), "an audit entry is written with its session"),
+        (WritesTheTrailFirst(), "an audit entry is written with its session"),
+        (LinksEverythingToTheStart(), "an audit entry is written with its session"),
+        (RemembersTheFirstHead(), "an audit entry is written with its session"),
+        (KeepsOneTrail(), "an audit trail is told as it was written"),
+        (TellsTheWholeTrail(), "an audit trail is told as it was written"),
+        (LooksAtTheHeadTooEarly(), "an audit trail is one chain whoever writes"),
         (NeverAfterwards(), "what follows a commit is done when the call returns"),
     ],
     ids=lambda part: type(part).__name__ if isinstance(part, MemorySessions) else "",

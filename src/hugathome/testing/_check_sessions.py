@@ -16,7 +16,8 @@ _LONG_AGO = datetime(1970, 1, 2, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)
 
 
-def _session(organisation: str, *, lookups: Sequence[str] = (), minutes: int = 0) -> StoredSession:
+def session_of(organisation: str, *, lookups: Sequence[str] = (), minutes: int = 0) -> StoredSession:
+    """Return a new session of an organisation."""
     return StoredSession(
         id=f"{organisation}.{unique()}",
         organisation=organisation,
@@ -48,7 +49,7 @@ async def what_was_never_saved_is_not_there(shelf: Shelf, rule: str) -> None:
 async def a_session_is_loaded_as_it_was_saved(shelf: Shelf, rule: str) -> None:
     """Save, change every field that may change, and look it up by each of its look-ups."""
     sessions, organisation = shelf.open().sessions, unique()
-    first = _session(organisation, lookups=(unique(), unique()))
+    first = session_of(organisation, lookups=(unique(), unique()))
     second = replace(
         first,
         version=2,
@@ -69,7 +70,7 @@ async def a_refused_save_changes_nothing(shelf: Shelf, rule: str) -> None:
     """Offer other versions: neither session nor look-up nor event may be left of them."""
     sessions, organisation = shelf.open().sessions, unique()
     kept, wanted = unique(), unique()
-    session = _session(organisation, lookups=[kept])
+    session = session_of(organisation, lookups=[kept])
     await require(rule, sessions.save_session(session, expected=1, events=[b"x"]), expected=False)
     await require(rule, sessions.load_session(session.id), None)
     await sessions.save_session(session, expected=0, events=[b"1"])
@@ -86,10 +87,10 @@ async def a_look_up_leads_to_one_session(shelf: Shelf, rule: str) -> None:
     """Offer a taken one, with a new session and with an old one."""
     sessions, organisation = shelf.open().sessions, unique()
     taken, free = unique(), unique()
-    owner, other = _session(organisation, lookups=[taken]), _session(organisation)
+    owner, other = session_of(organisation, lookups=[taken]), session_of(organisation)
     for session in (owner, other):
         await sessions.save_session(session, expected=0, events=[])
-    for expected, rival in ((0, _session(organisation)), (1, replace(other, version=2))):
+    for expected, rival in ((0, session_of(organisation)), (1, replace(other, version=2))):
         offered = replace(rival, lookups=frozenset([taken, free]), body=b"offered")
         await require(rule, sessions.save_session(offered, expected=expected, events=[b"x"]), expected=False)
         await require(rule, sessions.find_session(taken), owner)
@@ -102,14 +103,14 @@ async def a_look_up_that_was_given_up_is_free(shelf: Shelf, rule: str) -> None:
     """Give one up for another, and take it elsewhere."""
     sessions, organisation = shelf.open().sessions, unique()
     kept, gone, new = unique(), unique(), unique()
-    session = _session(organisation, lookups=[kept, gone])
+    session = session_of(organisation, lookups=[kept, gone])
     await sessions.save_session(session, expected=0, events=[])
     moved = replace(session, version=2, lookups=frozenset([kept, new]))
     await require(rule, sessions.save_session(moved, expected=1, events=[]), expected=True)
     await require(rule, sessions.find_session(gone), None)
     for lookup in (kept, new):
         await require(rule, sessions.find_session(lookup), moved)
-    heir = _session(organisation, lookups=[gone])
+    heir = session_of(organisation, lookups=[gone])
     await require(rule, sessions.save_session(heir, expected=0, events=[]), expected=True)
     await require(rule, sessions.find_session(gone), heir)
 
@@ -118,7 +119,7 @@ async def of_those_who_save_at_once_one_wins(shelf: Shelf, rule: str) -> None:
     """Race for the first save and for the next ones, each contender through an opening of its own."""
     stores = [shelf.open().sessions for _ in range(_CONTENDERS)]
     organisation = unique()
-    base = replace(_session(organisation), version=0)
+    base = replace(session_of(organisation), version=0)
     for version in range(3):
         offers = [replace(base, version=version + 1, body=b"%d" % number) for number in range(len(stores))]
         calls = [
@@ -136,7 +137,7 @@ async def of_those_who_save_at_once_one_wins(shelf: Shelf, rule: str) -> None:
 async def events_are_numbered_from_one_within_an_organisation(shelf: Shelf, rule: str) -> None:
     """Save several at once, and of two organisations in turn."""
     sessions, organisations = shelf.open().sessions, (unique(), unique())
-    mine = {organisation: _session(organisation) for organisation in organisations}
+    mine = {organisation: session_of(organisation) for organisation in organisations}
     for version, news in enumerate(([b"1", b"2"], [], [b"3"], [b"4", b"5", b"6"])):
         for session in mine.values():
             offered = replace(session, version=version + 1)
@@ -157,11 +158,11 @@ async def no_event_appears_before_an_earlier_one(shelf: Shelf, rule: str) -> Non
     """Write from many sides at once; each reads at once whatever can be read by then."""
     organisation = unique()
     stores = [shelf.open().sessions for _ in range(_CONTENDERS)]
-    await stores[0].save_session(_session(organisation), expected=0, events=[b"first"])
+    await stores[0].save_session(session_of(organisation), expected=0, events=[b"first"])
     seen: list[list[int]] = []
 
     async def write(sessions: SessionStore) -> bool:
-        has_saved = await sessions.save_session(_session(organisation), expected=0, events=[b"a", b"b"])
+        has_saved = await sessions.save_session(session_of(organisation), expected=0, events=[b"a", b"b"])
         seen.append([position for position, _ in await _events(sessions, organisation)])
         return has_saved
 
@@ -177,7 +178,7 @@ async def no_event_appears_before_an_earlier_one(shelf: Shelf, rule: str) -> Non
 async def what_is_longest_overdue_comes_first(shelf: Shelf, rule: str) -> None:
     """Ask for what is due, now and next; what has nothing due is never told."""
     sessions, organisation = shelf.open().sessions, unique()
-    planned = [_session(organisation) for _ in range(4)]
+    planned = [session_of(organisation) for _ in range(4)]
     dues = (_LONG_AGO + 2 * _MINUTE, _LONG_AGO + _MINUTE, _LONG_AGO + 3 * _MINUTE, None)
     for session, due_at in zip(planned, dues, strict=True):
         await sessions.save_session(replace(session, due_at=due_at), expected=0, events=[])
@@ -197,8 +198,12 @@ async def _due(sessions: SessionStore, now: datetime, limit: int) -> list[str]:
 async def a_list_goes_page_by_page_through_a_span_of_time(shelf: Shelf, rule: str) -> None:
     """Ask for every page; the span has its beginning and not its end, and one organisation."""
     sessions, organisation = shelf.open().sessions, unique()
-    inside = [_session(organisation, minutes=minutes) for minutes in (0, 7, 3, 9)]
-    outside = [_session(organisation, minutes=-1), _session(organisation, minutes=10), _session(unique())]
+    inside = [session_of(organisation, minutes=minutes) for minutes in (0, 7, 3, 9)]
+    outside = [
+        session_of(organisation, minutes=-1),
+        session_of(organisation, minutes=10),
+        session_of(unique()),
+    ]
     for session in (*inside, *outside):
         await sessions.save_session(session, expected=0, events=[])
     ids = sorted(session.id for session in inside)
@@ -217,7 +222,7 @@ async def _page(sessions: SessionStore, organisation: str, *, after: str = "", l
 async def what_was_saved_outlives_its_store(shelf: Shelf, rule: str) -> None:
     """Close, and open again."""
     organisation, lookup = unique(), unique()
-    session = _session(organisation, lookups=[lookup])
+    session = session_of(organisation, lookups=[lookup])
     await shelf.open().sessions.save_session(session, expected=0, events=[b"1"])
     sessions = (await shelf.reopen()).sessions
     await require(rule, sessions.find_session(lookup), session)
@@ -231,7 +236,7 @@ async def what_follows_a_commit_is_done_when_the_call_returns(shelf: Shelf, rule
     async def work() -> None:
         done.append("done")
 
-    await sessions.save_session(_session(unique()), expected=0, events=[])
+    await sessions.save_session(session_of(unique()), expected=0, events=[])
     await sessions.after_commit(work)
     if done != ["done"]:
         raise ConformanceFailure(rule, f"it was done {len(done)} times")

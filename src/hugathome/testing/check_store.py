@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from hugathome._drive import drive
 from hugathome.errors import ConfigurationError
-from hugathome.testing import _check_codes, _check_sessions
+from hugathome.testing import _check_audit, _check_codes, _check_sessions
 from hugathome.testing._shelf import Opens, Rule, Shelf
 from hugathome.testing.conformance import ConformanceFailure
 
@@ -56,4 +56,6 @@ async def _check(open_one: Opens, *, is_blocking: bool) -> None:
 async def _rules(shelf: Shelf) -> Sequence[Rule]:
     shelf.open()
     await shelf.aclose()
-    return (*_check_codes.RULES, *_check_sessions.RULES) if shelf.keeps_sessions else _check_codes.RULES
+    if not shelf.keeps_sessions:
+        return _check_codes.RULES
+    return (*_check_codes.RULES, *_check_sessions.RULES, *_check_audit.RULES)
