@@ -199,7 +199,7 @@ async def test_a_file_is_kept_for_ever_under_its_release(http: httpx.AsyncClient
     file = await http.get(f"{SITE}/browser/{files.release}/main.js")
 
     assert file.status_code == 200
-    assert file.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert file.headers["cache-control"] == "max-age=31536000, immutable"
     assert file.headers["content-type"] == "text/javascript; charset=utf-8"
 
 

@@ -6,7 +6,7 @@ answer names anybody.
 """
 
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -28,6 +28,7 @@ from hugathome.dates import local_time
 from hugathome.errors import ByPhone, HugathomeError, NotYetOpen, QuotaReached, SendTooSoon, SessionError
 from hugathome.history import Action
 from hugathome.mirror import standing
+from hugathome.needs import AT_THE_DOOR, Adjustment, adjustments
 from hugathome.participants import Participant
 from hugathome.roles import Capability, Step
 from hugathome.session import Session
@@ -73,6 +74,7 @@ class Api:
         house = self._hug.house(session.organisation)
         return {
             **self._visit(session, participant),
+            "adjustments": [each for each in _adjusted(session, participant) if each in AT_THE_DOOR],
             "digits": house.code_policy.digits,
             "codeSent": session.of(participant.id).challenge_id is not None,
             "channels": await self._hug.code_channels(asked.link),
@@ -184,6 +186,7 @@ class Api:
             "brand": house.letterhead.brand,
             "helpPhone": house.letterhead.help_phone,
             "privacyUrl": self._hug.privacy_url,
+            "adjustments": _adjusted(session, participant),
         }
 
     def _status(self, session: Session) -> str:
@@ -196,6 +199,10 @@ class Api:
         """Note a step once: what a page tells of itself must not fill the record."""
         if all(change.step is not step for change in session.steps(participant.id)):
             await self._hug.sessions.step(session.id, participant.id, step)
+
+
+def _adjusted(session: Session, participant: Participant) -> Sequence[Adjustment]:
+    return adjustments(participant.needs, (other.needs for other in session.participants))
 
 
 # --- How errors read ------------------------------------------------------------------------------

@@ -103,7 +103,7 @@ def without_comments(source: str) -> str:
 def _file(name: str, body: bytes, encoding: str | None = None) -> File:
     etag = f'"{_digest(body)}"'
     headers = {
-        "Cache-Control": "public, max-age=31536000, immutable",
+        "Cache-Control": "max-age=31536000, immutable",
         "Content-Type": _MEDIA_TYPES[_suffix(name)],
         "ETag": etag,
         "Vary": "Accept-Encoding",

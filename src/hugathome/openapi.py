@@ -19,6 +19,11 @@ _VISIT = {
     "brand": _STRING,
     "helpPhone": {**_NULLABLE, "description": "Whom to call."},
     "privacyUrl": _NULLABLE,
+    "adjustments": {
+        "type": "array",
+        "items": {"enum": ["large-text", "easy-language", "open-messages"]},
+        "description": "What the page does for whoever needs it; a link alone is told the first two only.",
+    },
 }
 _PLACE = {"session": _STRING, "participant": _STRING, "visit": {"$ref": "#/components/schemas/Visit"}}
 _GRANT = {**_STRING, "description": "Opens one signalling connection, once, within two minutes."}

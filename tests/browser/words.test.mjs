@@ -39,6 +39,21 @@ for (const language of languages) {
   });
 }
 
+for (const language of languages) {
+  test(`${language} has easy words too, in short sentences, and the usual ones for the rest`, async () => {
+    const [usual, easy] = [await wordsOf(language), await wordsOf(language, true)];
+    const eased = keys(easy).filter((key) => said(easy, key) !== said(usual, key));
+
+    assert.ok(eased.length > 30);
+    assert.deepEqual(keys(easy), keys(usual));
+    for (const key of eased) {
+      const sentences = said(easy, key).split(/[.?!:](?:\s|$)/);
+      assert.ok(sentences.every((sentence) => sentence.split(/\s+/).length <= 12), key);
+      assert.deepEqual(gaps(said(easy, key)), gaps(said(usual, key)), key);
+    }
+  });
+}
+
 test("every word that the pages ask for is there", () => {
   const asked = [...everything.matchAll(/data-word="(\w+)"/g), ...everything.matchAll(/\bwords\.(\w+)/g)];
   const missing = asked.map(([, word]) => word).filter((word) => word !== "js" && !english[word]);

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hugathome import HugAtHome, Participant, Session
+from hugathome.needs import Needs
 from hugathome.serving import Certificate, listening, serving
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
@@ -53,7 +54,7 @@ class Clinic:
     async def stop(self) -> None:
         await self._stack.aclose()
 
-    async def plan(self) -> Session:
+    async def plan(self, *, needs: Needs | None = None) -> Session:
         now = datetime.now(UTC)
         session = await self.hug.sessions.plan(
             organisation="hug",
@@ -63,7 +64,9 @@ class Clinic:
             ends_at=now + timedelta(minutes=30),
             participants=[
                 Participant(id="dr-rossi", role="practitioner", name="Dr A. Rossi", language="de"),
-                Participant(id="p-1", role="patient", name="M. Dupont", language="fr", phone=PHONE),
+                Participant(
+                    id="p-1", role="patient", name="M. Dupont", language="fr", phone=PHONE, needs=needs
+                ),
                 Participant(id="nurse", role="nurse", name="N. Favre", language="it"),
             ],
         )

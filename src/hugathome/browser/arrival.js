@@ -44,9 +44,11 @@ export class Arrival {
     return grant ? this._comeWithGrant(grant) : this._comeBack(visit || "");
   }
 
-  /** Trade the pass: every connection takes a grant of its own. */
+  /** Trade the pass: every connection takes a grant of its own. Only now is all that is needed told. */
   async freshGrant() {
-    return (await ask("grant", { pass: this.kept.value.pass })).grant;
+    const { grant, visit } = await ask("grant", { pass: this.kept.value.pass });
+    Object.assign(this.face, visit);
+    return grant;
   }
 
   /** The pass is dead, the link is not: a new code opens a new one. */
@@ -61,8 +63,8 @@ export class Arrival {
     if (this.kept === null) return;
     this.kept.forget();
     if (this.isByLink || this.face === null) return;
-    const { language, brand, helpPhone, privacyUrl, entry } = this.face;
-    this.kept.keepHere({ over: { language, brand, helpPhone, privacyUrl, entry } });
+    const { language, brand, helpPhone, privacyUrl, entry, adjustments } = this.face;
+    this.kept.keepHere({ over: { language, brand, helpPhone, privacyUrl, entry, adjustments } });
   }
 
   /** Stop waiting for anything. */

@@ -12,10 +12,11 @@ const RINGS_FOR = 60; // seconds
 export class Attendance {
   /**
    * `closed(end)` is called when the hub has closed for good, `failed(problem)` once no grant can be had;
-   * `freshGrant()` trades the pass.
+   * `freshGrant()` trades the pass; `needsTexts()` says whether somebody reads and writes from the beginning.
    */
-  constructor({ page, devices, sounds, modality, freshGrant, announce, closed, failed }) {
+  constructor({ page, devices, sounds, modality, freshGrant, needsTexts, announce, closed, failed }) {
     Object.assign(this, { _page: page, _devices: devices, _sounds: sounds, _announce: announce, _closed: closed });
+    this._needsTexts = needsTexts;
     this._modality = modality;
     this._saidAs = null;
     this._introduction = null;
@@ -123,10 +124,17 @@ export class Attendance {
     page.stage.advise(this._advice());
     page.people.show(roster, { canAdmit, me, modality });
     page.talk.show(client.texts, { roster, me, longest: this._visit.limits.text });
+    this._openTexts();
     page.arrange({ canAdmit, modality });
     page.stage.controls({ ...this._sending.state, ...this._may(), canFlip: this._canFlip });
     page.show("visit"); // at last: the focus has all that was changed laid out
     this._introduceOurselves();
+  }
+
+  /** Open the messages once, for whoever needs them: they may be closed again. */
+  _openTexts() {
+    if (this._needsTexts() && this._may().canText) this._page.talk.open();
+    this._needsTexts = () => false;
   }
 
   /** Why there is nobody to be seen. */

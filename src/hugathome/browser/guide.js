@@ -154,6 +154,7 @@ export class Guide {
       sounds: this._sounds,
       modality: this._arrival.face.modality,
       freshGrant: () => this._arrival.freshGrant(),
+      needsTexts: () => this._arrival.face.adjustments.includes("open-messages"),
       announce: this._announce,
       closed: (end) => this._close(end),
       failed: (problem) => this._fail(problem),

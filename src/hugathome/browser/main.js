@@ -24,9 +24,10 @@ function announce(name, detail) {
 }
 
 const page = new Page(body, {
-  introduced({ title, language }) {
+  introduced({ title, language, isLarge }) {
     document.title = title;
     document.documentElement.lang = language;
+    document.documentElement.classList.toggle("is-large", isLarge);
   },
 });
 page.ready.then(() => body.querySelector(".late").remove()); // this browser is young enough

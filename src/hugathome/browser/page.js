@@ -20,8 +20,8 @@ const TIGHT = 14; // em: large letters on a small phone
 export class Page {
   /**
    * Live in `root`: the body of our own page, or a container in somebody else's. The views go into its
-   * `[data-views]` if it has one. `introduced({ title, language })` is called once it is known whose page
-   * this is.
+   * `[data-views]` if it has one. `introduced({ title, language, isLarge })` is called once it is known whose
+   * page this is; only who owns the document can make everything in it larger.
    */
   constructor(root, { introduced = () => undefined } = {}) {
     this._root = root;
@@ -158,8 +158,8 @@ export class Page {
 
   // --- Words ---------------------------------------------------------------------------------------
 
-  async _speak(language) {
-    const words = (this._elements.words = await wordsOf(language));
+  async _speak(language, isEasy) {
+    const words = (this._elements.words = await wordsOf(language, isEasy));
     this._root.lang = languageOf(language);
     this._elements.speak();
     for (const step of this._elements.all("[data-step]")) step.textContent = fill(words.step, step.dataset);
@@ -169,12 +169,13 @@ export class Page {
     this.people.speak();
   }
 
-  /** Say whose page this is, in the person's language; a patient's is told at which step they are. */
-  async introduce({ language, timezone, brand, helpPhone, privacyUrl, entry }, { isPatient }) {
+  /** Say whose page this is, as the person reads it best; a patient's is told at which step they are. */
+  async introduce({ language, timezone, brand, helpPhone, privacyUrl, entry, adjustments = [] }, { isPatient }) {
     await this.ready;
-    await this._speak(language);
+    await this._speak(language, adjustments.includes("easy-language"));
     this._elements.timeZone = timezone;
-    this._introduced({ title: `${this.words.title} – ${brand}`, language: this._root.lang });
+    const isLarge = adjustments.includes("large-text");
+    this._introduced({ title: `${this.words.title} – ${brand}`, language: this._root.lang, isLarge });
     this._elements.text("[data-brand]", brand);
     this._canBeCalled(helpPhone);
     this._elements.link("[data-privacy]", privacyUrl);

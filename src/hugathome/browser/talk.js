@@ -32,11 +32,15 @@ export class Talk {
   /** Open or close the panel, and put the focus where one goes on. */
   toggle() {
     const isOpen = !this.isOpen;
-    const control = this._elements.control("text-panel");
+    this.open(isOpen);
+    (isOpen ? this._elements.one("[data-text]") : this._elements.control("text-panel")).focus();
+  }
+
+  /** Open the panel, or close it, and leave the focus where it is. */
+  open(isOpen = true) {
     this._elements.toggle("[data-talk]", isOpen);
     if (isOpen) this._elements.toggle("[data-side]", true); // what is hidden cannot have the focus
-    control.setAttribute("aria-expanded", String(isOpen));
-    (isOpen ? this._elements.one("[data-text]") : control).focus();
+    this._elements.control("text-panel").setAttribute("aria-expanded", String(isOpen));
     this._showLast(); // what is hidden does not scroll either
     this._count();
   }

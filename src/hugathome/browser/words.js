@@ -8,8 +8,8 @@ export function languageOf(language) {
   return languages.includes(language) ? language : "en";
 }
 
-/** Resolve to the words of a language; of English where it is none of ours. */
-export async function wordsOf(language) {
-  const { words } = await import(`./words-${languageOf(language)}.js`);
+/** Resolve to the words of a language, of English where it is none of ours; to easy ones where `isEasy`. */
+export async function wordsOf(language, isEasy = false) {
+  const { words } = await import(`./words-${languageOf(language)}${isEasy ? "-easy" : ""}.js`);
   return words;
 }
