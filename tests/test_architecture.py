@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 TOOLS: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
 CONTRACTS = {contract["name"] for contract in TOOLS["importlinter"]["contracts"]}
 HEAVY = {
-    "aioice", "aiortc", "aiosqlite", "av", "babel", "django", "httpx", "phonenumbers", "psycopg", "pyotp",
+    "aioice", "aiortc", "aiosqlite", "av", "babel", "django", "httpx", "icalendar", "phonenumbers", "psycopg", "pyotp",
     "redis", "sqlalchemy", "starlette", "typer", "uvicorn", "websockets",
 }  # fmt: skip
 TRESPASSES = {
@@ -26,6 +26,7 @@ TRESPASSES = {
     "Rules are pure: no I/O, no clock, no randomness": ("session", "secrets"),
     "Adapters import no coordinator": ("sms", "hugathome.hub"),
     "Only dates and catalogues import Babel": ("words", "babel"),
+    "Only calendars imports icalendar": ("app", "icalendar"),
     "Only phone imports phonenumbers": ("session", "phonenumbers"),
     "Only codes imports pyotp": ("verifier", "pyotp"),
     "Only peer imports the WebRTC stack": ("testing", "av"),

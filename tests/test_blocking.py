@@ -157,6 +157,7 @@ class Visit:
         self.calls(
             "Reception.judge", hug._reception.judge, hug.sessions.get(session.id), "p-1", code_in(self.sms)
         )
+        self.calls("Reception.calendar", hug.calendar, session.id, "p-1")
         self.calls("Switchboard.callback_word", hug.callback_word, session.id, "p-1")
         self.calls("Switchboard.identify", hug.identify, session.id, "p-1", how="passport", **by)
         self.calls("Reception.note", hug._reception.note, session.id, "p-1", Step.CALL_ANSWERED)

@@ -256,6 +256,10 @@ class HugAtHome(Deployment):
         """Give a participant their link, by SMS where they have a mobile number; see `Reception.invite`."""
         return await self._reception.invite(session_id, participant_id, again=again, deliver=deliver)
 
+    async def calendar(self, session_id: str, participant_id: str) -> bytes:
+        """Return a participant's appointment as iCalendar; see `Reception.calendar`."""
+        return await self._reception.calendar(session_id, participant_id)
+
     async def send_code(self, link_id: str, *, channel: str | None = None) -> None:
         """Send the code that a patient asked for, by SMS, a call or otherwise; see `Reception.send_code`."""
         await self._reception.send_code(link_id, channel=channel)

@@ -135,6 +135,7 @@ class HugAtHome(_Blocking, Deployment):
             drive(part.aclose())
 
     invite = _driven(_reception, Reception.invite)
+    calendar = _driven(_reception, Reception.calendar)
     send_code = _driven(_reception, Reception.send_code)
     call = _driven(_switchboard, Switchboard.call)
     callback_word = _driven(_switchboard, Switchboard.callback_word)

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from hugathome._model import Record
 from hugathome.attendance import Attendance
+from hugathome.calendars import appointment
 from hugathome.clock import Clock
 from hugathome.consultations import Consultations
 from hugathome.dispatch import Dispatch, takes_sms
@@ -85,6 +86,25 @@ class Reception:
             await self._dispatch.deliver(session_id, participant_id, fresh)
             session = await self._consultations.get(session_id)
         return self._invitation(session, session.participant(participant_id))
+
+    async def calendar(self, session_id: str, participant_id: str) -> bytes:
+        """Return a participant's appointment as iCalendar: when, and their link; nothing clinical, no code.
+
+        Once the visit is cancelled, or they were put out, it takes the appointment out of the calendar again.
+        Raises `MissingExtra` without `hugathome[calendar]`.
+        """
+        session = await self._consultations.get(session_id)
+        participant = session.participant(participant_id)
+        house = self._organisations.get(session.organisation)
+        has_link = session.of(participant_id).link_id is not None and not session.is_by_phone
+        return appointment(
+            session,
+            participant_id,
+            letterhead=house.letterhead,
+            language=participant.language or house.language,
+            link=self._dispatch.link(session, participant_id) if has_link else None,
+            now=self._clock.now(),
+        )
 
     # --- By whoever holds the link ---------------------------------------------------------------
 
