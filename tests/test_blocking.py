@@ -27,7 +27,9 @@ from hugathome.errors import (
     SessionNotFound,
     SmsNotSent,
 )
+from hugathome.expertise import Expertise
 from hugathome.history import Action, DeliveryStatus
+from hugathome.imaging import Site
 from hugathome.participants import Participant
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
@@ -87,13 +89,13 @@ def hug(store: Store, sms: OutboxSms, clock: StoppedClock) -> Iterator[blocking.
         yield hug
 
 
-def planned(hug: blocking.HugAtHome, *, reference: str | None = None) -> Session:
+def planned(hug: blocking.HugAtHome, **facts: Any) -> Session:
     return hug.sessions.plan(
         organisation="hug",
         service="cardiology",
         starts_at=NOW,
         ends_at=NOW + timedelta(minutes=30),
-        reference=reference,
+        **facts,
         participants=[
             Participant(id="dr-rossi", role="practitioner", name="Dr A. Rossi"),
             Participant(id="p-1", role="patient", name="M. Dupont", phone="+41791234567"),
@@ -167,6 +169,7 @@ class Visit:
         self.calls("Consultations.complete", sessions.complete, session.id, outcome="no-show", **by)
         self.look(session)
         self.end_otherwise()
+        self.plan_otherwise()
         self.look_inside()
 
     def look(self, session: Session) -> None:
@@ -191,6 +194,35 @@ class Visit:
         sessions.arrive(other.id, "p-1")
         sessions.admit(other.id, "p-1", by="dr-rossi")
         self.calls("Consultations.discontinue", sessions.discontinue, other.id, by="dr-rossi")
+
+    def plan_otherwise(self) -> None:
+        sessions, by = self.hug.sessions, {"by": "dr-rossi"}
+        held = planned(self.hug, slot="tuesday 9:00", held_until=NOW + timedelta(days=1))
+        self.calls("Consultations.confirm", sessions.confirm, held.id)
+        later = NOW + timedelta(days=1)
+        self.calls("Consultations.reschedule", sessions.reschedule, held.id, starts_at=later, **by)
+        student = Participant(id="student", role="observer", name="S. Tudent")
+        self.calls("Consultations.join", sessions.join, held.id, student, **by)
+        self.calls("Consultations.transfer", sessions.transfer, held.id, service="oncology", **by)
+        patient = Participant(id="p-1", role="patient", name="M. Dupont")
+        queue_up = sessions.queue_up
+        self.calls(
+            "Consultations.queue_up", queue_up, organisation="hug", service="s", participants=[patient]
+        )
+        self.calls("Consultations.keep", self.hug._consultations.keep, held.but(id="hug.new", slot=None))
+        self.ask_experts()
+
+    def ask_experts(self) -> None:
+        sessions, by = self.hug.sessions, {"by": "dr-blanc"}
+        expert = Participant(id="dr-blanc", role="practitioner", part="expert", name="Dr E. Blanc")
+        question = Expertise(kind="SecondOpinion", requesting=Site(name="Regional hospital"))
+        taken_on, declined = (
+            sessions.join(planned(self.hug, expertise=question).id, expert, by="the secretary")
+            for _ in range(2)
+        )
+        self.calls("Consultations.take_on", sessions.take_on, taken_on.id, **by)
+        self.calls("Consultations.give_opinion", sessions.give_opinion, taken_on.id, opinion="r/1", **by)
+        self.calls("Consultations.decline", sessions.decline, declined.id, **by)
 
     def look_inside(self) -> None:
         """What other parts call: the same way, without a loop."""
@@ -251,7 +283,7 @@ def test_the_blocking_calls_are_those_of_the_other_kind_of_host() -> None:
 
     assert public(app.HugAtHome) - public(blocking.HugAtHome) == {"aclose", "serve", "asgi"}
     assert public(blocking.HugAtHome) - public(app.HugAtHome) == {"close"}
-    inner = {"change", "decided", "events", "find_by_link", "find_by_message", "forget_room"}
+    inner = {"change", "decided", "events", "keep", "find_by_link", "find_by_message", "forget_room"}
     assert public(Consultations) - public(blocking.Sessions) == inner
 
 

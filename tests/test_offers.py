@@ -1,6 +1,7 @@
 """Offers: whose insurance pays, what must be said, and which offers meet a wish."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -25,8 +26,8 @@ def offer(**changes: Any) -> Offer:
             "discipline": "cardiology",
             "languages": ("fr", "de-CH"),
             "registered_in": Territory(nation="CH", region="GE"),
-            "price": Price(amount="120.50", currency="CHF"),
-            "coverage": Coverage(covered_in={"CH"}),
+            "price": Price(amount=Decimal("120.50"), currency="CHF"),
+            "coverage": Coverage(covered_in=frozenset({"CH"})),
             **changes,
         }
     )
@@ -37,10 +38,10 @@ def offer(**changes: Any) -> Offer:
     [
         (Coverage(), "CH", Cover.NOT_COVERED),
         (Coverage(), None, Cover.NOT_COVERED),
-        (Coverage(covered_in={"CH"}), "CH", Cover.COVERED),
-        (Coverage(covered_in={"CH"}), "FR", Cover.NOT_COVERED),
-        (Coverage(covered_in={"CH"}), None, Cover.UNKNOWN),
-        (Coverage(covered_in={"CH"}, condition="with a referral"), "CH", Cover.ON_CONDITION),
+        (Coverage(covered_in=frozenset({"CH"})), "CH", Cover.COVERED),
+        (Coverage(covered_in=frozenset({"CH"})), "FR", Cover.NOT_COVERED),
+        (Coverage(covered_in=frozenset({"CH"})), None, Cover.UNKNOWN),
+        (Coverage(covered_in=frozenset({"CH"}), condition="with a referral"), "CH", Cover.ON_CONDITION),
     ],
 )
 def test_whose_insurance_pays(coverage: Coverage, nation: str | None, cover: Cover) -> None:
@@ -54,7 +55,7 @@ def test_where_the_patients_place_is_unknown_the_notice_must_be_shown(language: 
 
 
 def test_a_condition_is_said_where_it_applies() -> None:
-    conditional = offer(coverage=Coverage(covered_in={"FR"}, condition="seen within a year"))
+    conditional = offer(coverage=Coverage(covered_in=frozenset({"FR"}), condition="seen within a year"))
 
     assert notice(conditional, nation="FR", language="fr") == "seen within a year"
     assert notice(conditional, nation="CH", language="fr") is None

@@ -198,10 +198,8 @@ async def test_a_fixed_line_is_called_by_nothing_but_its_telephone(
     assert (reaches(called), sms.accepted) == ([Reach.NONE], [])
 
 
-@pytest.mark.parametrize(
-    ("by", "error"), [("nurse", NotPermitted), ("p-1", NotPermitted), ("x", UnknownParticipant)]
-)
-async def test_only_a_practitioner_calls(
+@pytest.mark.parametrize(("by", "error"), [("p-1", NotPermitted), ("x", UnknownParticipant)])
+async def test_only_a_practitioner_or_a_nurse_calls(
     hug: HugAtHome, sms: Gateway, by: str, error: type[Exception]
 ) -> None:
     invitation = await invited(hug)

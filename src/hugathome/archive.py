@@ -44,6 +44,10 @@ class Archive:
         """Return the session that a message was sent for."""
         return await self._looked_up("message", message_id)
 
+    async def of_slot(self, organisation: str, slot: str) -> Session | None:
+        """Return the session that has booked a slot, or holds it."""
+        return await self._looked_up("slot", organisation, slot)
+
     async def list(
         self, organisation: str, *, since: datetime, until: datetime, after: str, limit: int
     ) -> Sequence[Session]:
@@ -116,6 +120,8 @@ class Archive:
         digests = {self._keys.digest("link", link) for link in links if link is not None}
         messages = (message for attendance in session.attendance.values() for message in attendance.messages)
         digests |= {self._keys.digest("message", m.id) for m in messages if m.kind != "code"}
+        if session.slot is not None and not session.status.is_terminal:
+            digests.add(self._keys.digest("slot", session.organisation, session.slot))
         if session.reference is not None:
             digests.add(self._keys.digest("reference", session.organisation, session.reference))
         return frozenset(digests)

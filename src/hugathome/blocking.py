@@ -58,6 +58,10 @@ class Sessions:
         self._consultations = consultations
 
     plan = _driven(_consultations, Consultations.plan)
+    queue_up = _driven(_consultations, Consultations.queue_up)
+    confirm = _driven(_consultations, Consultations.confirm)
+    reschedule = _driven(_consultations, Consultations.reschedule)
+    join = _driven(_consultations, Consultations.join)
     accept = _driven(_consultations, Consultations.accept)
     withdraw = _driven(_consultations, Consultations.withdraw)
     extend = _driven(_consultations, Consultations.extend)
@@ -71,6 +75,10 @@ class Sessions:
     hold = _driven(_consultations, Consultations.hold)
     resume = _driven(_consultations, Consultations.resume)
     change_modality = _driven(_consultations, Consultations.change_modality)
+    transfer = _driven(_consultations, Consultations.transfer)
+    take_on = _driven(_consultations, Consultations.take_on)
+    decline = _driven(_consultations, Consultations.decline)
+    give_opinion = _driven(_consultations, Consultations.give_opinion)
     complete = _driven(_consultations, Consultations.complete)
     discontinue = _driven(_consultations, Consultations.discontinue)
     step = _driven(_consultations, Consultations.step)

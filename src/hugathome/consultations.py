@@ -1,162 +1,27 @@
-"""Plan, admit and end sessions: the record's coordinator.
+"""Hold and end sessions: what staff do once people come, and what came of it.
 
-The record owns what was planned, accepted, invited, admitted and ended. Every change follows one order:
-load, decide with `Session.after`, save under the version that was loaded together with its events, and
-only after the commit tell the room's log. A lost race starts again from what the winner left. Bodies
-are sealed before a store sees them. Nothing here waits for anything but its seams.
+What comes before stands in `planning.py`, how each change is kept in `ledger.py`.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from datetime import datetime
-
-from hugathome._model import in_utc
-from hugathome.archive import Archive
-from hugathome.clock import Clock
+from hugathome import evidence
 from hugathome.discretion import discreet
 from hugathome.door import moved
-from hugathome.errors import HugathomeError, InvalidInput, ReferenceTaken, SessionNotFound, StaleSession
-from hugathome.history import (
-    Action,
-    AnyOutcome,
-    Change,
-    Consent,
-    Outcome,
-    Window,
-    window_around,
-)
-from hugathome.journal import Journal
-from hugathome.keys import KeyRing
-from hugathome.mirror import SEEN, recorded
-from hugathome.organisations import Organisations
+from hugathome.errors import InvalidInput
+from hugathome.history import Action, AnyAbsent, AnyOutcome, Change, Outcome
+from hugathome.imaging import Site
 from hugathome.participants import Participant
-from hugathome.roles import OPAQUE_ID, ORGANISATION_ID, AnyLanguage, AnyModality, Step
-from hugathome.session import Event, Session, SessionStore
+from hugathome.planning import Planning
+from hugathome.roles import AnyModality, Step
+from hugathome.session import Session
 from hugathome.transitions import Status
-from hugathome.verifier import Randomness, opaque
-
-_RACES = 24
-"""How often a change that lost a race starts again before `StaleSession`."""
-
-_COUNTABLE = 2**63
-"""What a database can count to."""
 
 _STEPS_NOTED = 50
 """How often one fact of one participant is noted: a screen that flickers must not fill the record."""
 
-Decide = Callable[[Session], Session]
-
 
 @discreet
-class Consultations:
+class Consultations(Planning):
     """Everything that is done to a session by name; `HugAtHome.sessions` is one."""
-
-    def __init__(
-        self,
-        *,
-        store: SessionStore,
-        journal: Journal,
-        keys: KeyRing,
-        clock: Clock,
-        randomness: Randomness,
-        organisations: Organisations,
-    ) -> None:
-        self._archive = Archive(store=store, keys=keys, randomness=randomness)
-        self._journal = journal
-        self._clock = clock
-        self._randomness = randomness
-        self._organisations = organisations
-
-    # --- Before the visit ------------------------------------------------------------------------
-
-    async def plan(
-        self,
-        *,
-        organisation: str,
-        service: str,
-        starts_at: datetime,
-        ends_at: datetime,
-        participants: Sequence[Participant],
-        modality: AnyModality = "video",
-        reference: str | None = None,
-        window: Window | None = None,
-    ) -> Session:
-        """Plan a session; with a `reference` that is taken, return the session it names.
-
-        `window` replaces the usual thirty minutes before and sixty after. Raises `InvalidInput`, and
-        `ReferenceTaken` where the session of that reference has other content.
-        """
-        self._refuse_unless_ours(organisation)
-        now = self._clock.now()
-        session = Session(
-            id=f"{organisation}.{opaque(self._randomness(16))}",
-            organisation=organisation,
-            service=service,
-            modality=modality,
-            window=window or window_around(starts_at, ends_at),
-            participants=tuple(participants),
-            reference=reference,
-            version=1,
-        )
-        plan = Change(action=Action.PLAN, at=now, window=session.window, modality=session.modality)
-        session = session.but(history=(plan,))
-        for _ in range(_RACES):
-            known = await self._archive.of_reference(organisation, session.reference)
-            if known is not None:
-                return _same_plan(known, session)
-            if await self._save(session, before=None):
-                return session
-        raise StaleSession("the session could not be planned; try again")
-
-    async def accept(
-        self,
-        session_id: str,
-        participant_id: str,
-        *,
-        recorded_by: str,
-        how: str = "oral",
-        language: AnyLanguage | None = None,
-        text_version: str | None = None,
-    ) -> Session:
-        """Record that the patient, or who may speak for them, accepts a remote visit.
-
-        What was said stays with it: `how`, in which `language`, and which version of the text.
-        """
-        at = self._clock.now()
-        consent = Consent(
-            participant=participant_id,
-            recorded_by=recorded_by,
-            at=at,
-            how=how,
-            language=language,
-            text_version=text_version,
-        )
-        change = Change(
-            action=Action.ACCEPT, at=at, by=recorded_by, participant=participant_id, consent=consent
-        )
-        return await self.change(session_id, lambda session: session.after(change), trying=change)
-
-    async def withdraw(self, session_id: str, participant_id: str, *, recorded_by: str) -> Session:
-        """Record that the consent is taken back: nobody is invited any more until it is given again."""
-        return await self._do(session_id, Action.WITHDRAW, participant_id, by=recorded_by)
-
-    async def extend(self, session_id: str, *, closes_at: datetime, by: str) -> Session:
-        """Let people in until `closes_at`; links and codes work as long."""
-        closes_at, at = _aware(closes_at, "closes_at"), self._clock.now()
-
-        def decide(session: Session) -> Session:
-            opens_at, starts_at = session.window.opens_at, session.window.starts_at
-            ends_at = min(session.window.ends_at, closes_at)
-            moved = Window(opens_at=opens_at, starts_at=starts_at, ends_at=ends_at, closes_at=closes_at)
-            return session.after(Change(action=Action.EXTEND, at=at, by=by, window=moved))
-
-        return await self.change(session_id, decide, trying=Change(action=Action.EXTEND, at=at, by=by))
-
-    async def cancel(self, session_id: str, *, by: str, reason: str | None = None) -> Session:
-        """Cancel a session that has not begun."""
-        return await self._do(session_id, Action.CANCEL, by=by, reason=reason)
-
-    # --- The visit -------------------------------------------------------------------------------
 
     async def arrive(self, session_id: str, participant_id: str, *, position: str | None = None) -> Session:
         """Note that a participant is there; whoever was admitted before is admitted again."""
@@ -208,21 +73,70 @@ class Consultations:
 
         return await self.change(session_id, decide, trying=change)
 
-    async def complete(self, session_id: str, *, by: str, outcome: AnyOutcome = "completed") -> Session:
+    async def transfer(
+        self,
+        session_id: str,
+        *,
+        by: str,
+        to: Participant | None = None,
+        service: str | None = None,
+        reason: str | None = None,
+    ) -> Session:
+        """Hand a visit on: to a colleague, who takes part from here on, or to the queue of another service.
+
+        With a colleague everybody stays where they are. In the other queue the patient waits since they
+        first came, and nobody is admitted until somebody there takes them.
+        """
+        if (to is None) == (service is None):
+            raise InvalidInput("transfer() takes either to= or service=")
+        session = await self.get(session_id)
+        if service is not None:
+            self._takes(session.organisation, service)
+        return await self._do(session_id, Action.TRANSFER, by=by, joining=to, service=service, reason=reason)
+
+    async def take_on(self, session_id: str, *, by: str, site: Site | None = None) -> Session:
+        """Take on what an expert is asked; `site` says where, if the request left that open."""
+        return await self._do(session_id, Action.TAKE_ON, by=by, site=site)
+
+    async def decline(self, session_id: str, *, by: str, reason: str | None = None) -> Session:
+        """Decline what an expert is asked: the session is cancelled."""
+        return await self._do(session_id, Action.DECLINE, by=by, reason=reason)
+
+    async def give_opinion(self, session_id: str, *, by: str, opinion: str) -> Session:
+        """Note that the expert has answered: `opinion` is the host's reference of the report."""
+        return await self._do(session_id, Action.GIVE_OPINION, by=by, result=opinion)
+
+    async def complete(
+        self,
+        session_id: str,
+        *,
+        by: str,
+        outcome: AnyOutcome = "completed",
+        result: str | None = None,
+        absent: AnyAbsent | None = None,
+    ) -> Session:
         """End the visit with what came of it; every link, code, pass and grant dies with it.
 
-        A visit that nobody came to has not begun: with the outcome `no-show` it is cancelled.
+        `result` is the host's reference of what it came to: a prescription, a report. A visit that nobody
+        came to has not begun: with the outcome `no-show` it is cancelled. Who was `absent` is read off the
+        history where it is not said.
         """
-        at = self._clock.now()
+        if absent is not None and outcome != Outcome.NO_SHOW:
+            raise InvalidInput("absent= goes with the outcome no-show")
+        ending = Change(
+            action=Action.COMPLETE, at=self._clock.now(), by=by, outcome=outcome, result=result, absent=absent
+        )
 
         def decide(session: Session) -> Session:
-            action = Action.COMPLETE
-            if session.status is Status.PLANNED and outcome == Outcome.NO_SHOW:
-                session.refuse_unless_permitted(by, action)
-                action = Action.CANCEL
-            return session.after(Change(action=action, at=at, by=by, outcome=outcome))
+            if outcome != Outcome.NO_SHOW:
+                return session.after(ending)
+            missed = ending.but(absent=ending.absent or evidence.absent(session))
+            if session.status is not Status.PLANNED:
+                return session.after(missed)
+            session.refuse_unless_permitted(by, Action.COMPLETE)
+            return session.after(missed.but(action=Action.CANCEL))
 
-        return await self.change(session_id, decide, trying=Change(action=Action.COMPLETE, at=at, by=by))
+        return await self.change(session_id, decide, trying=ending)
 
     async def discontinue(self, session_id: str, *, by: str, reason: str | None = None) -> Session:
         """End a visit that cannot go on."""
@@ -242,154 +156,6 @@ class Consultations:
 
         return await self.change(session_id, decide)
 
-    async def forget_room(self, session_id: str) -> None:
-        """Delete the log of a session's room, once its time is over."""
-        await self._journal.forget(session_id)
-
-        def decide(session: Session) -> Session:
-            return session if session.room_kept_until is None else session.but(room_kept_until=None)
-
-        await self.change(session_id, decide)
-
-    # --- Looking ---------------------------------------------------------------------------------
-
-    async def get(self, session_id: str) -> Session:
-        """Return a session by its id, or raise `SessionNotFound`."""
-        session = await self._archive.load(session_id)
-        if session is None:
-            raise SessionNotFound("no session has this id")
-        return session
-
-    async def find(self, *, organisation: str, reference: str) -> Session:
-        """Return the session that the host calls `reference`, or raise `SessionNotFound`."""
-        self._refuse_unless_ours(organisation)
-        is_text = isinstance(reference, str)
-        session = await self._archive.of_reference(organisation, reference.strip()) if is_text else None
-        if session is None:
-            raise SessionNotFound("no session has this reference")
-        return session
-
-    async def find_by_link(self, link_id: str) -> Session | None:
-        """Return the session that an invitation's link belongs to."""
-        return await self._archive.of_link(link_id)
-
-    async def find_by_message(self, message_id: str) -> Session | None:
-        """Return the session that a message was sent for."""
-        return await self._archive.of_message(message_id)
-
-    async def list(
-        self, *, organisation: str, since: datetime, until: datetime, after: str = "", limit: int = 100
-    ) -> Sequence[Session]:
-        """Return an organisation's sessions that start from `since` to before `until`.
-
-        At most `limit`, by id; the next page is `after` the last one's id.
-        """
-        self._refuse_unless_ours(organisation)
-        since, until = _aware(since, "since"), _aware(until, "until")
-        if after != "" and not (isinstance(after, str) and OPAQUE_ID.fullmatch(after)):
-            raise InvalidInput("after= takes the id of a session")
-        _refuse_to_page(limit)
-        return await self._archive.list(organisation, since=since, until=until, after=after, limit=limit)
-
-    async def events(self, *, organisation: str, after: int = 0, limit: int = 100) -> Sequence[Event]:
-        """Return an organisation's events after a position, in order, at most `limit`."""
-        self._refuse_unless_ours(organisation)
-        _refuse_to_page(limit, after)
-        return await self._archive.events(organisation, after=after, limit=limit)
-
-    # --- The one way to change -------------------------------------------------------------------
-
-    async def change(self, session_id: str, decide: Decide, *, trying: Change | None = None) -> Session:
-        """Save what `decide` makes of the session; it is asked again whenever another was faster.
-
-        It changes nothing by returning the session it was given, and refuses by raising; what was being
-        tried then stands in the audit trail.
-        """
-        for _ in range(_RACES):
-            before = await self.get(session_id)
-            decided = await self.decided(before, decide, trying=trying)
-            if decided is before:
-                return before
-            after = decided.but(version=before.version + 1)
-            if await self._save(after, before=before):
-                return after
-        raise StaleSession("the session changed under every attempt to change it")
-
-    async def decided(self, session: Session, decide: Decide, *, trying: Change | None) -> Session:
-        """Return what `decide` makes of a session; a refusal is in the audit trail before it is raised."""
-        try:
-            return decide(session)
-        except HugathomeError as refused:
-            if trying is not None:
-                await self._archive.note_refusal(session, trying, refused)
-            raise
-
-    async def _do(
-        self,
-        session_id: str,
-        action: Action,
-        participant_id: str | None = None,
-        *,
-        by: str | None = None,
-        reason: str | None = None,
-        outcome: AnyOutcome | None = None,
-        step: Step | None = None,
-    ) -> Session:
-        change = Change(
-            action=action,
-            at=self._clock.now(),
-            by=by,
-            participant=participant_id,
-            reason=reason,
-            outcome=outcome,
-            step=step,
-        )
-        return await self.change(session_id, lambda session: session.after(change), trying=change)
-
     async def _move(self, session_id: str, whom: str, action: Action, position: str | None) -> Session:
         change = Change(action=action, at=self._clock.now(), participant=whom, position=position)
         return await self.change(session_id, lambda session: moved(session, change), trying=change)
-
-    def _refuse_unless_ours(self, organisation: str) -> None:
-        self._organisations.get(organisation)
-        if not isinstance(organisation, str) or not ORGANISATION_ID.fullmatch(organisation):
-            raise InvalidInput("an organisation's name has at most 32 of A-Z a-z 0-9 _ -")
-
-    async def _save(self, after: Session, *, before: Session | None) -> bool:
-        news = after.history[len(before.history) if before else 0 :]
-        saved = await self._archive.save(after, expected=before.version if before else 0, news=news)
-        if saved and any(change.action in SEEN for change in news):
-            await self._archive.after_commit(lambda: self._tell(after, news))
-        return saved
-
-    async def _tell(self, session: Session, news: Sequence[Change]) -> None:
-        if any(change.action is not Action.DELIVER for change in news):
-            await self._journal.append(session.id, recorded(session))
-            return
-        with suppress(HugathomeError):  # what was sent was sent, and whoever comes later reads the record
-            if await self._journal.is_open(session.id):  # an SMS of the day before opens no room
-                await self._journal.append(session.id, recorded(session))
-
-
-def _refuse_to_page(limit: int, after: int = 0) -> None:
-    are_numbers = isinstance(limit, int) and isinstance(after, int)
-    if not are_numbers or not 1 <= limit < _COUNTABLE or not 0 <= after < _COUNTABLE:
-        raise InvalidInput("limit= is at least 1, and after= is a position or 0")
-
-
-def _aware(at: datetime, name: str) -> datetime:
-    if not isinstance(at, datetime) or at.utcoffset() is None:
-        raise InvalidInput(f"{name}= takes an aware datetime")
-    return in_utc(at)
-
-
-_PLANNED = ("organisation", "service", "participants")
-
-
-def _same_plan(known: Session, wanted: Session) -> Session:
-    """Window and modality are compared as they were planned: they may have been changed since."""
-    plan = known.history[0]
-    is_same = plan.window == wanted.window and (plan.modality or known.modality) == wanted.modality
-    if not is_same or any(getattr(known, field) != getattr(wanted, field) for field in _PLANNED):
-        raise ReferenceTaken("this reference names a session with other content")
-    return known

@@ -221,7 +221,6 @@ class Change(Record):
 
 _SAYS = {
     Action.CHANGE_MODALITY: ("modality",),
-    Action.RESCHEDULE: ("window",),
     Action.TRANSFER: ("service", "joining"),
     Action.JOIN: ("joining",),
     Action.GIVE_OPINION: ("result",),

@@ -13,9 +13,22 @@ from hugathome.session import Session
 from hugathome.signalling import Recorded, RecordedParticipant
 from hugathome.transitions import OUT, Presence
 
+QUIET = frozenset(
+    {
+        Action.ACCEPT,
+        Action.WITHDRAW,
+        Action.RESCHEDULE,
+        Action.DELIVER,
+        Action.TAKE,
+        Action.TRANSFER,
+        Action.JOIN,
+    }
+)
+"""What opens no room: it is told of where there is one."""
+
 SEEN = frozenset(
     {
-        Action.DELIVER,
+        *QUIET,
         Action.CHECK_IN,
         Action.IDENTIFY,
         Action.ADMIT,
@@ -29,6 +42,7 @@ SEEN = frozenset(
         Action.COMPLETE,
         Action.DISCONTINUE,
         Action.CANCEL,
+        Action.DECLINE,
     }
 )
 """What the room is told of at once; the rest it learns with the next of these."""
@@ -54,7 +68,7 @@ def _recorded(session: Session, participant: Participant) -> RecordedParticipant
         role=participant.role,
         name=participant.name,
         can=participant.capabilities,
-        admitted=attendance.is_admitted,
+        admitted=session.is_admitted(participant.id),
         removed=attendance.presence in OUT,
         denied=attendance.presence is Presence.DENIED,
         device=attendance.device,

@@ -11,6 +11,7 @@ from hugathome.errors import ConfigurationError, InvalidInput
 from hugathome.letterhead import Letterhead
 from hugathome.policy import CodePolicy
 from hugathome.roles import AnyLanguage, Language
+from hugathome.services import Service
 from hugathome.texts import Texts
 from hugathome.voice import VoiceGateway
 
@@ -32,6 +33,8 @@ class Organisation:
     help_phone: str | None = None
     texts: Texts = Texts()
     """What they leave out is said in the deployment's texts, and then in the library's."""
+    services: Mapping[str, Service] | None = None
+    """The services that it has, and no others; None: the deployment's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,15 @@ class House:
     code_policy: CodePolicy
     timezone: ZoneInfo
     language: Language
+    services: Mapping[str, Service] | None = None
+
+    def service(self, name: str) -> Service | None:
+        """Return what a service takes; None where any will do. Raise `InvalidInput` for one that it has not."""
+        if self.services is None:
+            return None
+        if name not in self.services:
+            raise InvalidInput("this organisation has no such service")
+        return self.services[name]
 
 
 Settings = TypeVar("Settings", House, Organisation)
@@ -112,4 +124,5 @@ def _filled(own: Organisation, default: House) -> House:
         code_policy=own.code_policy or default.code_policy,
         timezone=zone(own.timezone) if own.timezone else default.timezone,
         language=spoken(own.language) if own.language else default.language,
+        services=default.services if own.services is None else own.services,
     )

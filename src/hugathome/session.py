@@ -140,10 +140,13 @@ class Session(Record):
 
     def is_let_in(self, participant_id: str) -> bool:
         """Whether somebody may see and hear the others: admitted, or of a role that needs no admission."""
-        attendance = self.of(participant_id)
-        if attendance.presence in OUT or self.status.is_terminal or self._may_not_watch(participant_id):
+        if self.of(participant_id).presence in OUT or self.status.is_terminal:
             return False
-        return attendance.is_admitted or self.participant(participant_id).may(Capability.ENTER)
+        return self.is_admitted(participant_id) or self.participant(participant_id).may(Capability.ENTER)
+
+    def is_admitted(self, participant_id: str) -> bool:
+        """Whether staff have let somebody in, and the patient agrees to their being there."""
+        return self.of(participant_id).is_admitted and not self._may_not_watch(participant_id)
 
     def _may_not_watch(self, participant_id: str) -> bool:
         """Whether somebody only watches, and the patient has not agreed to that."""
@@ -301,7 +304,7 @@ def _recorded_facts(session: Session, change: Change) -> dict[str, object]:
             return {**said, "room_kept_until": change.at + ROOM_KEPT}
         case Action.EXTEND if change.window is not None:
             return {"window": change.window}
-        case Action.RESCHEDULE:
+        case Action.RESCHEDULE if change.window is not None:
             return {
                 "window": change.window,
                 "sequence": session.sequence + 1,

@@ -1,0 +1,205 @@
+"""The record of every session, and the one way to change it.
+
+Every change follows one order: load, decide, save under the version that was loaded together with its
+events, and only after the commit tell the room's log. A lost race starts again from what the winner left.
+Bodies are sealed before a store sees them. Nothing here waits for anything but its seams.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+from hugathome._model import in_utc
+from hugathome.archive import Archive
+from hugathome.clock import Clock
+from hugathome.discretion import discreet
+from hugathome.errors import HugathomeError, InvalidInput, SessionNotFound, SlotTaken, StaleSession
+from hugathome.history import Action, Change
+from hugathome.journal import Journal
+from hugathome.keys import KeyRing
+from hugathome.mirror import QUIET, SEEN, recorded
+from hugathome.organisations import Organisations
+from hugathome.roles import OPAQUE_ID, ORGANISATION_ID
+from hugathome.session import Event, Session, SessionStore
+from hugathome.verifier import Randomness
+
+_RACES = 24
+"""How often a change that lost a race starts again before `StaleSession`."""
+
+_COUNTABLE = 2**63
+"""What a database can count to."""
+
+Decide = Callable[[Session], Session]
+
+
+@discreet
+class Ledger:
+    """Every session of one deployment: found, looked at, changed."""
+
+    def __init__(
+        self,
+        *,
+        store: SessionStore,
+        journal: Journal,
+        keys: KeyRing,
+        clock: Clock,
+        randomness: Randomness,
+        organisations: Organisations,
+    ) -> None:
+        self._archive = Archive(store=store, keys=keys, randomness=randomness)
+        self._journal = journal
+        self._clock = clock
+        self._randomness = randomness
+        self._organisations = organisations
+
+    # --- Looking ---------------------------------------------------------------------------------
+
+    async def get(self, session_id: str) -> Session:
+        """Return a session by its id, or raise `SessionNotFound`."""
+        session = await self._archive.load(session_id)
+        if session is None:
+            raise SessionNotFound("no session has this id")
+        return session
+
+    async def find(self, *, organisation: str, reference: str) -> Session:
+        """Return the session that the host calls `reference`, or raise `SessionNotFound`."""
+        self._refuse_unless_ours(organisation)
+        is_text = isinstance(reference, str)
+        session = await self._archive.of_reference(organisation, reference.strip()) if is_text else None
+        if session is None:
+            raise SessionNotFound("no session has this reference")
+        return session
+
+    async def find_by_link(self, link_id: str) -> Session | None:
+        """Return the session that an invitation's link belongs to."""
+        return await self._archive.of_link(link_id)
+
+    async def find_by_message(self, message_id: str) -> Session | None:
+        """Return the session that a message was sent for."""
+        return await self._archive.of_message(message_id)
+
+    async def list(
+        self, *, organisation: str, since: datetime, until: datetime, after: str = "", limit: int = 100
+    ) -> Sequence[Session]:
+        """Return an organisation's sessions that start from `since` to before `until`.
+
+        At most `limit`, by id; the next page is `after` the last one's id.
+        """
+        self._refuse_unless_ours(organisation)
+        since, until = aware(since, "since"), aware(until, "until")
+        if after != "" and not (isinstance(after, str) and OPAQUE_ID.fullmatch(after)):
+            raise InvalidInput("after= takes the id of a session")
+        _refuse_to_page(limit)
+        return await self._archive.list(organisation, since=since, until=until, after=after, limit=limit)
+
+    async def events(self, *, organisation: str, after: int = 0, limit: int = 100) -> Sequence[Event]:
+        """Return an organisation's events after a position, in order, at most `limit`."""
+        self._refuse_unless_ours(organisation)
+        _refuse_to_page(limit, after)
+        return await self._archive.events(organisation, after=after, limit=limit)
+
+    # --- The one way to change -------------------------------------------------------------------
+
+    async def change(self, session_id: str, decide: Decide, *, trying: Change | None = None) -> Session:
+        """Save what `decide` makes of the session; it is asked again whenever another was faster.
+
+        It changes nothing by returning the session it was given, and refuses by raising; what was being
+        tried then stands in the audit trail.
+        """
+        for _ in range(_RACES):
+            before = await self.get(session_id)
+            decided = await self.decided(before, decide, trying=trying)
+            if decided is before:
+                return before
+            after = decided.but(version=before.version + 1)
+            if await self._save(after, before=before):
+                return after
+        raise StaleSession("the session changed under every attempt to change it")
+
+    async def decided(self, session: Session, decide: Decide, *, trying: Change | None) -> Session:
+        """Return what `decide` makes of a session; a refusal is in the audit trail before it is raised."""
+        try:
+            return decide(session)
+        except HugathomeError as refused:
+            if trying is not None:
+                await self._archive.note_refusal(session, trying, refused)
+            raise
+
+    async def keep(self, session: Session) -> Session:
+        """Keep a new session, or return the one that has its reference; raise `SlotTaken`."""
+        for _ in range(_RACES):
+            known = await self._archive.of_reference(session.organisation, session.reference)
+            if known is not None:
+                return known
+            if await self._save(session, before=None):
+                return session
+            if session.slot is not None:
+                await self._free(session.organisation, session.slot)
+        raise StaleSession("the session could not be planned; try again")
+
+    async def _free(self, organisation: str, slot: str) -> None:
+        """Let go of a slot that was only held, and no longer is; raise `SlotTaken` if it is somebody's."""
+        holder = await self._archive.of_slot(organisation, slot)
+        if holder is None:
+            return
+        now = self._clock.now()
+        if holder.held_until is None or now < holder.held_until:
+            raise SlotTaken("this slot has been booked, or is held")
+        await self.change(holder.id, lambda session: run_out(session, now))
+
+    async def _do(
+        self, session_id: str, action: Action, participant_id: str | None = None, **facts: Any
+    ) -> Session:
+        at = self._clock.now()
+        change = Change(action=action, at=at, participant=participant_id, **facts)
+        return await self.change(session_id, lambda session: session.after(change), trying=change)
+
+    async def forget_room(self, session_id: str) -> None:
+        """Delete the log of a session's room, once its time is over."""
+        await self._journal.forget(session_id)
+
+        def decide(session: Session) -> Session:
+            return session if session.room_kept_until is None else session.but(room_kept_until=None)
+
+        await self.change(session_id, decide)
+
+    def _refuse_unless_ours(self, organisation: str) -> None:
+        self._organisations.get(organisation)
+        if not isinstance(organisation, str) or not ORGANISATION_ID.fullmatch(organisation):
+            raise InvalidInput("an organisation's name has at most 32 of A-Z a-z 0-9 _ -")
+
+    async def _save(self, after: Session, *, before: Session | None) -> bool:
+        news = after.history[len(before.history) if before else 0 :]
+        saved = await self._archive.save(after, expected=before.version if before else 0, news=news)
+        if saved and any(change.action in SEEN for change in news):
+            await self._archive.after_commit(lambda: self._tell(after, news))
+        return saved
+
+    async def _tell(self, session: Session, news: Sequence[Change]) -> None:
+        if any(change.action not in QUIET for change in news):
+            await self._journal.append(session.id, recorded(session))
+            return
+        with suppress(HugathomeError):  # what was done was done, and whoever comes later reads the record
+            if await self._journal.is_open(session.id):  # an SMS of the day before opens no room
+                await self._journal.append(session.id, recorded(session))
+
+
+def run_out(session: Session, now: datetime) -> Session:
+    """Return the session without its slot, if that was held until now at the latest and not confirmed."""
+    if session.status.is_terminal or session.held_until is None or now < session.held_until:
+        return session
+    return session.after(Change(action=Action.CANCEL, at=now, reason="not confirmed in time"))
+
+
+def _refuse_to_page(limit: int, after: int = 0) -> None:
+    are_numbers = isinstance(limit, int) and isinstance(after, int)
+    if not are_numbers or not 1 <= limit < _COUNTABLE or not 0 <= after < _COUNTABLE:
+        raise InvalidInput("limit= is at least 1, and after= is a position or 0")
+
+
+def aware(at: datetime, name: str) -> datetime:
+    """Return an aware datetime in UTC; raise `InvalidInput` for what is none."""
+    if not isinstance(at, datetime) or at.utcoffset() is None:
+        raise InvalidInput(f"{name}= takes an aware datetime")
+    return in_utc(at)
