@@ -48,6 +48,7 @@ from hugathome.errors import (
     TransportClosed,
     UnknownParticipant,
 )
+from hugathome.expertise import Expertise, ExpertiseKind, ExpertiseState
 from hugathome.grants import JoinGrant, VisitPass
 from hugathome.history import (
     Action,
@@ -58,6 +59,8 @@ from hugathome.history import (
     Window,
 )
 from hugathome.ice import IceServer
+from hugathome.imaging import ImagingStudyRef, KeyImage, Nearness, Site, Territory, nearness
+from hugathome.needs import Needs
 from hugathome.one_time_codes import OneTimeCodes
 from hugathome.organisations import Organisation
 from hugathome.participants import Participant
@@ -66,7 +69,9 @@ from hugathome.policy import EU_2018_389, NIST_800_63B, OWASP_ASVS_5, CodePolicy
 from hugathome.receipts import Receipt, receipt_url
 from hugathome.reception import Invitation
 from hugathome.roles import Capability, Language, Modality, Role, Step
-from hugathome.session import Event, Session, SessionStore
+from hugathome.services import Service
+from hugathome.session import Session
+from hugathome.shelf import Event, SessionStore
 from hugathome.signalling import SignallingLog, Transport
 from hugathome.templates import TextKind
 from hugathome.texts import Texts
@@ -99,17 +104,22 @@ __all__ = [
     "ConsentMissing",
     "DeliveryStatus",
     "Event",
+    "Expertise",
+    "ExpertiseKind",
+    "ExpertiseState",
     "GatewayError",
     "GrantRefused",
     "GuessProbability",
     "HugAtHome",
     "HugathomeError",
     "IceServer",
+    "ImagingStudyRef",
     "InvalidInput",
     "InvalidPhoneNumber",
     "InvalidTransition",
     "Invitation",
     "JoinGrant",
+    "KeyImage",
     "Language",
     "LinkUnknown",
     "LocalProtocolError",
@@ -118,6 +128,8 @@ __all__ = [
     "MalformedCode",
     "MissingExtra",
     "Modality",
+    "Nearness",
+    "Needs",
     "NoMobileNumber",
     "NotAdmitted",
     "NotDelivered",
@@ -139,6 +151,7 @@ __all__ = [
     "RemoteProtocolError",
     "Role",
     "SendTooSoon",
+    "Service",
     "Session",
     "SessionEnded",
     "SessionError",
@@ -146,6 +159,7 @@ __all__ = [
     "SessionStore",
     "SignallingError",
     "SignallingLog",
+    "Site",
     "Sms",
     "SmsGateway",
     "SmsNotSent",
@@ -155,6 +169,7 @@ __all__ = [
     "Step",
     "StoreUnavailable",
     "SystemClock",
+    "Territory",
     "TextKind",
     "Texts",
     "TooManyAttempts",
@@ -165,5 +180,6 @@ __all__ = [
     "VoiceCall",
     "VoiceGateway",
     "Window",
+    "nearness",
     "receipt_url",
 ]
