@@ -48,7 +48,6 @@ from hugathome.errors import (
     TransportClosed,
     UnknownParticipant,
 )
-from hugathome.expertise import Expertise, ExpertiseKind, ExpertiseState
 from hugathome.grants import JoinGrant, VisitPass
 from hugathome.history import (
     Action,
@@ -59,7 +58,6 @@ from hugathome.history import (
     Window,
 )
 from hugathome.ice import IceServer
-from hugathome.imaging import ImagingStudyRef, KeyImage, Nearness, Site, Territory, nearness
 from hugathome.needs import Needs
 from hugathome.one_time_codes import OneTimeCodes
 from hugathome.organisations import Organisation
@@ -70,8 +68,7 @@ from hugathome.receipts import Receipt, receipt_url
 from hugathome.reception import Invitation
 from hugathome.roles import Capability, Language, Modality, Role, Step
 from hugathome.services import Service
-from hugathome.session import Session
-from hugathome.shelf import Event, SessionStore
+from hugathome.session import Event, Session, SessionStore
 from hugathome.signalling import SignallingLog, Transport
 from hugathome.templates import TextKind
 from hugathome.texts import Texts
@@ -104,22 +101,17 @@ __all__ = [
     "ConsentMissing",
     "DeliveryStatus",
     "Event",
-    "Expertise",
-    "ExpertiseKind",
-    "ExpertiseState",
     "GatewayError",
     "GrantRefused",
     "GuessProbability",
     "HugAtHome",
     "HugathomeError",
     "IceServer",
-    "ImagingStudyRef",
     "InvalidInput",
     "InvalidPhoneNumber",
     "InvalidTransition",
     "Invitation",
     "JoinGrant",
-    "KeyImage",
     "Language",
     "LinkUnknown",
     "LocalProtocolError",
@@ -128,7 +120,6 @@ __all__ = [
     "MalformedCode",
     "MissingExtra",
     "Modality",
-    "Nearness",
     "Needs",
     "NoMobileNumber",
     "NotAdmitted",
@@ -159,7 +150,6 @@ __all__ = [
     "SessionStore",
     "SignallingError",
     "SignallingLog",
-    "Site",
     "Sms",
     "SmsGateway",
     "SmsNotSent",
@@ -169,7 +159,6 @@ __all__ = [
     "Step",
     "StoreUnavailable",
     "SystemClock",
-    "Territory",
     "TextKind",
     "Texts",
     "TooManyAttempts",
@@ -180,6 +169,5 @@ __all__ = [
     "VoiceCall",
     "VoiceGateway",
     "Window",
-    "nearness",
     "receipt_url",
 ]
