@@ -48,6 +48,7 @@ from hugathome.errors import (
     TransportClosed,
     UnknownParticipant,
 )
+from hugathome.expertise import Expertise, ExpertiseKind, ExpertiseState
 from hugathome.grants import JoinGrant, VisitPass
 from hugathome.history import (
     Action,
@@ -58,6 +59,7 @@ from hugathome.history import (
     Window,
 )
 from hugathome.ice import IceServer
+from hugathome.imaging import ImagingStudyRef, KeyImage, Nearness, Site, Territory, nearness
 from hugathome.needs import Needs
 from hugathome.one_time_codes import OneTimeCodes
 from hugathome.organisations import Organisation
@@ -101,17 +103,22 @@ __all__ = [
     "ConsentMissing",
     "DeliveryStatus",
     "Event",
+    "Expertise",
+    "ExpertiseKind",
+    "ExpertiseState",
     "GatewayError",
     "GrantRefused",
     "GuessProbability",
     "HugAtHome",
     "HugathomeError",
     "IceServer",
+    "ImagingStudyRef",
     "InvalidInput",
     "InvalidPhoneNumber",
     "InvalidTransition",
     "Invitation",
     "JoinGrant",
+    "KeyImage",
     "Language",
     "LinkUnknown",
     "LocalProtocolError",
@@ -120,6 +127,7 @@ __all__ = [
     "MalformedCode",
     "MissingExtra",
     "Modality",
+    "Nearness",
     "Needs",
     "NoMobileNumber",
     "NotAdmitted",
@@ -150,6 +158,7 @@ __all__ = [
     "SessionStore",
     "SignallingError",
     "SignallingLog",
+    "Site",
     "Sms",
     "SmsGateway",
     "SmsNotSent",
@@ -159,6 +168,7 @@ __all__ = [
     "Step",
     "StoreUnavailable",
     "SystemClock",
+    "Territory",
     "TextKind",
     "Texts",
     "TooManyAttempts",
@@ -169,5 +179,6 @@ __all__ = [
     "VoiceCall",
     "VoiceGateway",
     "Window",
+    "nearness",
     "receipt_url",
 ]

@@ -54,10 +54,8 @@ EXPERTISE: Mapping[tuple[ExpertiseState, Action], ExpertiseState] = MappingProxy
         (ExpertiseState.REQUESTED, Action.TAKE_ON): ExpertiseState.TAKEN_ON,
         (ExpertiseState.REQUESTED, Action.DECLINE): ExpertiseState.DECLINED,
         (ExpertiseState.TAKEN_ON, Action.ARRIVE): ExpertiseState.LIVE,
-        (ExpertiseState.LIVE, Action.ARRIVE): ExpertiseState.LIVE,
         (ExpertiseState.TAKEN_ON, Action.GIVE_OPINION): ExpertiseState.OPINION_GIVEN,
         (ExpertiseState.LIVE, Action.GIVE_OPINION): ExpertiseState.OPINION_GIVEN,
-        (ExpertiseState.OPINION_GIVEN, Action.ARRIVE): ExpertiseState.OPINION_GIVEN,
         (ExpertiseState.OPINION_GIVEN, Action.COMPLETE): ExpertiseState.CLOSED,
     }
 )

@@ -11,6 +11,7 @@ from typer.main import get_command
 
 from hugathome import cli, errors
 from hugathome.errors import HugathomeError
+from hugathome.expertise import EXPERTISE, ExpertiseState
 from hugathome.history import Action
 from hugathome.roles import CAPABILITIES, GRANTED, PARTS, WITHHELD, Capability, Part, Role, Step
 from hugathome.templates import PLACES
@@ -102,6 +103,10 @@ def of_presences() -> str:
     return of_steps(Presence, PRESENCES)
 
 
+def of_requests() -> str:
+    return of_steps(ExpertiseState, EXPERTISE)
+
+
 def of_command(name: str, command: Command) -> str:
     rows = ((f"`{max(part.opts, key=len)}`", str(getattr(part, "help", ""))) for part in command.params)
     return f"## {name}\n\n{command.help}\n\n{table(('Takes', 'Meaning'), rows)}"
@@ -125,6 +130,7 @@ def of_messages() -> str:
         ("states.md", of_other_actions()),
         ("states.md", of_presences()),
         ("states.md", of_facts()),
+        ("states.md", of_requests()),
         ("texts.md", of_messages()),
         *(("command-line.md", of_command(*command)) for command in COMMANDS.items()),
     ],
@@ -136,6 +142,7 @@ def of_messages() -> str:
         "other-actions",
         "presences",
         "facts",
+        "requests",
         "messages",
         *COMMANDS,
     ],
