@@ -29,7 +29,8 @@ from hugathome.journal import Journal
 from hugathome.organisations import Organisation
 from hugathome.participants import Participant
 from hugathome.roles import Step
-from hugathome.session import Event, Session, StoredSession
+from hugathome.session import Session
+from hugathome.shelf import Event, StoredSession
 from hugathome.signalling import Recorded
 from hugathome.sms import OutboxSms
 from hugathome.stores import Store, open_store
@@ -558,16 +559,48 @@ async def test_sessions_are_listed_page_by_page(hug: HugAtHome) -> None:
     span = {"organisation": "hug", "since": NOW + MINUTE, "until": NOW + 6 * MINUTE}
 
     pages: list[Session] = []
-    while page := await hug.sessions.list(**span, after=pages[-1].id if pages else "", limit=2):  # type: ignore[arg-type]
+    while page := await hug.sessions.list(**span, after=pages[-1] if pages else None, limit=2):  # type: ignore[arg-type]
         assert len(page) <= 2
         pages += page
 
-    assert pages == sorted(sessions[1:6], key=lambda session: session.id)
+    assert pages == sessions[1:6]
+    by_id = await hug.sessions.list(**span, after=sessions[2].id)  # type: ignore[arg-type]
+    assert by_id == sessions[3:6]
+
+
+async def test_sessions_are_listed_by_service_status_and_who(hug: HugAtHome) -> None:
+    cardiology = await planned(hug)
+    oncology = await planned(hug, service="oncology")
+    cancelled = await hug.sessions.cancel((await planned(hug)).id, by="the secretary")
+    span: dict[str, Any] = {"organisation": "hug", "since": NOW - MINUTE, "until": NOW + timedelta(days=1)}
+
+    async def listed(**asked: Any) -> list[str]:
+        return sorted(each.id for each in await hug.sessions.list(**span, **asked))
+
+    every = sorted([cardiology.id, oncology.id, cancelled.id])
+    assert await listed() == every
+    assert await listed(service="oncology") == [oncology.id]
+    assert await listed(service=" oncology ", status="planned") == [oncology.id]
+    assert await listed(status="cancelled") == [cancelled.id]
+    assert await listed(status=["planned", "cancelled"], service="cardiology") == sorted(
+        [cardiology.id, cancelled.id]
+    )
+    assert await listed(who="urn:pid:77") == every
+    assert await listed(who="urn:pid:78") == []
 
 
 @pytest.mark.parametrize(
     "bad",
-    [{"since": datetime(2026, 1, 1)}, {"until": datetime(2026, 1, 1)}, {"limit": 0}, {"limit": -1}],
+    [
+        {"since": datetime(2026, 1, 1)},
+        {"until": datetime(2026, 1, 1)},
+        {"limit": 0},
+        {"limit": -1},
+        {"service": "\ud800"},
+        {"who": 77},
+        {"status": "asleep"},
+        {"status": 1},
+    ],
     ids=str,
 )
 async def test_a_list_of_what_cannot_be_is_refused(hug: HugAtHome, bad: dict[str, Any]) -> None:

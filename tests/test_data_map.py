@@ -16,7 +16,7 @@ from hugathome.data_map import TABLES, Row, as_markdown, data_map, marks_of
 from hugathome.logs.sql import METADATA as LOGS
 from hugathome.privacy import AtRest, Life, Personal, Public, Sensitivity
 from hugathome.quotas import HOUR, Quota, counted
-from hugathome.session import Event
+from hugathome.shelf import Event
 from hugathome.stores.sql import METADATA as STORES
 from hugathome.stores.sqlite import SqliteCodes
 from hugathome.testing.clock import FakeClock
@@ -81,6 +81,7 @@ def test_what_is_personal_and_can_be_read_in_the_store_is_this_and_no_more() -> 
 
     assert readable == {
         "hugathome_session.starts_at",
+        "hugathome_tag.at",
         "hugathome_code.key",
         "hugathome_code.body",
         "Challenge.id",

@@ -37,7 +37,8 @@ from hugathome.participants import Participant
 from hugathome.phone import PhoneNumber
 from hugathome.queueing import Queued
 from hugathome.roles import Kind, Language, Modality, Part, Role, Step
-from hugathome.session import Event, Session
+from hugathome.session import Session
+from hugathome.shelf import Event
 from hugathome.transitions import PRESENCES, TRANSITIONS, Presence, Status
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)

@@ -70,7 +70,8 @@ from hugathome.receipts import Receipt, receipt_url
 from hugathome.reception import Invitation
 from hugathome.roles import Capability, Language, Modality, Role, Step
 from hugathome.services import Service
-from hugathome.session import Event, Session, SessionStore
+from hugathome.session import Session
+from hugathome.shelf import Event, SessionStore
 from hugathome.signalling import SignallingLog, Transport
 from hugathome.templates import TextKind
 from hugathome.texts import Texts

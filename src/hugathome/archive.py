@@ -4,7 +4,7 @@ A body is sealed under the deployment's key and bound to organisation, session a
 only where it was put. References, links and messages are looked up by an HMAC. Nothing here decides anything.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 
 from hugathome._model import Record
@@ -13,7 +13,8 @@ from hugathome.errors import HugathomeError
 from hugathome.history import Change
 from hugathome.keys import NONCE_BYTES, KeyRing
 from hugathome.roles import OPAQUE_ID
-from hugathome.session import Event, Session, SessionStore, StoredSession
+from hugathome.session import Session
+from hugathome.shelf import Event, Listing, SessionStore, StoredSession
 from hugathome.transitions import Status
 from hugathome.verifier import Randomness
 
@@ -49,13 +50,32 @@ class Archive:
         return await self._looked_up("slot", organisation, slot)
 
     async def list(
-        self, organisation: str, *, since: datetime, until: datetime, after: str, limit: int
+        self,
+        organisation: str,
+        *,
+        since: datetime,
+        until: datetime,
+        statuses: frozenset[Status],
+        named: Mapping[str, str],
+        after: Session | None,
+        limit: int,
     ) -> Sequence[Session]:
-        """Return an organisation's sessions of a span of time, by id."""
-        rows = await self._store.list_sessions(
-            organisation, since=since, until=until, after=after, limit=limit
+        """Return an organisation's sessions of a span of time; `named` says of what service, or of whom."""
+        listing = Listing(
+            organisation=organisation,
+            since=since,
+            until=until,
+            statuses=statuses,
+            tags=tuple(self._tagged(label, organisation, name) for label, name in named.items()),
+            after=None if after is None else (after.window.starts_at, after.id),
+            limit=limit,
         )
-        return [self._opened(row) for row in rows]
+        return [self._opened(row) for row in await self._store.list_sessions(listing)]
+
+    async def queue(self, organisation: str, service: str, *, limit: int) -> Sequence[Session]:
+        """Return the sessions that wait in a service's queue, whoever came first at its head."""
+        tags = self._tagged("queue", organisation, service)
+        return [self._opened(row) for row in await self._store.tagged_sessions(tags, limit=limit)]
 
     async def events(self, organisation: str, *, after: int, limit: int) -> Sequence[Event]:
         """Return an organisation's events after a position, in order."""
@@ -104,6 +124,7 @@ class Archive:
             starts_at=session.window.starts_at,
             due_at=session.due_at,
             lookups=self._lookups(session),
+            tags=self._tags(session),
             body=self._seal("session", session, session.organisation, session.id, str(session.version)),
         )
 
@@ -125,6 +146,18 @@ class Archive:
         if session.reference is not None:
             digests.add(self._keys.digest("reference", session.organisation, session.reference))
         return frozenset(digests)
+
+    def _tags(self, session: Session) -> dict[str, datetime]:
+        starts_at, organisation = session.window.starts_at, session.organisation
+        people = {participant.reference for participant in session.participants} - {None}
+        named = [("service", session.service), *(("person", person) for person in people if person)]
+        tags = {self._keys.digest(label, organisation, name): starts_at for label, name in named}
+        if session.queue is not None and session.queue.is_waiting and not session.status.is_terminal:
+            tags[self._keys.digest("queue", organisation, session.service)] = session.queue.since
+        return tags
+
+    def _tagged(self, *labels: str) -> frozenset[str]:
+        return frozenset(self._keys.digests(*labels))
 
     async def _looked_up(self, *labels: str) -> Session | None:
         try:

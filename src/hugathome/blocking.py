@@ -26,7 +26,7 @@ from hugathome.doorkeeper import Doorkeeper
 from hugathome.grants import JoinGrant
 from hugathome.one_time_codes import CodesAlone
 from hugathome.reception import Reception
-from hugathome.session import Event
+from hugathome.shelf import Event
 from hugathome.switchboard import Switchboard
 
 P = ParamSpec("P")

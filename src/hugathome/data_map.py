@@ -7,6 +7,7 @@ it. A field that is kept and says nothing about itself is a `TypeError` here, wh
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
+from datetime import datetime
 from typing import Any, ClassVar, Final, get_args, get_type_hints
 
 from pydantic import BaseModel
@@ -16,7 +17,8 @@ from hugathome.codes import Challenge
 from hugathome.entries import Entry
 from hugathome.privacy import AtRest, Body, Digest, Kept, Life, Mark, Personal, Public, Secret
 from hugathome.quotas import Tally
-from hugathome.session import Event, Session, StoredSession
+from hugathome.session import Session
+from hugathome.shelf import Event, StoredSession
 
 # --- What is kept where ----------------------------------------------------------------------------
 
@@ -29,12 +31,22 @@ class LookupColumns:
     session_id: Public[str]
 
 
+class TagColumns:
+    """By what sessions are listed, and queue; `at` is when they start, or first came."""
+
+    kept: ClassVar = Life.SESSION
+    digest: Digest[str]
+    at: Personal[datetime]
+    session_id: Public[str]
+
+
 class EventColumns:
     """An event and its place."""
 
     kept: ClassVar = Life.SESSION
     organisation: Public[str]
     position: Public[int]
+    session_id: Public[str]
     body: Body[bytes]
 
 
@@ -88,6 +100,7 @@ class SnapshotColumns:
 TABLES: Final[Mapping[str, type[Kept]]] = {
     "hugathome_session": StoredSession,
     "hugathome_lookup": LookupColumns,
+    "hugathome_tag": TagColumns,
     "hugathome_event": EventColumns,
     "hugathome_audit": AuditColumns,
     "hugathome_counter": CounterColumns,
@@ -115,7 +128,12 @@ PLACES: Final = (
     Place(column="hugathome_log.record", records=get_args(Entry), is_sealed=True),
 )
 
-_ELSEWHERE: Final = {("hugathome_session", "lookups"), ("Event", "position"), ("AuditEntry", "position")}
+_ELSEWHERE: Final = {
+    ("hugathome_session", "lookups"),
+    ("hugathome_session", "tags"),
+    ("Event", "position"),
+    ("AuditEntry", "position"),
+}
 """What a store keeps in another column than the rest of its record."""
 
 # --- The map ---------------------------------------------------------------------------------------

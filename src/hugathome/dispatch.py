@@ -36,7 +36,8 @@ from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
 from hugathome.receipts import is_out
 from hugathome.roles import Language
-from hugathome.session import Session, SessionStore
+from hugathome.session import Session
+from hugathome.shelf import SessionStore
 from hugathome.transitions import OUT
 from hugathome.verifier import CodeMessage, Randomness, Verifier, opaque
 from hugathome.ways import Ways

@@ -5,7 +5,7 @@ events, and only after the commit tell the room's log. A lost race starts again 
 Bodies are sealed before a store sees them. Nothing here waits for anything but its seams.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -21,7 +21,9 @@ from hugathome.keys import KeyRing
 from hugathome.mirror import QUIET, SEEN, recorded
 from hugathome.organisations import Organisations
 from hugathome.roles import OPAQUE_ID, ORGANISATION_ID
-from hugathome.session import Event, Session, SessionStore
+from hugathome.session import Session
+from hugathome.shelf import Event, SessionStore
+from hugathome.transitions import Status
 from hugathome.verifier import Randomness
 
 _RACES = 24
@@ -80,18 +82,42 @@ class Ledger:
         return await self._archive.of_message(message_id)
 
     async def list(
-        self, *, organisation: str, since: datetime, until: datetime, after: str = "", limit: int = 100
+        self,
+        *,
+        organisation: str,
+        since: datetime,
+        until: datetime,
+        service: str | None = None,
+        status: Status | Collection[Status] | None = None,
+        who: str | None = None,
+        after: Session | str | None = None,
+        limit: int = 100,
     ) -> Sequence[Session]:
-        """Return an organisation's sessions that start from `since` to before `until`.
+        """Return an organisation's sessions that start from `since` to before `until`, in their order.
 
-        At most `limit`, by id; the next page is `after` the last one's id.
+        Of one `service`, in one `status` or several, and with the participant whom the host calls `who`
+        (their `reference`), where these are given. At most `limit`; the next page is `after` the last one,
+        or its id.
         """
         self._refuse_unless_ours(organisation)
-        since, until = aware(since, "since"), aware(until, "until")
-        if after != "" and not (isinstance(after, str) and OPAQUE_ID.fullmatch(after)):
-            raise InvalidInput("after= takes the id of a session")
         _refuse_to_page(limit)
-        return await self._archive.list(organisation, since=since, until=until, after=after, limit=limit)
+        named = {label: name for label, name in (("service", service), ("person", who)) if name is not None}
+        return await self._archive.list(
+            organisation,
+            since=aware(since, "since"),
+            until=aware(until, "until"),
+            statuses=_statuses(status),
+            named={label: _name(name) for label, name in named.items()},
+            after=None if after is None else await self._last(after),
+            limit=limit,
+        )
+
+    async def _last(self, after: Session | str) -> Session:
+        if isinstance(after, Session):
+            return after
+        if not isinstance(after, str) or not OPAQUE_ID.fullmatch(after):
+            raise InvalidInput("after= takes the last session of the page before, or its id")
+        return await self.get(after)
 
     async def events(self, *, organisation: str, after: int = 0, limit: int = 100) -> Sequence[Event]:
         """Return an organisation's events after a position, in order, at most `limit`."""
@@ -203,3 +229,20 @@ def aware(at: datetime, name: str) -> datetime:
     if not isinstance(at, datetime) or at.utcoffset() is None:
         raise InvalidInput(f"{name}= takes an aware datetime")
     return in_utc(at)
+
+
+def _statuses(status: Status | Collection[Status] | None) -> frozenset[Status]:
+    try:
+        given = Status if status is None else [status] if isinstance(status, str) else status
+        return frozenset(map(Status, given))
+    except (ValueError, TypeError):
+        raise InvalidInput("status= takes a status of a session, or several") from None
+
+
+def _name(name: str) -> str:
+    """Return a name as it is kept: without what stands around it."""
+    try:
+        name.encode()
+    except (AttributeError, UnicodeEncodeError):
+        raise InvalidInput("service= and who= take text") from None
+    return name.strip()

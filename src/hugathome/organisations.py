@@ -51,7 +51,7 @@ class House:
     services: Mapping[str, Service] | None = None
 
     def service(self, name: str) -> Service | None:
-        """Return what a service takes; None where any will do. Raise `InvalidInput` for one that it has not."""
+        """Return what a service takes, None where any will do; raise `InvalidInput` for an unknown one."""
         if self.services is None:
             return None
         if name not in self.services:

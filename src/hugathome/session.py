@@ -7,16 +7,14 @@ Absence changes no status, and reaching the end of the window turns nobody out. 
 no-show are read off the facts, never stored. This module never reads a clock, stores or sends.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, ClassVar, Protocol
+from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
 from hugathome._model import Instant, Record, ShortText
 from hugathome.attendance import Attendance, moved, set_back
-from hugathome.audit import Append, AuditStore
 from hugathome.errors import (
     AlreadyTaken,
     ConsentMissing,
@@ -37,7 +35,7 @@ from hugathome.history import (
     Window,
 )
 from hugathome.participants import Participant
-from hugathome.privacy import Body, Digest, Life, Personal, Public, Shown
+from hugathome.privacy import Life, Personal, Public, Shown
 from hugathome.queueing import Queued
 from hugathome.roles import AnyModality, Capability, Kind, Modality, OrganisationId, Role
 from hugathome.transitions import (
@@ -53,20 +51,6 @@ from hugathome.transitions import (
 )
 
 # --- Nouns -----------------------------------------------------------------------------------------
-
-
-class Event(Record):
-    """A change as the host's event stream tells it: dense and ordered within an organisation."""
-
-    kept: ClassVar = Life.SESSION
-
-    position: Public[int]
-    organisation: Public[OrganisationId]
-    session: Public[str]
-    version: Public[int]
-    status: Public[Status]
-    change: Change
-
 
 # --- Rules ---------------------------------------------------------------------------------------
 
@@ -346,78 +330,3 @@ def _asked(session: Session, change: Change, expertise: Expertise) -> Session:
 
 def _are_clinicians_there(session: Session) -> bool:
     return sum(participant.role == Role.PRACTITIONER for participant in session.present) > 1
-
-
-# --- Seams ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredSession:
-    """A session as a store sees it: what it must sort and find by, and a sealed body."""
-
-    kept: ClassVar = Life.SESSION
-
-    id: Public[str]
-    organisation: Public[str]
-    version: Public[int]
-    status: Public[Status]
-    starts_at: Personal[datetime]
-    due_at: Public[datetime | None]
-    lookups: Digest[frozenset[str]]
-    """HMACs under which it is found: of its reference, its links and its messages."""
-    body: Body[bytes]
-
-
-class SessionStore(AuditStore, Protocol):
-    """Keeps sessions and what they gave rise to: events, and the audit trail.
-
-    Every method raises `StoreUnavailable` at most.
-    """
-
-    async def load_session(self, session_id: str) -> StoredSession | None:
-        """Return the session of this id."""
-        ...
-
-    async def find_session(self, lookup: str) -> StoredSession | None:
-        """Return the session that has `lookup` among its look-ups."""
-        ...
-
-    async def list_sessions(
-        self, organisation: str, *, since: datetime, until: datetime, after: str, limit: int
-    ) -> Sequence[StoredSession]:
-        """Return sessions that start from `since` to before `until`, by id, from the one after `after`."""
-        ...
-
-    async def due_sessions(self, now: datetime, *, limit: int) -> Sequence[str]:
-        """Return ids of sessions with something due at `now`, the longest overdue first."""
-        ...
-
-    async def next_due(self) -> datetime | None:
-        """Return when something is next due in any session."""
-        ...
-
-    async def save_session(
-        self,
-        session: StoredSession,
-        *,
-        expected: int,
-        events: Sequence[bytes],
-        audit: Append | None = None,
-    ) -> bool:
-        """Save session, look-ups, events and audit in one write if the stored version is `expected`.
-
-        A new one is `expected` at 0. Return False, having changed nothing, if it is another or a look-up
-        belongs to another session.
-
-        Events get the organisation's next positions, dense, readable only once no earlier can come; what
-        `audit` makes of the head of the organisation's trail is appended there.
-        """
-        ...
-
-    async def load_events(self, organisation: str, *, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
-        """Return events with positions greater than `after`, in order."""
-        ...
-
-    async def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Await `work` once what was saved can no longer be rolled back: now, or when the host commits."""
-        ...

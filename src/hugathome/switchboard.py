@@ -15,7 +15,8 @@ from hugathome.history import BY_CODE, Action, Change, DeliveryStatus, Message, 
 from hugathome.journal import Journal
 from hugathome.reception import Reception
 from hugathome.roles import Step
-from hugathome.session import Session, SessionStore
+from hugathome.session import Session
+from hugathome.shelf import SessionStore
 from hugathome.signalling import Called
 from hugathome.transitions import OUT
 

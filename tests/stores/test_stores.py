@@ -18,7 +18,7 @@ from hugathome._drive import drive
 from hugathome.codes import Challenge, issue
 from hugathome.errors import ConfigurationError, StoreUnavailable
 from hugathome.policy import CodePolicy
-from hugathome.session import StoredSession
+from hugathome.shelf import Listing, StoredSession
 from hugathome.stores import Store, open_code_store, open_store, schema
 from hugathome.stores._database import BlockingDatabase
 from hugathome.stores.sql import METADATA, SqlCodes, SqlSessions
@@ -51,6 +51,7 @@ def session() -> StoredSession:
         starts_at=NOW,
         due_at=None,
         lookups=frozenset({"a look-up"}),
+        tags={"a tag": NOW},
         body=b"sealed",
     )
 
@@ -111,6 +112,7 @@ async def test_instants_are_kept_to_the_microsecond(
         starts_at=starts_at,
         due_at=due_at,
         lookups=frozenset(),
+        tags={"a tag": starts_at},
         body=b"",
     )
 
@@ -275,8 +277,10 @@ CALLS: dict[str, Callable[[Store], Any]] = {
     "load_session": lambda store: store.sessions.load_session("hug.s1"),
     "find_session": lambda store: store.sessions.find_session("a look-up"),
     "list_sessions": lambda store: store.sessions.list_sessions(
-        "hug", since=NOW, until=NOW, after="", limit=1
+        Listing(organisation="hug", since=NOW, until=NOW, limit=1)
     ),
+    "tagged_sessions": lambda store: store.sessions.tagged_sessions(["a tag"], limit=1),
+    "rewrite_events": lambda store: store.sessions.rewrite_events("hug.s1", bytes),
     "due_sessions": lambda store: store.sessions.due_sessions(NOW, limit=1),
     "next_due": lambda store: store.sessions.next_due(),
     "save_session": lambda store: store.sessions.save_session(session(), expected=0, events=[b"1"]),

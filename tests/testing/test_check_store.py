@@ -1,9 +1,9 @@
 """The conformance check of stores finds what it is there to find."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -12,11 +12,12 @@ from hugathome.audit import START, Append, Head, SealedEntry
 from hugathome.codes import Challenge, Kept
 from hugathome.errors import StoreUnavailable
 from hugathome.quotas import Tally
-from hugathome.session import StoredSession
+from hugathome.shelf import Listing, StoredSession
 from hugathome.stores import Store, open_store
 from hugathome.stores.memory import MemoryCodes, MemorySessions
 from hugathome.testing.check_store import check_store
 from hugathome.testing.conformance import ConformanceFailure
+from hugathome.transitions import Status
 
 # --- Codes, with one promise broken by each class ------------------------------------------------
 
@@ -160,7 +161,7 @@ class TellsBeforeItSaves(MemorySessions):
     ) -> bool:
         has_saved = await super().save_session(session, expected=expected, events=events, audit=audit)
         if not has_saved:
-            self._events[session.organisation].extend(events)
+            self._events[session.organisation].extend((session.id, event) for event in events)
         return has_saved
 
 
@@ -229,18 +230,42 @@ class NeverNext(MemorySessions):
 
 
 class ListsTheEndToo(MemorySessions):
-    async def list_sessions(
-        self, organisation: str, *, since: datetime, until: datetime, after: str, limit: int
-    ) -> Sequence[StoredSession]:
-        mine = (s for s in self._sessions.values() if s.organisation == organisation and s.id > after)
-        return sorted((s for s in mine if since <= s.starts_at <= until), key=lambda s: s.id)[:limit]
+    async def list_sessions(self, listing: Listing) -> Sequence[StoredSession]:
+        return await super().list_sessions(replace(listing, until=listing.until + timedelta(microseconds=1)))
 
 
 class ListsAPageTwice(MemorySessions):
-    async def list_sessions(
-        self, organisation: str, *, since: datetime, until: datetime, after: str, limit: int
-    ) -> Sequence[StoredSession]:
-        return await super().list_sessions(organisation, since=since, until=until, after="", limit=limit)
+    async def list_sessions(self, listing: Listing) -> Sequence[StoredSession]:
+        return await super().list_sessions(replace(listing, after=None))
+
+
+class GoesOnByTheStartAlone(MemorySessions):
+    async def list_sessions(self, listing: Listing) -> Sequence[StoredSession]:
+        after = listing.after and (listing.after[0], "~")
+        return await super().list_sessions(replace(listing, after=after))
+
+
+class ListsEveryStatus(MemorySessions):
+    async def list_sessions(self, listing: Listing) -> Sequence[StoredSession]:
+        return await super().list_sessions(replace(listing, statuses=frozenset(Status)))
+
+
+class ListsWhateverHasOneTag(MemorySessions):
+    async def list_sessions(self, listing: Listing) -> Sequence[StoredSession]:
+        tags = listing.tags and (frozenset().union(*listing.tags),)
+        return await super().list_sessions(replace(listing, tags=tags))
+
+
+class OrdersTheTaggedByTheirStart(MemorySessions):
+    async def tagged_sessions(self, tags: Collection[str], *, limit: int) -> Sequence[StoredSession]:
+        tagged = await super().tagged_sessions(tags, limit=10**6)
+        return sorted(tagged, key=lambda each: each.starts_at)[:limit]
+
+
+class RewritesTheEventsOfAll(MemorySessions):
+    async def rewrite_events(self, session_id: str, rewrite: Callable[[bytes], bytes]) -> None:
+        for each in list(self._sessions):
+            await super().rewrite_events(each, rewrite)
 
 
 class KeepsNoTrail(MemorySessions):
@@ -314,6 +339,11 @@ class NeverAfterwards(MemorySessions):
         (NeverNext(), "what is longest overdue comes first"),
         (ListsTheEndToo(), "a list goes page by page through a span of time"),
         (ListsAPageTwice(), "a list goes page by page through a span of time"),
+        (GoesOnByTheStartAlone(), "a list orders what starts at once by id"),
+        (ListsEveryStatus(), "a list has what is asked for and nothing else"),
+        (ListsWhateverHasOneTag(), "a list has what is asked for and nothing else"),
+        (OrdersTheTaggedByTheirStart(), "a tag orders who has it"),
+        (RewritesTheEventsOfAll(), "events are rewritten where they stand"),
         (KeepsNoTrail(), "an audit entry is written with its session"),
         (WritesTheTrailFirst(), "an audit entry is written with its session"),
         (LinksEverythingToTheStart(), "an audit entry is written with its session"),

@@ -9,7 +9,8 @@ from typing import Any
 
 from hugathome.demo.made_up import PATIENT
 from hugathome.participants import Participant
-from hugathome.session import Event, Session
+from hugathome.session import Session
+from hugathome.shelf import Event
 from hugathome.testing import Outbox, ReceivedSms
 
 View = Mapping[str, Any]

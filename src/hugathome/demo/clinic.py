@@ -21,7 +21,8 @@ from hugathome.grants import JoinGrant
 from hugathome.participants import Participant
 from hugathome.peer import IceSettings
 from hugathome.phone import PhoneNumber
-from hugathome.session import Event, Session
+from hugathome.session import Session
+from hugathome.shelf import Event
 from hugathome.sms import OutboxSms
 from hugathome.testing import Outbox
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, final, runtime_checkable
 
 from hugathome.codes import ChallengeStore
 from hugathome.errors import ConfigurationError, MissingExtra
-from hugathome.session import SessionStore
+from hugathome.shelf import SessionStore
 from hugathome.stores._records import read_record, write_record
 from hugathome.stores.memory import MemoryCodes, MemorySessions
 

@@ -4,7 +4,7 @@ Both are written behind the organisation's counter, whose row whoever numbers fi
 So positions are dense, in the order of commits, and two entries are never linked to the same one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +14,12 @@ from hugathome.stores._tables import AUDIT, COUNTERS, EVENTS
 
 
 def append(
-    connection: sa.Connection, organisation: str, *, events: Sequence[bytes], audit: Append | None
+    connection: sa.Connection,
+    organisation: str,
+    *,
+    session_id: str = "",
+    events: Sequence[bytes] = (),
+    audit: Append | None = None,
 ) -> None:
     """Number events, and link what `audit` makes of the trail's head, in the transaction of `connection`."""
     if not events and audit is None:
@@ -22,8 +27,10 @@ def append(
     last, head = _behind_the_lock(connection, organisation, count=len(events))
     if events:
         numbered = enumerate(events, start=last - len(events) + 1)
-        rows = [{"organisation": organisation, "position": at, "body": body} for at, body in numbered]
-        connection.execute(sa.insert(EVENTS), rows)
+        names = {"organisation": organisation, "session_id": session_id}
+        connection.execute(
+            sa.insert(EVENTS), [{**names, "position": at, "body": body} for at, body in numbered]
+        )
     if audit is not None:
         rows = [{"organisation": organisation, **_columns(entry)} for entry in audit(head)]
         connection.execute(sa.insert(AUDIT), rows)
@@ -36,6 +43,15 @@ def events_of(
     mine = sa.and_(EVENTS.c.organisation == organisation, EVENTS.c.position > after)
     query = sa.select(EVENTS.c.position, EVENTS.c.body).where(mine).order_by(EVENTS.c.position).limit(limit)
     return [(row.position, row.body) for row in connection.execute(query)]
+
+
+def rewrite_events(connection: sa.Connection, session_id: str, write: Callable[[bytes], bytes]) -> None:
+    """Put what `write` makes of each event of a session into its place."""
+    mine = EVENTS.c.session_id == session_id
+    rows = connection.execute(sa.select(EVENTS).where(mine)).all()
+    for row in rows:
+        here = sa.and_(EVENTS.c.organisation == row.organisation, EVENTS.c.position == row.position)
+        connection.execute(sa.update(EVENTS).where(here).values(body=write(row.body)))
 
 
 def entries_of(connection: sa.Connection, organisation: str, *, after: int, limit: int) -> list[SealedEntry]:

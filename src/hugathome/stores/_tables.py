@@ -27,12 +27,13 @@ SESSIONS = sa.Table(
     "hugathome_session",
     METADATA,
     sa.Column("id", sa.String(64), primary_key=True),
-    sa.Column("organisation", sa.String(32), nullable=False, index=True),
+    sa.Column("organisation", sa.String(32), nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("status", sa.String(16), nullable=False),
     sa.Column("starts_at", _Instant, nullable=False),
     sa.Column("due_at", _Instant, index=True),
     sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Index("ix_hugathome_session_listed", "organisation", "starts_at", "id"),
 )
 LOOKUPS = sa.Table(
     "hugathome_lookup",
@@ -40,11 +41,19 @@ LOOKUPS = sa.Table(
     sa.Column("digest", sa.String(64), primary_key=True),
     sa.Column("session_id", sa.String(64), nullable=False, index=True),
 )
+TAGS = sa.Table(
+    "hugathome_tag",
+    METADATA,
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("at", _Instant, primary_key=True),
+    sa.Column("session_id", sa.String(64), primary_key=True, index=True),
+)
 EVENTS = sa.Table(
     "hugathome_event",
     METADATA,
     sa.Column("organisation", sa.String(32), primary_key=True),
     sa.Column("position", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("session_id", sa.String(64), nullable=False, index=True),
     sa.Column("body", sa.LargeBinary, nullable=False),
 )
 AUDIT = sa.Table(

@@ -1,14 +1,14 @@
 """Stores that live and die with the process: for tests, demonstrations and short-lived tools."""
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from threading import Lock
 
 from hugathome.audit import START, Append, Head, SealedEntry
 from hugathome.codes import Challenge, Kept
 from hugathome.quotas import Tally
-from hugathome.session import StoredSession
+from hugathome.shelf import Listing, StoredSession
 
 
 class MemoryCodes:
@@ -40,7 +40,7 @@ class MemorySessions:
     def __init__(self) -> None:
         self._sessions: dict[str, StoredSession] = {}
         self._lookups: dict[str, str] = {}
-        self._events: dict[str, list[bytes]] = defaultdict(list)
+        self._events: dict[str, list[tuple[str, bytes]]] = defaultdict(list)
         self._trails: dict[str, list[SealedEntry]] = defaultdict(list)
         self._lock = Lock()
 
@@ -52,12 +52,17 @@ class MemorySessions:
         """Return the session that has this look-up."""
         return self._sessions.get(self._lookups.get(lookup, ""))
 
-    async def list_sessions(
-        self, organisation: str, *, since: datetime, until: datetime, after: str, limit: int
-    ) -> Sequence[StoredSession]:
-        """Return an organisation's sessions of a span of time, in the order of their ids."""
-        mine = (s for s in self._sessions.values() if s.organisation == organisation and s.id > after)
-        return sorted((s for s in mine if since <= s.starts_at < until), key=lambda s: s.id)[:limit]
+    async def list_sessions(self, listing: Listing) -> Sequence[StoredSession]:
+        """Return the sessions that are asked for."""
+        asked = [each for each in self._sessions.values() if _is_asked_for(each, listing)]
+        return sorted(asked, key=_place)[: listing.limit]
+
+    async def tagged_sessions(self, tags: Collection[str], *, limit: int) -> Sequence[StoredSession]:
+        """Return sessions with one of these tags, in their order."""
+        places = [
+            (at, each.id) for each in self._sessions.values() for tag, at in each.tags.items() if tag in tags
+        ]
+        return [self._sessions[session_id] for _, session_id in sorted(places)[:limit]]
 
     async def due_sessions(self, now: datetime, *, limit: int) -> Sequence[str]:
         """Return ids of sessions with something due."""
@@ -87,7 +92,7 @@ class MemorySessions:
                 del self._lookups[gone]
             self._lookups.update(dict.fromkeys(session.lookups, session.id))
             self._sessions[session.id] = session
-            self._events[session.organisation].extend(events)
+            self._events[session.organisation].extend((session.id, event) for event in events)
             if audit is not None:
                 self._append(session.organisation, audit)
             return True
@@ -95,7 +100,13 @@ class MemorySessions:
     async def load_events(self, organisation: str, *, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
         """Return the events after a position; the first has position 1."""
         events = self._events.get(organisation, [])[after : after + limit]
-        return list(enumerate(events, start=after + 1))
+        return list(enumerate((event for _, event in events), start=after + 1))
+
+    async def rewrite_events(self, session_id: str, rewrite: Callable[[bytes], bytes]) -> None:
+        """Put what `rewrite` makes of each event of a session into its place."""
+        with self._lock:
+            for events in self._events.values():
+                events[:] = [(of, rewrite(event) if of == session_id else event) for of, event in events]
 
     async def append_audit(self, organisation: str, audit: Append) -> None:
         """Append what `audit` makes of the trail's head."""
@@ -120,3 +131,17 @@ class MemorySessions:
     def _head(self, organisation: str) -> Head:
         trail = self._trails.get(organisation)
         return Head(position=trail[-1].position, digest=trail[-1].digest) if trail else START
+
+
+def _place(session: StoredSession) -> tuple[datetime, str]:
+    return session.starts_at, session.id
+
+
+def _is_asked_for(session: StoredSession, listing: Listing) -> bool:
+    return (
+        session.organisation == listing.organisation
+        and listing.since <= session.starts_at < listing.until
+        and session.status in listing.statuses
+        and all(tags & session.tags.keys() for tags in listing.tags)
+        and (listing.after is None or _place(session) > listing.after)
+    )

@@ -4,7 +4,7 @@ The statements are functions of a connection; `_database.py` decides where they 
 Look-ups are HMACs and bodies come sealed, but for a code's: less its number, that is readable.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,11 +14,11 @@ from hugathome.audit import Append, Head, SealedEntry
 from hugathome.codes import Challenge, Kept
 from hugathome.errors import StoreUnavailable
 from hugathome.quotas import Tally
-from hugathome.session import StoredSession
+from hugathome.shelf import Listing, StoredSession
 from hugathome.stores._database import Database
-from hugathome.stores._numbered import append, entries_of, events_of, head_of
+from hugathome.stores._numbered import append, entries_of, events_of, head_of, rewrite_events
 from hugathome.stores._records import read_record, write_record
-from hugathome.stores._tables import CODES, LOOKUPS, METADATA, SESSIONS
+from hugathome.stores._tables import CODES, LOOKUPS, METADATA, SESSIONS, TAGS
 from hugathome.transitions import Status
 
 __all__ = ["METADATA", "SqlCodes", "SqlSessions"]
@@ -39,16 +39,17 @@ class SqlSessions:
         named = sa.select(LOOKUPS.c.session_id).where(LOOKUPS.c.digest == lookup).scalar_subquery()
         return await self._database.read(lambda c: _loaded(c, SESSIONS.c.id == named))
 
-    async def list_sessions(
-        self, organisation: str, *, since: datetime, until: datetime, after: str, limit: int
-    ) -> Sequence[StoredSession]:
-        """Return an organisation's sessions of a span of time, in the order of their ids."""
-        mine = sa.and_(SESSIONS.c.organisation == organisation, SESSIONS.c.id > after)
-        then = sa.and_(SESSIONS.c.starts_at >= since, SESSIONS.c.starts_at < until)
-        query = sa.select(SESSIONS).where(mine, then).order_by(SESSIONS.c.id).limit(limit)
-        return await self._database.read(
-            lambda c: [_stored(row, frozenset()) for row in c.execute(query).mappings()]
-        )
+    async def list_sessions(self, listing: Listing) -> Sequence[StoredSession]:
+        """Return the sessions that are asked for."""
+        query = _listed(listing)
+        return await self._database.read(lambda c: _without_lookups(c.execute(query).mappings()))
+
+    async def tagged_sessions(self, tags: Collection[str], *, limit: int) -> Sequence[StoredSession]:
+        """Return sessions with one of these tags, in their order."""
+        tagged = SESSIONS.join(TAGS, TAGS.c.session_id == SESSIONS.c.id)
+        query = sa.select(SESSIONS).select_from(tagged).where(TAGS.c.digest.in_(tags))
+        query = query.order_by(TAGS.c.at, TAGS.c.session_id).limit(limit)
+        return await self._database.read(lambda c: _without_lookups(c.execute(query).mappings()))
 
     async def due_sessions(self, now: datetime, *, limit: int) -> Sequence[str]:
         """Return ids of sessions with something due."""
@@ -77,7 +78,8 @@ class SqlSessions:
             if not _saved(connection, session, expected=expected):
                 return False
             _replace_lookups(connection, session)
-            append(connection, session.organisation, events=events, audit=audit)
+            _replace_tags(connection, session)
+            append(connection, session.organisation, session_id=session.id, events=events, audit=audit)
             return True
 
         try:
@@ -89,11 +91,15 @@ class SqlSessions:
         """Return the events after a position; the first has position 1."""
         return await self._database.read(lambda c: events_of(c, organisation, after=after, limit=limit))
 
+    async def rewrite_events(self, session_id: str, rewrite: Callable[[bytes], bytes]) -> None:
+        """Put what `rewrite` makes of each event of a session into its place."""
+        await self._database.run(lambda c: rewrite_events(c, session_id, rewrite))
+
     async def append_audit(self, organisation: str, audit: Append) -> None:
         """Append what `audit` makes of the trail's head, in a transaction."""
 
         def work(connection: sa.Connection) -> None:
-            append(connection, organisation, events=(), audit=audit)
+            append(connection, organisation, audit=audit)
 
         try:
             await self._database.run(work)
@@ -118,11 +124,55 @@ def _loaded(connection: sa.Connection, which: sa.ColumnElement[bool]) -> StoredS
     if row is None:
         return None
     digests = sa.select(LOOKUPS.c.digest).where(LOOKUPS.c.session_id == row["id"])
-    return _stored(row, frozenset(connection.execute(digests).scalars()))
+    tags = sa.select(TAGS.c.digest, TAGS.c.at).where(TAGS.c.session_id == row["id"])
+    return _stored(
+        row,
+        lookups=frozenset(connection.execute(digests).scalars()),
+        tags={tag.digest: tag.at for tag in connection.execute(tags)},
+    )
 
 
-def _stored(row: sa.RowMapping, lookups: frozenset[str]) -> StoredSession:
-    return StoredSession(**{**row, "status": Status(row["status"])}, lookups=lookups)
+def _without_lookups(rows: Iterable[sa.RowMapping]) -> list[StoredSession]:
+    return [_stored(row, lookups=frozenset(), tags={}) for row in rows]
+
+
+def _stored(row: sa.RowMapping, *, lookups: frozenset[str], tags: Mapping[str, datetime]) -> StoredSession:
+    return StoredSession(**{**row, "status": Status(row["status"])}, lookups=lookups, tags=tags)
+
+
+def _listed(listing: Listing) -> sa.Select[Any]:
+    """Ask for a page, by an index that has the organisation's sessions in this order, or a tag's."""
+    query = sa.select(SESSIONS).where(
+        SESSIONS.c.organisation == listing.organisation,
+        SESSIONS.c.starts_at >= listing.since,
+        SESSIONS.c.starts_at < listing.until,
+    )
+    if listing.statuses != frozenset(Status):
+        query = query.where(SESSIONS.c.status.in_(listing.statuses))
+    if listing.after is not None:
+        starts_at, session_id = listing.after
+        later = SESSIONS.c.starts_at > starts_at
+        query = query.where(
+            later | sa.and_(SESSIONS.c.starts_at == starts_at, SESSIONS.c.id > session_id),
+            SESSIONS.c.starts_at >= starts_at,  # said once more, for whoever plans the query
+        )
+    for digests in listing.tags:
+        tag = TAGS.alias()
+        query = query.join(tag, sa.and_(tag.c.session_id == SESSIONS.c.id, tag.c.digest.in_(digests)))
+    return query.order_by(SESSIONS.c.starts_at, SESSIONS.c.id).limit(listing.limit)
+
+
+def _replace_tags(connection: sa.Connection, session: StoredSession) -> None:
+    mine = TAGS.c.session_id == session.id
+    before = connection.execute(sa.select(TAGS.c.digest, TAGS.c.at).where(mine))
+    kept = {tag.digest: tag.at for tag in before}
+    if kept == session.tags:
+        return
+    if kept:
+        connection.execute(sa.delete(TAGS).where(mine))
+    if session.tags:
+        rows = [{"digest": tag, "at": at, "session_id": session.id} for tag, at in session.tags.items()]
+        connection.execute(sa.insert(TAGS), rows)
 
 
 def _saved(connection: sa.Connection, session: StoredSession, *, expected: int) -> bool:

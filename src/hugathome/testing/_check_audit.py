@@ -7,7 +7,7 @@ from functools import partial
 from hugathome.audit import START, Chain, Head, SealedEntry
 from hugathome.inquiry import verify
 from hugathome.keys import NONCE_BYTES, KeyRing
-from hugathome.session import SessionStore
+from hugathome.shelf import SessionStore
 from hugathome.testing._check_sessions import session_of
 from hugathome.testing._shelf import Shelf, require, unique
 from hugathome.testing.conformance import ConformanceFailure

@@ -1,11 +1,13 @@
 """The rules of `hugathome.session.SessionStore`: all of a save or nothing, and events without a gap."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import product
+from typing import Any
 
-from hugathome.session import SessionStore, StoredSession
+from hugathome.shelf import Listing, SessionStore, StoredSession
 from hugathome.testing._shelf import Shelf, require, unique
 from hugathome.testing.conformance import ConformanceFailure
 from hugathome.transitions import Status
@@ -16,7 +18,13 @@ _LONG_AGO = datetime(1970, 1, 2, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)
 
 
-def session_of(organisation: str, *, lookups: Sequence[str] = (), minutes: int = 0) -> StoredSession:
+def session_of(
+    organisation: str,
+    *,
+    lookups: Sequence[str] = (),
+    tags: Mapping[str, datetime] | None = None,
+    minutes: int = 0,
+) -> StoredSession:
     """Return a new session of an organisation."""
     return StoredSession(
         id=f"{organisation}.{unique()}",
@@ -26,6 +34,7 @@ def session_of(organisation: str, *, lookups: Sequence[str] = (), minutes: int =
         starts_at=_START + minutes * _MINUTE,
         due_at=None,
         lookups=frozenset(lookups),
+        tags=dict(tags or {}),
         body=b"\x00\xff" + unique().encode(),
     )
 
@@ -49,13 +58,15 @@ async def what_was_never_saved_is_not_there(shelf: Shelf, rule: str) -> None:
 async def a_session_is_loaded_as_it_was_saved(shelf: Shelf, rule: str) -> None:
     """Save, change every field that may change, and look it up by each of its look-ups."""
     sessions, organisation = shelf.open().sessions, unique()
-    first = session_of(organisation, lookups=(unique(), unique()))
+    tags = {unique(): _START, unique(): _LONG_AGO}
+    first = session_of(organisation, lookups=(unique(), unique()), tags=tags)
     second = replace(
         first,
         version=2,
         status=Status.IN_PROGRESS,
         starts_at=_START + 5 * _MINUTE,
         due_at=_START - timedelta(microseconds=1),
+        tags={unique(): _START - _MINUTE},
         body=bytes(range(256)) * 400,
     )
     for session in (first, second, replace(second, version=3, status=Status.COMPLETED, due_at=None)):
@@ -206,17 +217,90 @@ async def a_list_goes_page_by_page_through_a_span_of_time(shelf: Shelf, rule: st
     ]
     for session in (*inside, *outside):
         await sessions.save_session(session, expected=0, events=[])
-    ids = sorted(session.id for session in inside)
+    ids = [session.id for session in sorted(inside, key=lambda each: each.starts_at)]
     await require(rule, _page(sessions, organisation), ids)
     await require(rule, _page(sessions, organisation, limit=3), ids[:3])
-    for number, after in enumerate(ids, start=1):
-        await require(rule, _page(sessions, organisation, after=after, limit=2), ids[number : number + 2])
+    for number, after in enumerate(sorted(inside, key=lambda each: each.starts_at), start=1):
+        place = (after.starts_at, after.id)
+        await require(rule, _page(sessions, organisation, after=place, limit=2), ids[number : number + 2])
 
 
-async def _page(sessions: SessionStore, organisation: str, *, after: str = "", limit: int = 10) -> list[str]:
+async def a_list_orders_what_starts_at_once_by_id(shelf: Shelf, rule: str) -> None:
+    """Page through sessions that all start at the same time."""
+    sessions, organisation = shelf.open().sessions, unique()
+    together = [session_of(organisation) for _ in range(4)]
+    for session in together:
+        await sessions.save_session(session, expected=0, events=[])
+    ids = sorted(session.id for session in together)
+    for number, after in enumerate(ids):
+        await require(rule, _page(sessions, organisation, after=(_START, after)), ids[number + 1 :])
+
+
+async def a_list_has_what_is_asked_for_and_nothing_else(shelf: Shelf, rule: str) -> None:
+    """Ask by status, and by tags: a session has one of each set."""
+    sessions, organisation = shelf.open().sessions, unique()
+    heart, lung, dupont = unique(), unique(), unique()
+    first = session_of(organisation, tags={heart: _START, dupont: _START})
+    second = replace(session_of(organisation, tags={lung: _START}, minutes=1), status=Status.CANCELLED)
+    for session in (first, second):
+        await sessions.save_session(session, expected=0, events=[])
+    planned, cancelled = frozenset({Status.PLANNED}), frozenset({Status.CANCELLED})
+    for asked, found in (
+        ({"tags": (frozenset({heart}),)}, [first]),
+        ({"tags": (frozenset({heart, lung}),)}, [first, second]),
+        ({"tags": (frozenset({heart, lung}), frozenset({dupont}))}, [first]),
+        ({"tags": (frozenset({lung}), frozenset({dupont}))}, []),
+        ({"statuses": planned}, [first]),
+        ({"statuses": planned | cancelled}, [first, second]),
+        ({"statuses": planned, "tags": (frozenset({lung}),)}, []),
+        ({"statuses": frozenset[Status]()}, []),
+    ):
+        await require(rule, _page(sessions, organisation, **asked), [session.id for session in found])
+    moved = replace(first, version=2, tags={lung: _START})
+    await sessions.save_session(moved, expected=1, events=[])
+    await require(rule, _page(sessions, organisation, tags=(frozenset({heart}),)), [])
+
+
+async def a_tag_orders_who_has_it(shelf: Shelf, rule: str) -> None:
+    """Ask for all who share one, however late they start; a tag that was given up leads to nobody."""
+    sessions, tag, other = shelf.open().sessions, unique(), unique()
+    queue = [
+        session_of(unique(), tags={tag: _START - n * _MINUTE, unique(): _START}, minutes=n) for n in range(3)
+    ]
+    elsewhere = session_of(unique(), tags={other: _START - 5 * _MINUTE})
+    for session in (*queue, elsewhere):
+        await sessions.save_session(session, expected=0, events=[])
+    order = [session.id for session in reversed(queue)]
+    await require(rule, _tagged(sessions, tag), order)
+    await require(rule, _tagged(sessions, tag, limit=2), order[:2])
+    await require(rule, _tagged(sessions, tag, other), [elsewhere.id, *order])
+    await require(rule, _tagged(sessions), [])
+    await sessions.save_session(replace(queue[2], version=2, tags={}), expected=1, events=[])
+    await require(rule, _tagged(sessions, tag), order[1:])
+
+
+async def _tagged(sessions: SessionStore, *tags: str, limit: int = 10) -> list[str]:
+    return [session.id for session in await sessions.tagged_sessions(tags, limit=limit)]
+
+
+async def _page(sessions: SessionStore, organisation: str, *, limit: int = 10, **asked: Any) -> list[str]:
     until = _START + 10 * _MINUTE
-    found = await sessions.list_sessions(organisation, since=_START, until=until, after=after, limit=limit)
-    return [session.id for session in found]
+    listing = Listing(organisation=organisation, since=_START, until=until, limit=limit, **asked)
+    return [session.id for session in await sessions.list_sessions(listing)]
+
+
+async def events_are_rewritten_where_they_stand(shelf: Shelf, rule: str) -> None:
+    """Rewrite those of one session, among those of another."""
+    sessions, organisation = shelf.open().sessions, unique()
+    mine, other = session_of(organisation), session_of(organisation)
+    for version, session in product(range(2), (mine, other)):
+        offered = replace(session, version=version + 1)
+        await sessions.save_session(offered, expected=version, events=[b"%d" % version, b"x"])
+    await sessions.rewrite_events(mine.id, lambda event: event + b"!")
+    bodies = [body for _, body in await _events(sessions, organisation)]
+    await require(rule, _events(sessions, organisation), list(enumerate(bodies, start=1)))
+    if bodies != [b"0!", b"x!", b"0", b"x", b"1!", b"x!", b"1", b"x"]:
+        raise ConformanceFailure(rule, f"the events are {bodies}")
 
 
 async def what_was_saved_outlives_its_store(shelf: Shelf, rule: str) -> None:
@@ -253,6 +337,10 @@ RULES = (
     no_event_appears_before_an_earlier_one,
     what_is_longest_overdue_comes_first,
     a_list_goes_page_by_page_through_a_span_of_time,
+    a_list_orders_what_starts_at_once_by_id,
+    a_list_has_what_is_asked_for_and_nothing_else,
+    a_tag_orders_who_has_it,
+    events_are_rewritten_where_they_stand,
     what_was_saved_outlives_its_store,
     what_follows_a_commit_is_done_when_the_call_returns,
 )
