@@ -41,7 +41,8 @@ from hugathome.policy import CodePolicy
 from hugathome.receipts import Receipt, is_known_token, receipts_at
 from hugathome.reception import Invitation, Reception
 from hugathome.roles import AnyLanguage
-from hugathome.session import Event, Session
+from hugathome.session import Session
+from hugathome.shelf import Event
 from hugathome.signalling import SignallingLog, Transport
 from hugathome.stores import Store
 from hugathome.switchboard import Switchboard
