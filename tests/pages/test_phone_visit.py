@@ -56,8 +56,10 @@ async def test_a_clinician_calls_types_the_code_that_is_read_out_and_ends_the_vi
     await use(clinician, "call")
     await expect(clinician.locator("[data-person=p-1] [data-action=call]")).to_be_disabled()
     about_to_call = Outbox(clinic.sms).last(to=PHONE)
+    word = await clinic.hug.callback_word(session.id, "p-1")
+    await expect(clinician.locator("[data-phone-said]")).to_contain_text(f"say this word first: {word}")
     await use(clinician, "code-for")
-    await expect(clinician.locator("[data-phone-said]")).to_be_visible()
+    await expect(clinician.locator("[data-phone-said]")).to_contain_text("The code is on its way")
     code = Outbox(clinic.sms).last(to=PHONE).code
     await clinician.fill("#proof", str(code))
     await use(clinician, "identify")
@@ -72,6 +74,7 @@ async def test_a_clinician_calls_types_the_code_that_is_read_out_and_ends_the_vi
     await in_state(patient, "ended")
 
     assert "about to phone you" in about_to_call.text
+    assert f"the word {word}." in about_to_call.text
     assert begun.status == "in-progress"
     identity = begun.identity("p-1")
     assert identity is not None
