@@ -35,9 +35,9 @@ class Tally:
     key: Digest[str]
     since: Public[datetime]
     """When the span began."""
-    count: Public[int] = 0
-    version: Public[int] = 0
-    """How many steps have been saved; 0 has never been saved."""
+    count: Public[int]
+    version: Public[int]
+    """How many steps have been saved."""
 
 
 def used(tally: Tally | None, quota: Quota, *, now: datetime) -> int:
