@@ -34,11 +34,11 @@ from hugathome.journal import Journal
 from hugathome.keys import KeyRing
 from hugathome.letterhead import Letterhead
 from hugathome.logs import open_log
-from hugathome.organisations import House, Organisation, Organisations, adapted, spoken, zone
+from hugathome.organisations import House, Organisation, Organisations, adapted, zone
 from hugathome.policy import CodePolicy
 from hugathome.receipts import Receipt, is_known_token, receipts_at
 from hugathome.reception import Invitation, Reception
-from hugathome.roles import AnyLanguage
+from hugathome.roles import AnyLanguage, language_of
 from hugathome.session import Event, Participant, Session
 from hugathome.signalling import SignallingLog, Transport
 from hugathome.stores import Store
@@ -114,7 +114,7 @@ class Deployment:
             channels=named_apart(tuple(channels)),
             code_policy=code_policy,
             timezone=zone(timezone),
-            language=spoken(language),
+            language=language_of(language, refusal=ConfigurationError),
         )
         self._organisations = Organisations(adapted(default, self._adapted), self._settled(organisations))
         self.notices = self._say_notices()

@@ -12,9 +12,9 @@ front of this host or beside it as `hugathome serve`.
 from collections.abc import Callable, Coroutine, Iterator
 from functools import wraps
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar, runtime_checkable
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from hugathome._drive import drive
+from hugathome._drive import blocking_variant, drive
 from hugathome.app import EVENTS_AT_ONCE, Deployment, closing
 from hugathome.consultations import Consultations
 from hugathome.deliveries import Deliveries
@@ -78,11 +78,6 @@ class Sessions:
     list = _driven(_consultations, Consultations.list)
 
 
-@runtime_checkable
-class _HasBlocking(Protocol):
-    def for_blocking(self) -> Any: ...
-
-
 def _reception(owner: "HugAtHome") -> Reception:
     return owner._reception  # noqa: SLF001 - the class below, in the same module
 
@@ -104,11 +99,7 @@ def _dispatch(owner: "HugAtHome") -> Dispatch:
 
 
 class _Blocking:
-    @staticmethod
-    def _adapted(part: T) -> T:
-        """Take the variant of a part that blocks instead of suspending, where it has one."""
-        blocking: T = part.for_blocking() if isinstance(part, _HasBlocking) else part
-        return blocking
+    _adapted = staticmethod(blocking_variant)
 
 
 @discreet

@@ -12,7 +12,7 @@ from hugathome.errors import CodeExpired, InvalidInput, NotDelivered
 from hugathome.letterhead import Letterhead
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
-from hugathome.roles import AnyLanguage, Language
+from hugathome.roles import AnyLanguage, Language, language_of
 from hugathome.verifier import CodeMessage, Verifier
 from hugathome.ways import Ways
 
@@ -113,7 +113,7 @@ class Desk:
             organisation=self._organisation,
             id=subject,
             phone=phone,
-            language=self._language if language is None else _spoken(language),
+            language=self._language if language is None else language_of(language),
         )
 
     def _notice(self, message: CodeMessage, to: Addressee) -> Notice:
@@ -134,10 +134,3 @@ def _refuse_unnamed(**names: str) -> None:
     for what, name in names.items():
         if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
             raise InvalidInput(f"{what}= takes 1 to {_LONGEST_NAME} printable characters")
-
-
-def _spoken(language: AnyLanguage) -> Language:
-    try:
-        return Language(language)
-    except ValueError:
-        raise InvalidInput(f"language= is one of {', '.join(Language)}") from None

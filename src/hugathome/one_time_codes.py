@@ -22,10 +22,9 @@ from hugathome.discretion import discreet
 from hugathome.errors import ConfigurationError
 from hugathome.keys import KeyRing
 from hugathome.letterhead import Letterhead
-from hugathome.organisations import spoken
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
-from hugathome.roles import ORGANISATION_ID, AnyLanguage
+from hugathome.roles import ORGANISATION_ID, AnyLanguage, language_of
 from hugathome.texts import Texts
 from hugathome.verifier import Randomness, Verifier
 from hugathome.voice import VoiceGateway
@@ -73,7 +72,7 @@ class CodesAlone:
                 brand=brand,
             ),
             letterhead=Letterhead(brand=brand, site=site, texts=texts),
-            language=spoken(language),
+            language=language_of(language, refusal=ConfigurationError),
             policy=policy,
             organisation=organisation,
         )

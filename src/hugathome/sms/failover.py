@@ -10,22 +10,14 @@ same gateway. Which gateway has a key is remembered in this process only, for th
 import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol, Self, final, runtime_checkable
+from typing import Literal, Self, final
 
+from hugathome._drive import blocking_variant
 from hugathome.codes import Sms, SmsGateway
 from hugathome.errors import ConfigurationError, SmsNotSent
 
 _REMEMBERED = 1000
 _PREFIX = re.compile(r"\+[1-9][0-9]{0,6}")
-
-
-@runtime_checkable
-class _HasBlocking(Protocol):
-    def for_blocking(self) -> SmsGateway: ...
-
-
-def _blocking(gateway: SmsGateway) -> SmsGateway:
-    return gateway.for_blocking() if isinstance(gateway, _HasBlocking) else gateway
 
 
 @final
@@ -52,7 +44,7 @@ class FailoverSms:
 
     def for_blocking(self) -> Self:
         """Return the same order of gateways for callers without an event loop."""
-        return type(self)([_blocking(gateway) for gateway in self._gateways], on_doubt=self._on_doubt)
+        return type(self)(list(map(blocking_variant, self._gateways)), on_doubt=self._on_doubt)
 
     async def send(self, message: Sms) -> None:
         """Return once one gateway has accepted `message`, or raise `SmsNotSent`."""
@@ -93,8 +85,8 @@ class RoutedSms:
 
     def for_blocking(self) -> Self:
         """Return the same routes for callers without an event loop."""
-        routes = {prefix: _blocking(gateway) for prefix, gateway in self._routes.items()}
-        return type(self)(routes, default=_blocking(self._default))
+        routes = {prefix: blocking_variant(gateway) for prefix, gateway in self._routes.items()}
+        return type(self)(routes, default=blocking_variant(self._default))
 
     async def send(self, message: Sms) -> None:
         """Return once the number's gateway has accepted `message`, or raise `SmsNotSent`."""
