@@ -222,6 +222,7 @@ class Visit:
         self.calls("Verifier.find", verifier.find, challenge.id)
         self.calls("Verifier.verify", verifier.verify, challenge.id, code.code, policy=policy)
         self.calls("Verifier.revoke", verifier.revoke, challenge.id)
+        self.calls("Verifier.forget_old", verifier.forget_old)
 
 
 def test_every_coroutine_of_the_coordinators_runs_without_an_event_loop(

@@ -1,14 +1,18 @@
 """Codes alone: sent, sent again, judged and taken back, with an event loop and without."""
 
+import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from hugathome import Addressee, Notice, OneTimeCodes, PhoneNumber, Texts, blocking
+from hugathome._drive import drive
 from hugathome.calls import OutboxVoice
-from hugathome.codes import Sms
+from hugathome.codes import Challenge, Sms
+from hugathome.desk import Desk
 from hugathome.errors import (
     ChannelUnavailable,
     CodeAlreadyUsed,
@@ -22,6 +26,7 @@ from hugathome.errors import (
 )
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_code_store
+from hugathome.stores.memory import MemoryCodes
 from hugathome.testing import FakeClock, Outbox
 
 KEY = b"a secret of thirty-two bytes, no"
@@ -264,3 +269,38 @@ async def test_a_code_is_sent_in_the_words_of_its_host(sms: OutboxSms, clock: Fa
 
     code = Outbox(sms).last(to=NUMBER).code
     assert sms.outbox[-1].text == f"{code} opens HUG@home.\n@www.example.ch #{code}"
+
+
+@pytest.mark.parametrize("kind", [OneTimeCodes, blocking.OneTimeCodes])
+def test_each_call_has_the_signature_and_the_words_of_the_desks(kind: type) -> None:
+    for name in ("issue", "send", "resend", "verify", "revoke", "forget_old"):
+        call, ours = getattr(kind, name), getattr(Desk, name)
+        assert (call.__doc__, inspect.signature(call)) == (ours.__doc__, inspect.signature(ours))
+
+
+async def test_what_has_had_its_time_is_deleted_when_the_host_says_so(
+    sms: OutboxSms, clock: FakeClock
+) -> None:
+    async with codes_over(sms, clock) as codes:
+        challenge_id = await codes.send(NUMBER, **WHO)
+        assert await codes.forget_old() == 0
+        await clock.advance(days=1, minutes=11)
+        assert await codes.forget_old() == 1
+
+        with pytest.raises(CodeExpired):
+            await codes.resend(challenge_id)
+        await clock.advance(days=1)
+        assert await codes.forget_old() == 3  # the tallies of hour, day and prefix
+        assert await codes.forget_old() == 0
+
+
+def test_it_is_deleted_without_an_event_loop_however_much_there_is(sms: OutboxSms, clock: FakeClock) -> None:
+    store = MemoryCodes()
+    with codes_over(sms, clock, blocking.OneTimeCodes, store=store) as codes:
+        known = drive(store.load(Challenge, codes.issue(NUMBER, **WHO)))
+        assert known is not None
+        for number in range(2500):
+            drive(store.save(replace(known, id=f"c{number}"), expected=0))
+        clock._now += timedelta(days=2)
+
+        assert codes.forget_old() == 2501

@@ -20,7 +20,7 @@ import pytest
 from hugathome import codes as codes_module
 from hugathome import verifier as verifier_module
 from hugathome._drive import drive
-from hugathome.codes import Challenge, ChallengeState, ChallengeStore, Kept, code_for
+from hugathome.codes import Challenge, ChallengeState, ChallengeStore, ForgettingStore, Kept, code_for
 from hugathome.errors import (
     CodeExpired,
     CodeRejected,
@@ -660,3 +660,51 @@ async def test_a39_a_store_that_raises_what_it_should_not_accepts_nobody() -> No
         await verifier.verify(challenge.id, the_code(challenge), policy=POLICY)
 
     assert (await found(verifier, challenge)).state is ChallengeState.OPEN
+
+
+# --- What has had its time -----------------------------------------------------------------------
+
+
+async def test_what_has_had_its_time_is_forgotten_a_day_later(
+    verifier: Verifier, store: ChallengeStore, clock: StoppedClock
+) -> None:
+    if not isinstance(store, ForgettingStore):
+        pytest.skip("on Redis records go by themselves")
+    for _ in range(2):
+        challenge = await outstanding(verifier)
+        await answering(verifier, challenge, wrong(the_code(challenge)))
+        clock.at += timedelta(minutes=30)
+    assert await tallied(store, "failures", str(PHONE)) == 2
+    clock.at = NOW + timedelta(days=1, minutes=9)
+    assert await verifier.forget_old() == 0
+
+    clock.at = NOW + timedelta(days=1, minutes=41)
+    assert await verifier.forget_old() == 2
+    assert await tallied(store, "failures", str(PHONE)) == 2
+    clock.at = NOW + timedelta(days=2, minutes=31)
+    assert await verifier.forget_old() == 4
+    assert await tallied(store, "failures", str(PHONE)) == 0
+    assert await verifier.forget_old() == 0
+
+
+async def test_a_thousand_are_forgotten_at_once(clock: StoppedClock) -> None:
+    store = MemoryCodes()
+    verifier = over(store, clock)
+    old = await issued(verifier)
+    for number in range(1200):
+        await store.save(replace(old, id=f"c{number}"), expected=0)
+    clock.at += timedelta(days=2)
+
+    assert [await verifier.forget_old() for _ in range(3)] == [1000, 201, 0]
+
+
+async def test_a_store_that_cannot_forget_is_left_alone(clock: StoppedClock) -> None:
+    class Plain:
+        def __init__(self, kept: MemoryCodes) -> None:
+            self.load, self.save = kept.load, kept.save
+
+    verifier = over(Plain(MemoryCodes()), clock)
+    await issued(verifier)
+    clock.at += timedelta(days=3)
+
+    assert await verifier.forget_old() == 0

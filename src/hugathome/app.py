@@ -26,7 +26,7 @@ from hugathome.deliveries import Deliveries
 from hugathome.discretion import discreet
 from hugathome.dispatch import Dispatch
 from hugathome.doorkeeper import Doorkeeper
-from hugathome.errors import ConfigurationError
+from hugathome.errors import ConfigurationError, StoreUnavailable
 from hugathome.grants import JoinGrant, VisitPass
 from hugathome.hub import Hub
 from hugathome.ice import IceServer
@@ -132,7 +132,7 @@ class Deployment:
             consultations=self._consultations, keys=keys, issuer=self.site, clock=clock, randomness=randomness
         )
         codes = self._adapted(code_store) if code_store is not None else self._store.codes
-        verifier = Verifier(store=codes, keys=keys, clock=clock, randomness=randomness)
+        self._verifier = verifier = Verifier(store=codes, keys=keys, clock=clock, randomness=randomness)
         self._deliveries = Deliveries(consultations=self._consultations, verifier=verifier, clock=clock)
         self._dispatch, self._reception, self._switchboard = self._front_desk(verifier, randomness)
         self._hub = Hub(
@@ -194,6 +194,14 @@ class Deployment:
     def knows_receipts(self, gateway: str, token: str) -> bool:
         """Whether a receipt came to an address that `receipt_url` has given out."""
         return is_known_token(self._keys, gateway=gateway, token=token)
+
+    async def _run_due(self) -> datetime | None:
+        due_at = await self._dispatch.run_due()
+        try:
+            await self._verifier.forget_old()
+        except StoreUnavailable as refused:  # it can wait, and holds up nothing
+            _LOGGER.error("codes that had their time were not forgotten: %s", refused)
+        return due_at
 
     def house(self, organisation: str) -> House:
         """Return an organisation's settings with the deployment's filled in."""
@@ -338,8 +346,11 @@ class HugAtHome(Deployment):
             await self.clock.sleep(_EVENTS_POLLED)
 
     async def run_due(self) -> datetime | None:
-        """Deliver what is due, and return when to come again; for cron, a scheduler, or a loop."""
-        return await self._dispatch.run_due()
+        """Deliver what is due, forget what has had its time, and return when to come again.
+
+        For cron, a scheduler, or a loop.
+        """
+        return await self._run_due()
 
 
 @runtime_checkable

@@ -10,6 +10,7 @@ front of this host or beside it as `hugathome serve`.
 """
 
 from collections.abc import Callable, Coroutine, Iterator
+from datetime import datetime
 from functools import wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
@@ -20,7 +21,6 @@ from hugathome.consultations import Consultations
 from hugathome.deliveries import Deliveries
 from hugathome.desk import Desk
 from hugathome.discretion import discreet
-from hugathome.dispatch import Dispatch
 from hugathome.doorkeeper import Doorkeeper
 from hugathome.grants import JoinGrant
 from hugathome.one_time_codes import CodesAlone
@@ -94,10 +94,6 @@ def _deliveries(owner: "HugAtHome") -> Deliveries:
     return owner._deliveries  # noqa: SLF001 - the class below, in the same module
 
 
-def _dispatch(owner: "HugAtHome") -> Dispatch:
-    return owner._dispatch  # noqa: SLF001 - the class below, in the same module
-
-
 class _Blocking:
     _adapted = staticmethod(blocking_variant)
 
@@ -135,7 +131,10 @@ class HugAtHome(_Blocking, Deployment):
     regrant = _driven(_doorkeeper, Doorkeeper.regrants)
     holder = _driven(_doorkeeper, Doorkeeper.holder)
     receive_receipt = _driven(_deliveries, Deliveries.receive)
-    run_due = _driven(_dispatch, Dispatch.run_due)
+
+    def run_due(self) -> datetime | None:
+        """Deliver what is due, forget what has had its time, and return when to come again."""
+        return drive(self._run_due())
 
     def check_in(self, link_id: str, code: str) -> JoinGrant:
         """Return a grant for the participant whose code this is, or raise a `CodeError` that says why not."""
@@ -178,3 +177,4 @@ class OneTimeCodes(_Blocking, CodesAlone):
     resend = _driven(_desk, Desk.resend)
     verify = _driven(_desk, Desk.verify)
     revoke = _driven(_desk, Desk.revoke)
+    forget_old = _driven(_desk, Desk.forget_old)

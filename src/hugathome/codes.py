@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from hugathome.errors import MalformedCode
 from hugathome.keys import MasterKey
@@ -93,6 +93,11 @@ class Challenge:
     def key(self) -> str:
         """What a store keeps it under."""
         return self.id
+
+    @property
+    def over_at(self) -> datetime:
+        """When a right answer is no longer accepted, whatever came of it before."""
+        return self.expires_at
 
     @property
     def attempts_left(self) -> int:
@@ -281,6 +286,19 @@ class ChallengeStore(Protocol):
         """Save `record` if the stored version is `expected` (0: there is none yet).
 
         Return False, having changed nothing, if it is another. A save that returned True is durable.
+        """
+        ...
+
+
+@runtime_checkable
+class ForgettingStore(Protocol):
+    """A `ChallengeStore` that deletes what has had its time; one whose records go by themselves need not."""
+
+    async def forget(self, before: datetime, *, limit: int) -> int:
+        """Delete at most `limit` records whose `over_at` lies before `before`, and return how many.
+
+        Every other record stays, also one that is saved meanwhile. Raises `StoreUnavailable`, and nothing
+        else.
         """
         ...
 

@@ -7,6 +7,7 @@ it. A field that is kept and says nothing about itself is a `TypeError` here, wh
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
+from datetime import datetime
 from typing import Any, ClassVar, Final, get_args, get_type_hints
 
 from pydantic import BaseModel
@@ -52,6 +53,7 @@ class CodeColumns:
     kind: Public[str]
     key: Secret[str]
     version: Public[int]
+    over_at: Personal[datetime]
     body: Personal[str]
 
 

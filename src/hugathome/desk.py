@@ -108,6 +108,16 @@ class Desk:
         """Close a challenge, if it is still open."""
         await self._verifier.revoke(challenge_id, organisation=self._organisation)
 
+    async def forget_old(self) -> int:
+        """Delete every challenge and tally in the store that was over a day ago; return how many there were.
+
+        Call it now and then, from wherever you like: nothing else deletes them.
+        """
+        forgotten = 0
+        while batch := await self._verifier.forget_old():
+            forgotten += batch
+        return forgotten
+
     def _addressee(self, phone: PhoneNumber, subject: str, language: AnyLanguage | None = None) -> Addressee:
         return Addressee(
             organisation=self._organisation,

@@ -39,6 +39,11 @@ class Tally:
     version: Public[int]
     """How many steps have been saved."""
 
+    @property
+    def over_at(self) -> datetime:
+        """When it counts no more, whatever its quota: no span is longer than a day."""
+        return self.since + DAY
+
 
 def used(tally: Tally | None, quota: Quota, *, now: datetime) -> int:
     """Return how much of the span that `now` is in has been used up."""

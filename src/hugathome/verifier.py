@@ -17,6 +17,7 @@ from hugathome.codes import (
     Challenge,
     ChallengeState,
     ChallengeStore,
+    ForgettingStore,
     Verdict,
     attempt,
     code_for,
@@ -49,8 +50,10 @@ Randomness = Callable[[int], bytes]
 _RACES = 200
 """How often a step that lost a race is taken again; somebody wins each, so only a broken store gets there."""
 
-
 _LONGEST_ID = 64
+_KEPT = timedelta(days=1)
+"""How long a record stays when it is over: long enough for a clock that is wrong by hours."""
+_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -219,6 +222,15 @@ class Verifier:
             if await self._store.save(after, expected=challenge.version):
                 return
         raise StoreUnavailable("the challenge changed under every attempt to revoke it")
+
+    async def forget_old(self) -> int:
+        """Delete a thousand records that were over a day ago, and return how many there were.
+
+        A store whose records go by themselves, or that cannot delete, is left alone.
+        """
+        if not isinstance(self._store, ForgettingStore):
+            return 0
+        return await self._store.forget(self._clock.now() - _KEPT, limit=_AT_ONCE)
 
     def _judge(self, challenge: Challenge, answer: str) -> tuple[Challenge, Verdict]:
         now = self._clock.now()
