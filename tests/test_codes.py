@@ -483,6 +483,10 @@ def test_a_message_shows_neither_number_nor_text() -> None:
 # --- Records -------------------------------------------------------------------------------------
 
 
+def test_a_challenge_is_kept_under_its_id() -> None:
+    assert issued().key == issued().id == "c1"
+
+
 @pytest.mark.parametrize(
     "record",
     [
