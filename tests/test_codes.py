@@ -487,6 +487,11 @@ def test_a_challenge_is_kept_under_its_id() -> None:
     assert issued().key == issued().id == "c1"
 
 
+def test_a_record_has_had_its_time_when_no_answer_and_no_quota_asks_for_it() -> None:
+    assert issued().over_at == NOW + POLICY.lifetime
+    assert Tally(key="t", since=NOW, count=1, version=1).over_at == NOW + timedelta(days=1)
+
+
 @pytest.mark.parametrize(
     "record",
     [
