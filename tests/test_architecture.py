@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 TOOLS: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
 CONTRACTS = {contract["name"] for contract in TOOLS["importlinter"]["contracts"]}
 HEAVY = {
-    "aioice", "aiortc", "aiosqlite", "av", "babel", "django", "httpx", "phonenumbers", "psycopg", "pyotp",
+    "aioice", "aiortc", "av", "babel", "django", "httpx", "phonenumbers", "psycopg", "pyotp",
     "redis", "sqlalchemy", "starlette", "typer", "uvicorn", "websockets",
 }  # fmt: skip
 TRESPASSES = {

@@ -91,10 +91,11 @@ def open_code_store(url: str) -> ChallengeStore:
         except ImportError:
             raise MissingExtra("redis") from None
         return RedisCodes(url)
-    if url.startswith("sqlite:///"):
+    driver, _, path = url.partition(":///")
+    if path and driver.partition("+")[0] == "sqlite":
         from hugathome.stores.sqlite import SqliteCodes
 
-        return SqliteCodes(url.removeprefix("sqlite:///") + "-codes")
+        return SqliteCodes(f"{path}-codes")
     database = _opened(url, is_each_alone=True)
     from hugathome.stores.sql import SqlCodes
 
