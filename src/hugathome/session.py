@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 from hugathome._model import Instant, Record
 from hugathome.errors import InvalidTransition, NotPermitted, SessionEnded, UnknownParticipant
 from hugathome.history import Action, AnyOutcome, Change, Consent, DeliveryStatus, Message, ShortText, Window
-from hugathome.phone import AnyPhone
+from hugathome.phone import AnyPhone, PhoneNumber
 from hugathome.privacy import Body, Dialled, Digest, Life, Personal, Public, Secret, Shown
 from hugathome.roles import (
     CAPABILITIES,
@@ -57,6 +57,11 @@ class Participant(Record):
     reference: Personal[ShortText | None] = Field(default=None, repr=False)
     """The host's own stable identifier of this person."""
     phone: Dialled[AnyPhone | None] = Field(default=None, repr=False)
+
+    @property
+    def takes_sms(self) -> bool:
+        """Whether a text message reaches them."""
+        return isinstance(self.phone, PhoneNumber) and self.phone.takes_sms
 
     def may(self, capability: Capability) -> bool:
         """Whether the role includes `capability`."""
