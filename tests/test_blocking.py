@@ -13,6 +13,7 @@ import pytest
 from hugathome import app, blocking
 from hugathome._drive import drive
 from hugathome.channels import Addressee
+from hugathome.check_in_codes import CheckInCodes
 from hugathome.codes import Sms
 from hugathome.consultations import Consultations
 from hugathome.deliveries import Deliveries
@@ -22,6 +23,7 @@ from hugathome.errors import (
     CodeRejected,
     ConfigurationError,
     ConsentMissing,
+    NotDelivered,
     SendTooSoon,
     SessionEnded,
     SessionNotFound,
@@ -43,7 +45,17 @@ from hugathome.verifier import Verifier
 from hugathome.ways import Ways
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
-COORDINATORS = (Consultations, Reception, Switchboard, Doorkeeper, Deliveries, Dispatch, Verifier, Ways)
+COORDINATORS = (
+    CheckInCodes,
+    Consultations,
+    Reception,
+    Switchboard,
+    Doorkeeper,
+    Deliveries,
+    Dispatch,
+    Verifier,
+    Ways,
+)
 
 
 class StoppedClock(FakeClock):
@@ -191,7 +203,7 @@ class Visit:
     def look_inside(self) -> None:
         """What other parts call: the same way, without a loop."""
         hug, policy = self.hug, CodePolicy()
-        dispatch, verifier = hug._dispatch, hug._dispatch._verifier
+        dispatch, codes, verifier = hug._dispatch, hug._reception._codes, hug._reception._verifier
         session = planned(hug)
         patient = session.participant("p-1")
         message = dispatch.message("invitation")
@@ -200,8 +212,10 @@ class Visit:
         self.calls("Deliveries.conclude", conclude, session.id, "p-1", message, DeliveryStatus.SENT, texts=1)
         receipt = Receipt(reference="nobody.1", status=DeliveryStatus.DELIVERED)
         self.calls("Deliveries.receive", hug.receive_receipt, receipt)
-        self.calls("Dispatch.send_code", dispatch.send_code, session, patient)
-        self.calls("Dispatch.code_channels", dispatch.code_channels, session, patient)
+        self.calls("CheckInCodes.send", codes.send, session, patient)
+        self.calls("CheckInCodes.channels", codes.channels, session, patient)
+        invited = hug.sessions.get(session.id)
+        self.calls("CheckInCodes.reserved", codes.reserved, invited, patient, is_retry=True)
         ways = Ways.of(hug.house("hug"))
         to = Addressee(
             organisation="hug", id="p-1", phone=PhoneNumber.parse("+41791234567"), language=Language.FRENCH
@@ -218,7 +232,8 @@ class Visit:
             phone=patient.phone,
         )
         code = self.calls("Verifier.reserve", verifier.reserve, challenge, policy)
-        self.calls("Verifier.not_delivered", verifier.not_delivered, code)
+        refusal = NotDelivered("no connection to the gateway", is_certain=True)
+        self.calls("Verifier.not_delivered", verifier.not_delivered, code, refusal)
         self.calls("Verifier.find", verifier.find, challenge.id)
         self.calls("Verifier.verify", verifier.verify, challenge.id, code.code, policy=policy)
         self.calls("Verifier.revoke", verifier.revoke, challenge.id)

@@ -167,7 +167,7 @@ class Moody:
     async def send(self, message: Sms) -> None:
         self.keys.append(message.idempotency_key)
         if self.refuses:
-            raise SmsNotSent("the provider is away")
+            raise SmsNotSent("the provider is away", is_certain=True)
         self.taken.append(message)
 
 

@@ -50,7 +50,7 @@ class Portal:
 
     async def send(self, notice: Notice) -> None:
         if self.is_full:
-            raise NotDelivered("the inbox is full")
+            raise NotDelivered("the inbox is full", is_certain=True)
         self.inbox.append(notice)
 
 
@@ -193,7 +193,7 @@ async def test_a_call_that_was_not_placed_keeps_its_place() -> None:
         async def call(self, call: VoiceCall) -> None:
             self.left -= 1
             if self.left >= 0:
-                raise NotDelivered("all lines are busy")
+                raise NotDelivered("all lines are busy", is_certain=True)
             self.placed.append(call)
 
     voice = Busy(left=3)

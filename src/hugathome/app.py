@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, runtime_checkabl
 from hugathome import words
 from hugathome._origins import embedding
 from hugathome.channels import Channel, named_apart
+from hugathome.check_in_codes import CheckInCodes
 from hugathome.clock import Clock, SystemClock
 from hugathome.codes import ChallengeStore, SmsGateway
 from hugathome.consultations import Consultations
@@ -33,6 +34,7 @@ from hugathome.ice import IceServer
 from hugathome.journal import Journal
 from hugathome.keys import KeyRing
 from hugathome.letterhead import Letterhead
+from hugathome.letters import Letters
 from hugathome.logs import open_log
 from hugathome.organisations import House, Organisation, Organisations, adapted, zone
 from hugathome.policy import CodePolicy
@@ -150,11 +152,17 @@ class Deployment:
         self, verifier: Verifier, randomness: Randomness
     ) -> tuple[Dispatch, Reception, Switchboard]:
         """Put together who sends messages, who lets people in, and who calls them."""
+        sessions = self._store.sessions
+        letters = Letters(organisations=self._organisations, clock=self.clock)
+        codes = CheckInCodes(
+            consultations=self._consultations, verifier=verifier, letters=letters, store=sessions
+        )
         dispatch = Dispatch(
             consultations=self._consultations,
-            verifier=verifier,
+            codes=codes,
+            letters=letters,
             deliveries=self._deliveries,
-            store=self._store.sessions,
+            store=sessions,
             organisations=self._organisations,
             clock=self.clock,
             randomness=randomness,
@@ -162,6 +170,8 @@ class Deployment:
         reception = Reception(
             consultations=self._consultations,
             verifier=verifier,
+            codes=codes,
+            letters=letters,
             dispatch=dispatch,
             organisations=self._organisations,
             clock=self.clock,
@@ -170,8 +180,9 @@ class Deployment:
         switchboard = Switchboard(
             consultations=self._consultations,
             reception=reception,
+            codes=codes,
             dispatch=dispatch,
-            store=self._store.sessions,
+            store=sessions,
             journal=self._journal,
             clock=self.clock,
         )

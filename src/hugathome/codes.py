@@ -227,8 +227,13 @@ def wait_before_send(
         return None
     if challenge.last_sent_at is None:
         return timedelta(0)
-    cooldown = policy.cooldowns[min(challenge.sends, len(policy.cooldowns)) - 1]
+    cooldown = policy.cooldowns[min(max(challenge.sends, 1), len(policy.cooldowns)) - 1]
     return max(timedelta(0), challenge.last_sent_at + cooldown - now)
+
+
+def claimed(challenge: Challenge, *, now: datetime) -> Challenge:
+    """Keep other calls from sending the first message, while whoever does counts it."""
+    return _stepped(challenge, last_sent_at=now)
 
 
 def sent(challenge: Challenge, *, now: datetime, rotate: bool = False) -> Challenge:
@@ -317,7 +322,12 @@ class Sms:
 
 
 class SmsGateway(Protocol):
-    """Whoever takes a text message off our hands."""
+    """Whoever takes a text message off our hands.
+
+    It may say two things more. `may_be_asked_again = True`: it recognises the idempotency key of a message
+    that it has taken already, in any process; without it, what may have arrived is not sent again.
+    `longest_send`, a `timedelta`: `send` returns or raises within it; without it, a minute is taken to do.
+    """
 
     async def send(self, message: Sms) -> None:
         """Return once the message is accepted for delivery, or raise `SmsNotSent`.

@@ -91,8 +91,8 @@ class Desk:
         message = await self._verifier.reserve(challenge, self._policy, rotate=rotate)
         try:
             await way.send(self._notice(message, to))
-        except NotDelivered:
-            await self._verifier.not_delivered(message)
+        except NotDelivered as refusal:
+            await self._verifier.not_delivered(message, refusal)
             raise
 
     async def verify(self, challenge_id: str, typed: object, *, purpose: str | None = None) -> Challenge:

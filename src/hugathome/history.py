@@ -88,6 +88,10 @@ class Reach(StrEnum):
     """Neither a page nor a message reaches them: only their telephone does."""
 
 
+IN_DOUBT = "in-doubt"
+"""Why a message has failed that may have arrived all the same: its gateway's answer is not known."""
+
+
 class DeliveryStatus(StrEnum):
     """What became of a message."""
 
@@ -155,6 +159,8 @@ class Message(Record):
     """Not before; while somebody is sending it, when another may take over."""
     parts: Public[tuple[DeliveryStatus, ...]] = ()
     """The same of each of its texts, as far as it is known: each has a receipt of its own."""
+    asked: Public[int] = 0
+    """How many of its texts a gateway was asked to take; the last may be out without anybody knowing."""
 
 
 class Change(Record):

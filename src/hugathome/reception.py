@@ -10,12 +10,14 @@ from contextlib import suppress
 from pydantic import Field
 
 from hugathome._model import Record
+from hugathome.check_in_codes import CheckInCodes
 from hugathome.clock import Clock
 from hugathome.consultations import Consultations
 from hugathome.dispatch import Dispatch, takes_sms
 from hugathome.door import refuse_entry, refuse_invitation
 from hugathome.errors import CodeRejected, LinkUnknown, SessionError
 from hugathome.history import BY_CODE, Action, Change, DeliveryStatus, Message
+from hugathome.letters import Letters
 from hugathome.organisations import Organisations
 from hugathome.roles import Step
 from hugathome.session import Attendance, Participant, Session
@@ -48,6 +50,8 @@ class Reception:
         *,
         consultations: Consultations,
         verifier: Verifier,
+        codes: CheckInCodes,
+        letters: Letters,
         dispatch: Dispatch,
         organisations: Organisations,
         clock: Clock,
@@ -55,6 +59,8 @@ class Reception:
     ) -> None:
         self._consultations = consultations
         self._verifier = verifier
+        self._codes = codes
+        self._letters = letters
         self._dispatch = dispatch
         self._organisations = organisations
         self._clock = clock
@@ -99,7 +105,7 @@ class Reception:
     async def code_channels(self, link_id: str) -> tuple[str, ...]:
         """Name the channels by which a code reaches the participant, the preferred one first."""
         session, participant = await self.opened(link_id)
-        return await self._dispatch.code_channels(session, participant)
+        return await self._codes.channels(session, participant)
 
     async def send_code(self, link_id: str, *, channel: str | None = None) -> None:
         """Send the participant a code: the open one again, or a new one after one that is done with.
@@ -112,7 +118,7 @@ class Reception:
         nothing reaches them, `ChannelUnavailable`, and `NotDelivered` if the gateway refused.
         """
         session, participant = await self._entering(link_id)
-        await self._dispatch.send_code(session, participant, channel=channel)
+        await self._codes.send(session, participant, channel=channel)
         await self.note(session.id, participant.id, Step.CODE_ASKED)
 
     async def check_in(self, link_id: str, typed: str) -> tuple[Session, Participant]:
@@ -173,9 +179,9 @@ class Reception:
         return Invitation(
             session=session.id,
             participant=participant.id,
-            url=self._dispatch.link(session, participant.id),
+            url=self._letters.link(session, participant.id),
             link_id=attendance.link_id or "",
-            texts=self._dispatch.announcement(session, participant),
+            texts=self._letters.announcement(session, participant),
             delivery=sent[-1] if sent else None,
         )
 

@@ -6,6 +6,7 @@ say how else they know who it is. In a visit by telephone that is the arrival. N
 
 from datetime import datetime
 
+from hugathome.check_in_codes import CheckInCodes
 from hugathome.clock import Clock
 from hugathome.consultations import Consultations
 from hugathome.dispatch import Dispatch, takes_sms
@@ -28,6 +29,7 @@ class Switchboard:
         *,
         consultations: Consultations,
         reception: Reception,
+        codes: CheckInCodes,
         dispatch: Dispatch,
         store: SessionStore,
         journal: Journal,
@@ -35,6 +37,7 @@ class Switchboard:
     ) -> None:
         self._consultations = consultations
         self._reception = reception
+        self._codes = codes
         self._dispatch = dispatch
         self._store = store
         self._journal = journal
@@ -82,7 +85,7 @@ class Switchboard:
         session.after(self._identified(participant_id, by=by, how=BY_CODE))
         refuse_entry(session, self._clock.now())
         participant = session.participant(participant_id)
-        await self._dispatch.send_code(session, participant, channel=channel, aloud=True)
+        await self._codes.send(session, participant, channel=channel, aloud=True)
         await self._reception.note(session_id, participant_id, Step.CODE_ASKED, by=by)
 
     async def identify(

@@ -20,6 +20,7 @@ from hugathome.codes import (
     ForgettingStore,
     Verdict,
     attempt,
+    claimed,
     code_for,
     expired,
     issue,
@@ -33,6 +34,7 @@ from hugathome.errors import (
     CodeAlreadyUsed,
     CodeExpired,
     CodeRejected,
+    NotDelivered,
     QuotaReached,
     RegionRefused,
     SendTooSoon,
@@ -43,12 +45,10 @@ from hugathome.keys import NONCE_BYTES, KeyRing, MasterKey
 from hugathome.limiter import Count, Limiter, a_failure, a_send
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
+from hugathome.races import saved
 
 Randomness = Callable[[int], bytes]
 """Returns this many unpredictable bytes: `secrets.token_bytes`, or a seeded stand-in in a test."""
-
-_RACES = 200
-"""How often a step that lost a race is taken again; somebody wins each, so only a broken store gets there."""
 
 _LONGEST_ID = 64
 _KEPT = timedelta(days=1)
@@ -144,29 +144,31 @@ class Verifier:
         reserved = sent(challenge, now=now, rotate=rotate)
         counts = self._send(challenge, policy) if reserved.sends > challenge.sends else ()
         await self._limiter.refuse_if_full(*counts, now=now)
-        # The challenge first: a call that loses this race must not use up the day's quota.
-        if not await self._store.save(reserved, expected=challenge.version):
-            raise SendTooSoon(retry_after=policy.cooldowns[0])
-        try:
-            await self._limiter.count(*counts, now=now)
-        except QuotaReached:
-            if not challenge.sends:  # nobody gets its code: left open, it would be one more to guess
-                await self.revoke(challenge.id)
-            raise
+        # The challenge first: a call that loses this race must not use up the day's quota. Of a first
+        # message only that it is on its way: before it has counted there is no code to guess at.
+        is_first = not challenge.sends
+        step = claimed(challenge, now=now) if is_first else reserved
+        await self._won(step, policy, expected=challenge.version)
+        await self._limiter.count(*counts, now=now)
+        if is_first:
+            reserved = sent(step, now=now, rotate=rotate)
+            await self._won(reserved, policy, expected=step.version)
         return self.message(reserved)
 
-    async def not_delivered(self, message: CodeMessage) -> None:
-        """Note that a message did not go out, so that the next one takes its place and counts no further."""
+    async def not_delivered(self, message: CodeMessage, refusal: NotDelivered) -> None:
+        """Have the next message take the place of one that certainly did not go out, and count no further.
+
+        One of which that is in doubt has counted: it may be on a telephone.
+        """
         challenge_id, _, sends = message.idempotency_key.rpartition(".")
-        for _ in range(_RACES):
+
+        async def step() -> tuple[Challenge | None, Challenge | None]:
             challenge = await self.find(challenge_id)
-            if challenge is None or str(challenge.sends) != sends:
-                return
-            if (after := undelivered(challenge)) is challenge:
-                return
-            if await self._store.save(after, expected=challenge.version):
-                return
-        raise StoreUnavailable("the challenge changed under every attempt to note it")
+            is_the_last = challenge is not None and str(challenge.sends) == sends
+            return challenge, undelivered(challenge) if challenge and is_the_last else challenge
+
+        if refusal.is_certain:
+            await saved(self._store, step)
 
     def message(self, challenge: Challenge) -> CodeMessage:
         """Compute the message that was last reserved, for whoever delivers it or tries again to."""
@@ -215,13 +217,12 @@ class Verifier:
 
     async def revoke(self, challenge_id: str | None, *, organisation: str | None = None) -> None:
         """Close a challenge, if it is still open."""
-        for _ in range(_RACES):
+
+        async def step() -> tuple[Challenge | None, Challenge | None]:
             challenge = await self.find(challenge_id, organisation=organisation)
-            if challenge is None or (after := revoked(challenge)) is challenge:
-                return
-            if await self._store.save(after, expected=challenge.version):
-                return
-        raise StoreUnavailable("the challenge changed under every attempt to revoke it")
+            return challenge, revoked(challenge) if challenge else None
+
+        await saved(self._store, step)
 
     async def forget_old(self) -> int:
         """Delete a thousand records that were over a day ago, and return how many there were.
@@ -270,6 +271,11 @@ class Verifier:
             nonce=self._randomness(NONCE_BYTES),
         )
         return urlsafe_b64encode(sealed).decode()
+
+    async def _won(self, reserved: Challenge, policy: CodePolicy, *, expected: int) -> None:
+        """Save a step towards a message, or raise `SendTooSoon`: another call has just taken it."""
+        if not await self._store.save(reserved, expected=expected):
+            raise SendTooSoon(retry_after=policy.cooldowns[0])
 
     async def _saved(self, challenge: Challenge, *, expected: int) -> Challenge:
         if not await self._store.save(challenge, expected=expected):
