@@ -234,6 +234,7 @@ async def test_whom_no_sms_reaches_gets_link_and_texts(
 
     assert (invitation.delivery, sms.accepted) == (None, [])
     assert invitation.url in invitation.texts[0]
+    assert "SMS" not in invitation.texts[0]
     with pytest.raises(SmsNotSent):
         await hug.send_code(invitation.link_id)
 

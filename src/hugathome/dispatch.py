@@ -210,11 +210,6 @@ class Dispatch:
         return self._organisations.get(session.organisation).sms
 
 
-def takes_sms(participant: Participant) -> bool:
-    """Whether a text message reaches the participant."""
-    return isinstance(participant.phone, PhoneNumber) and participant.phone.takes_sms
-
-
 def sms_number(participant: Participant) -> PhoneNumber:
     """Return the participant's mobile number, or raise `NoMobileNumber`."""
     if isinstance(participant.phone, PhoneNumber) and participant.phone.takes_sms:

@@ -13,7 +13,7 @@ from hugathome._model import Record
 from hugathome.check_in_codes import CheckInCodes
 from hugathome.clock import Clock
 from hugathome.consultations import Consultations
-from hugathome.dispatch import Dispatch, takes_sms
+from hugathome.dispatch import Dispatch
 from hugathome.door import refuse_entry, refuse_invitation
 from hugathome.errors import CodeRejected, LinkUnknown, SessionError
 from hugathome.history import BY_CODE, Action, Change, DeliveryStatus, Message
@@ -37,7 +37,7 @@ class Invitation(Record):
     link_id: str = Field(repr=False)
     """A secret: whoever knows it may ask for a code to be sent to the participant's telephone."""
     texts: tuple[str, ...] = Field(repr=False)
-    """What to tell the participant by other means; it never holds a code."""
+    """What to tell the participant by other means, such as a letter; it never holds a code."""
     delivery: DeliveryStatus | None
     """What became of the SMS; None: none was sent, for want of a mobile number or of the wish."""
 
@@ -162,7 +162,7 @@ class Reception:
         is_sent = not is_new and any(
             m.kind == "invitation" and m.status is not DeliveryStatus.FAILED for m in attendance.messages
         )
-        wants_sms = message is not None and takes_sms(session.participant(whom)) and not is_sent
+        wants_sms = message is not None and session.participant(whom).takes_sms and not is_sent
         if not is_new and not wants_sms:
             return session
         invited = session.after(Change(action=Action.INVITE, at=self._clock.now(), participant=whom))

@@ -9,7 +9,7 @@ from datetime import datetime
 from hugathome.check_in_codes import CheckInCodes
 from hugathome.clock import Clock
 from hugathome.consultations import Consultations
-from hugathome.dispatch import Dispatch, takes_sms
+from hugathome.dispatch import Dispatch
 from hugathome.door import refuse_entry, refuse_without_consent
 from hugathome.errors import CodeExpired, InvalidInput
 from hugathome.history import BY_CODE, Action, Change, DeliveryStatus, Message, Reach
@@ -134,7 +134,7 @@ def _reach(session: Session, whom: str, *, has_page: bool) -> Reach:
         return Reach.RING
     attendance = session.of(whom)
     has_link = attendance.link_id is not None and attendance.presence not in OUT
-    return Reach.SMS if has_link and takes_sms(session.participant(whom)) else Reach.NONE
+    return Reach.SMS if has_link and session.participant(whom).takes_sms else Reach.NONE
 
 
 def _refuse_to_call(session: Session, now: datetime) -> None:
