@@ -21,6 +21,7 @@ from hugathome.codes import (
     Sms,
     Verdict,
     attempt,
+    claimed,
     code_for,
     expired,
     issue,
@@ -402,6 +403,13 @@ def test_a_challenge_has_no_message_beyond_its_budget() -> None:
     challenge = replace(issued(), sends=3, last_sent_at=NOW)
 
     assert wait_before_send(challenge, POLICY, now=NOW + timedelta(days=1)) is None
+
+
+def test_a_first_message_that_is_being_counted_is_not_sent_yet_and_holds_others_back() -> None:
+    challenge = claimed(issued(), now=NOW)
+
+    assert challenge == replace(issued(), last_sent_at=NOW, version=1)
+    assert wait_before_send(challenge, POLICY, now=NOW) == timedelta(seconds=30)
 
 
 def test_a_policy_that_has_become_stricter_holds_for_what_is_outstanding() -> None:
