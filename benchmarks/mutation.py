@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 SHARES = (("codes.py",), ("quotas.py", "policy.py"))
 """The modules that are changed, parted so that two processes have about as much to do."""
 TESTS = (
-    *("tests/test_codes.py", "tests/test_quotas.py", "tests/test_policy.py", "tests/test_verifier.py"),
+    *("tests/test_quotas.py", "tests/test_codes.py", "tests/test_policy.py", "tests/test_verifier.py"),
     *("-k", "not sqlite and not postgresql and not redis"),
 )
 SETTINGS = """
