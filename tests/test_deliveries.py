@@ -230,7 +230,7 @@ async def test_a_message_that_is_given_up_is_told_as_one_that_failed(
     await hug.run_due()
 
     assert (await hug.sessions.get(session.id)).of("p-1").messages[0].status is FAILED
-    assert [change.delivery for change in await deliveries(hug, session.id)] == [FAILED]
+    assert [(c.delivery, c.reason) for c in await deliveries(hug, session.id)] == [(FAILED, IN_DOUBT)]
 
 
 # --- Never two for one ---------------------------------------------------------------------------
