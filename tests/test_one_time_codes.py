@@ -8,7 +8,17 @@ from typing import Any
 
 import pytest
 
-from hugathome import Addressee, Notice, OneTimeCodes, PhoneNumber, Texts, blocking
+from hugathome import (
+    Addressee,
+    DeliveryStatus,
+    Notice,
+    OneTimeCodes,
+    PhoneNumber,
+    Receipt,
+    Texts,
+    blocking,
+    receipt_url,
+)
 from hugathome._drive import drive
 from hugathome.calls import OutboxVoice
 from hugathome.codes import Challenge, Sms
@@ -23,7 +33,9 @@ from hugathome.errors import (
     NoMobileNumber,
     SendTooSoon,
     SmsNotSent,
+    StoreUnavailable,
 )
+from hugathome.quotas import Tally
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_code_store
 from hugathome.stores.memory import MemoryCodes
@@ -273,7 +285,9 @@ async def test_a_code_is_sent_in_the_words_of_its_host(sms: OutboxSms, clock: Fa
 
 @pytest.mark.parametrize("kind", [OneTimeCodes, blocking.OneTimeCodes])
 def test_each_call_has_the_signature_and_the_words_of_the_desks(kind: type) -> None:
-    for name in ("issue", "send", "resend", "verify", "revoke", "forget_old"):
+    names = [name for name, _ in inspect.getmembers(Desk, inspect.iscoroutinefunction) if name[0] != "_"]
+    assert "receive_receipt" in names
+    for name in names:
         call, ours = getattr(kind, name), getattr(Desk, name)
         assert (call.__doc__, inspect.signature(call)) == (ours.__doc__, inspect.signature(ours))
 
@@ -304,3 +318,183 @@ def test_it_is_deleted_without_an_event_loop_however_much_there_is(sms: OutboxSm
         clock._now += timedelta(days=2)
 
         assert codes.forget_old() == 2501
+
+
+# --- What became of it ---------------------------------------------------------------------------
+
+
+def receipt(challenge_id: str, status: str, *, send: int = 1) -> Receipt:
+    return Receipt(reference=f"{challenge_id}.{send}.1", status=DeliveryStatus(status))
+
+
+async def test_a_message_is_queued_then_sent_then_delivered(sms: OutboxSms, clock: FakeClock) -> None:
+    codes = codes_over(sms, clock)
+    challenge_id = await codes.issue(NUMBER, **WHO)
+    assert await codes.delivery(challenge_id) is None
+
+    await codes.resend(challenge_id)
+    assert await codes.delivery(challenge_id) is DeliveryStatus.SENT
+
+    assert await codes.receive_receipt(receipt(challenge_id, "delivered"))
+    assert await codes.delivery(challenge_id) is DeliveryStatus.DELIVERED
+    assert (await codes.verify(challenge_id, Outbox(sms).last(to=NUMBER).code)).delivery == "delivered"
+
+
+def test_it_is_told_without_an_event_loop_too(code_store_url: str, sms: OutboxSms, clock: FakeClock) -> None:
+    store = open_code_store(code_store_url)
+    with codes_over(sms, clock, blocking.OneTimeCodes, store=store) as codes:
+        challenge_id = codes.send(NUMBER, **WHO)
+
+        assert codes.code_channels(challenge_id) == ("sms",)
+        assert codes.receive_receipt(receipt(challenge_id, "failed"))
+        assert codes.delivery(challenge_id) is DeliveryStatus.FAILED
+        assert codes.verify(challenge_id, Outbox(sms).last(to=NUMBER).code).subject == "user/77"
+
+
+@pytest.mark.parametrize(
+    ("told", "news", "after"),
+    [
+        (("delivered", "failed", "sent"), [True, False, False], "delivered"),
+        (("failed", "sent", "delivered"), [True, False, True], "delivered"),
+        (("sent", "delivered", "delivered"), [False, True, False], "delivered"),
+        (("failed", "failed"), [True, False], "failed"),
+    ],
+    ids=str,
+)
+async def test_receipts_come_late_twice_and_out_of_order(
+    sms: OutboxSms, clock: FakeClock, told: tuple[str, ...], news: list[bool], after: str
+) -> None:
+    codes = codes_over(sms, clock)
+    challenge_id = await codes.send(NUMBER, **WHO)
+
+    assert [await codes.receive_receipt(receipt(challenge_id, status)) for status in told] == news
+
+    assert await codes.delivery(challenge_id) == after
+
+
+async def test_a_receipt_may_be_faster_than_the_gateways_answer(clock: FakeClock) -> None:
+    class Hasty:
+        async def send(self, message: Sms) -> None:
+            reference = message.idempotency_key
+            assert await codes.delivery(reference.partition(".")[0]) is DeliveryStatus.QUEUED
+            await codes.receive_receipt(Receipt(reference=reference, status=DeliveryStatus.DELIVERED))
+
+    codes = codes_over(Hasty(), clock)
+
+    challenge_id = await codes.send(NUMBER, **WHO)
+
+    assert await codes.delivery(challenge_id) is DeliveryStatus.DELIVERED
+
+
+async def test_what_a_gateway_refused_has_failed_until_it_is_sent_again(clock: FakeClock) -> None:
+    gateway = Moody()
+    codes = codes_over(gateway, clock)
+    challenge_id = await codes.issue(NUMBER, **WHO)
+    with pytest.raises(SmsNotSent):
+        await codes.resend(challenge_id)
+    assert await codes.delivery(challenge_id) is DeliveryStatus.FAILED
+    await clock.advance(minutes=1)
+
+    gateway.refuses = False
+    await codes.resend(challenge_id)
+
+    assert await codes.delivery(challenge_id) is DeliveryStatus.SENT
+
+
+async def test_a_failure_on_the_way_refunds_no_send_and_what_is_said_is_of_the_last_message(
+    sms: OutboxSms, clock: FakeClock
+) -> None:
+    codes = codes_over(sms, clock)
+    challenge_id = await codes.send(NUMBER, **WHO)
+    await codes.receive_receipt(receipt(challenge_id, "failed"))
+    with pytest.raises(SendTooSoon):
+        await codes.resend(challenge_id)
+    await clock.advance(minutes=1)
+
+    await codes.resend(challenge_id)
+
+    assert not await codes.receive_receipt(receipt(challenge_id, "delivered"))
+    assert await codes.delivery(challenge_id) is DeliveryStatus.SENT
+    assert await codes.receive_receipt(receipt(challenge_id, "delivered", send=2))
+    assert (await codes.verify(challenge_id, Outbox(sms).last(to=NUMBER).code)).sends == 2
+
+
+async def test_a_receipt_of_nothing_that_is_known_here_is_no_news(sms: OutboxSms, clock: FakeClock) -> None:
+    store = open_code_store("memory://")
+    codes = codes_over(sms, clock, store=store)
+    theirs = codes_over(sms, clock, store=store, organisation="theirs")
+    challenge_id = await codes.issue(NUMBER, **WHO)
+    for reference in ("nobody.1.1", "x" * 90, f"{challenge_id}.0.1", f"{challenge_id}.1", "\N{KEY}"):
+        delivered = Receipt(reference=reference, status=DeliveryStatus.DELIVERED)
+        assert not await codes.receive_receipt(delivered)
+    await codes.resend(challenge_id)
+
+    assert not await theirs.receive_receipt(receipt(challenge_id, "delivered"))
+    second_text = Receipt(reference=f"{challenge_id}.1.2", status=DeliveryStatus.DELIVERED)
+    assert not await codes.receive_receipt(second_text)
+    for call in (codes.delivery("unknown"), codes.code_channels("unknown"), theirs.delivery(challenge_id)):
+        with pytest.raises(CodeExpired):
+            await call
+
+
+async def test_of_a_challenge_that_is_closed_nothing_more_is_noted(sms: OutboxSms, clock: FakeClock) -> None:
+    codes = codes_over(sms, clock)
+    challenge_id = await codes.send(NUMBER, **WHO)
+    await codes.verify(challenge_id, Outbox(sms).last(to=NUMBER).code)
+
+    assert not await codes.receive_receipt(receipt(challenge_id, "failed"))
+    assert await codes.delivery(challenge_id) is DeliveryStatus.SENT
+
+
+class Unnotable(MemoryCodes):
+    """Is away in the moment after a message went out."""
+
+    is_away = False
+
+    async def save(self, record: Challenge | Tally, *, expected: int) -> bool:
+        if self.is_away:
+            raise StoreUnavailable("away")
+        return await super().save(record, expected=expected)
+
+
+async def test_a_message_that_is_out_is_not_said_to_have_failed_because_it_could_not_be_noted(
+    clock: FakeClock,
+) -> None:
+    store, outbox = Unnotable(), OutboxSms(clock=clock)
+
+    class Leaving:
+        async def send(self, message: Sms) -> None:
+            await outbox.send(message)
+            store.is_away = True
+
+    codes = codes_over(Leaving(), clock, store=store)
+
+    challenge_id = await codes.send(NUMBER, **WHO)
+
+    assert await codes.delivery(challenge_id) is DeliveryStatus.QUEUED
+    store.is_away = False
+    assert await codes.verify(challenge_id, Outbox(outbox).last(to=NUMBER).code)
+
+
+async def test_another_channel_is_offered_where_one_has_failed(sms: OutboxSms, clock: FakeClock) -> None:
+    voice, kiosk = OutboxVoice(clock=clock), Kiosk()
+    codes = codes_over(sms, clock, voice=voice, channels=[kiosk])
+    challenge_id = await codes.send(NUMBER, **WHO)
+    await codes.receive_receipt(receipt(challenge_id, "failed"))
+    await clock.advance(minutes=1)
+
+    _, other, _ = await codes.code_channels(challenge_id)
+    await codes.resend(challenge_id, channel=other)
+
+    assert voice.outbox[0].code == Outbox(sms).last(to=NUMBER).code
+    assert await codes.delivery(challenge_id) is DeliveryStatus.SENT
+
+
+def test_the_address_for_receipts_is_known_by_its_end(sms: OutboxSms, clock: FakeClock) -> None:
+    codes = codes_over(sms, clock)
+    url = codes.receipt_url("twilio")
+
+    assert url == receipt_url(key=KEY, site="https://www.example.ch", gateway="twilio")
+    token = url.rpartition("/")[2]
+    assert codes.knows_receipts("twilio", token)
+    assert not codes.knows_receipts("plain", token)

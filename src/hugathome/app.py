@@ -13,7 +13,7 @@ import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime
 from secrets import token_bytes
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, runtime_checkable
 
 from hugathome import words
@@ -43,6 +43,7 @@ from hugathome.reception import Invitation, Reception
 from hugathome.roles import AnyLanguage, language_of
 from hugathome.session import Event, Participant, Session
 from hugathome.signalling import SignallingLog, Transport
+from hugathome.sms.reading import SIGNING
 from hugathome.stores import Store
 from hugathome.switchboard import Switchboard
 from hugathome.texts import Texts
@@ -88,6 +89,7 @@ class Deployment:
         relay_only: bool = False,
         entry: str | None = None,
         frames: Sequence[str] = (),
+        receipt_secrets: Mapping[str, str] = MappingProxyType({}),
         organisations: Mapping[str, Organisation] | None = None,
         limits: Limits = Limits(),
         clock: Clock = SystemClock(),
@@ -99,13 +101,15 @@ class Deployment:
         `asgi()` with its prefix; http only on loopback. `timezone`: the IANA name of the zone in which
         texts and pages say times. `voice` and `channels`: how a code reaches whoever gets no SMS. `texts`:
         your own wordings of the SMS. `log`: where workers meet; left out, it is the store's own. `entry`:
-        where the room sends staff whose grant is old. `frames`: origins that may embed the room. Raises
-        `ConfigurationError`.
+        where the room sends staff whose grant is old. `frames`: origins that may embed the room.
+        `receipt_secrets`: by the names of gateways that sign their receipts; `twilio`'s is the auth token.
+        Raises `ConfigurationError`.
         """
         self.site = _checked_site(site)
         self.frames = tuple(embedding(origin) for origin in frames)
         self.entry = _checked_link(entry, "entry")
         self.privacy_url = _checked_link(privacy_url, "privacy_url")
+        self.receipt_secrets = _checked_secrets(receipt_secrets)
         self.clock = clock
         self._store = self._adapted(store)
         self._log = self._adapted(log if log is not None else open_log(store.log_url))
@@ -382,6 +386,17 @@ def _checked_site(site: str) -> str:
     if not isinstance(site, str) or (not site.startswith("https://") and not _LOOPBACK.match(site)):
         raise ConfigurationError("site= takes an https URL; http only on loopback")
     return site.rstrip("/")
+
+
+def _checked_secrets(secrets: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the secrets of gateways; one that signs nothing would seem to be checked, and is refused."""
+    if unknown := set(secrets).difference(SIGNING):
+        raise ConfigurationError(
+            f"receipt_secrets= knows {', '.join(SIGNING)}, not {', '.join(sorted(unknown))}"
+        )
+    if not all(isinstance(secret, str) and secret for secret in secrets.values()):
+        raise ConfigurationError("receipt_secrets= takes texts that are not empty")
+    return MappingProxyType(dict(secrets))
 
 
 def _checked_link(url: str | None, name: str) -> str | None:

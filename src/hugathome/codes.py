@@ -23,11 +23,13 @@ from functools import cache
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from hugathome.errors import MalformedCode
+from hugathome.history import DeliveryStatus
 from hugathome.keys import MasterKey
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
 from hugathome.privacy import Life, Personal, Public, SealedNumber, Secret
 from hugathome.quotas import Tally
+from hugathome.receipts import stepped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,6 +85,8 @@ class Challenge:
     attempts: Public[int] = 0
     sends: Public[int] = 0
     last_sent_at: Personal[datetime | None] = None
+    delivery: Public[DeliveryStatus | None] = None
+    """What became of the last message, as far as it is known; None before the first."""
     is_undelivered: Public[bool] = False
     """The last message did not go out: the next one takes its place."""
     state: Public[ChallengeState] = ChallengeState.OPEN
@@ -242,10 +246,14 @@ def sent(challenge: Challenge, *, now: datetime, rotate: bool = False) -> Challe
     In the place of one that did not go out it is that one again, and counts no further.
     """
     if _is_again(challenge, rotate=rotate):
-        return _stepped(challenge, is_undelivered=False, last_sent_at=now)
-    counter = challenge.counter + 1 if rotate else challenge.counter
+        return _stepped(challenge, is_undelivered=False, last_sent_at=now, delivery=DeliveryStatus.QUEUED)
     return _stepped(
-        challenge, sends=challenge.sends + 1, last_sent_at=now, counter=counter, is_undelivered=False
+        challenge,
+        sends=challenge.sends + 1,
+        last_sent_at=now,
+        counter=challenge.counter + 1 if rotate else challenge.counter,
+        delivery=DeliveryStatus.QUEUED,
+        is_undelivered=False,
     )
 
 
@@ -259,6 +267,17 @@ def undelivered(challenge: Challenge) -> Challenge:
     if challenge.state is not ChallengeState.OPEN or challenge.is_undelivered or not challenge.sends:
         return challenge
     return _stepped(challenge, is_undelivered=True)
+
+
+def noted(challenge: Challenge, told: DeliveryStatus) -> Challenge:
+    """Note what is told of the last message, if it is news; of a closed challenge nothing is noted."""
+    if challenge.state is not ChallengeState.OPEN or challenge.delivery is None:
+        return challenge
+    after = stepped(challenge.delivery, told)
+    if after is challenge.delivery:
+        return challenge
+    is_undelivered = challenge.is_undelivered and after is DeliveryStatus.FAILED
+    return _stepped(challenge, delivery=after, is_undelivered=is_undelivered)
 
 
 def revoked(challenge: Challenge) -> Challenge:

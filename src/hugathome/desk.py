@@ -5,13 +5,17 @@ reserved before it is sent, and one that the gateway refused keeps its place: se
 counts no further.
 """
 
+from contextlib import suppress
+
 from hugathome import words
 from hugathome.channels import Addressee, Notice
 from hugathome.codes import Challenge
-from hugathome.errors import CodeExpired, InvalidInput, NotDelivered
+from hugathome.errors import CodeExpired, InvalidInput, NotDelivered, StoreUnavailable
+from hugathome.history import DeliveryStatus
 from hugathome.letterhead import Letterhead
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
+from hugathome.receipts import Receipt, reference_of
 from hugathome.roles import AnyLanguage, Language, language_of
 from hugathome.verifier import CodeMessage, Verifier
 from hugathome.ways import Ways
@@ -83,17 +87,43 @@ class Desk:
         `SendTooSoon`, `QuotaReached`, `TooManyAttempts`, `CodeExpired`, `ChannelUnavailable`, and
         `NotDelivered` if the gateway refused.
         """
-        challenge = await self._verifier.find(challenge_id, organisation=self._organisation)
-        if challenge is None:
-            raise CodeExpired("no code is outstanding")
-        to = self._addressee(self._verifier.phone_of(challenge), challenge.subject, language)
+        challenge = await self._found(challenge_id)
+        to = self._to(challenge, language)
         way = await self._ways.chosen(to, name=channel)
         message = await self._verifier.reserve(challenge, self._policy, rotate=rotate)
         try:
             await way.send(self._notice(message, to))
         except NotDelivered as refusal:
+            await self._noted(message, DeliveryStatus.FAILED)
             await self._verifier.not_delivered(message, refusal)
             raise
+        await self._noted(message, DeliveryStatus.SENT)
+
+    async def code_channels(self, challenge_id: str) -> tuple[str, ...]:
+        """Name the channels by which the code reaches whoever it is for, the preferred one first.
+
+        Raises `CodeExpired`.
+        """
+        challenge = await self._found(challenge_id)
+        reaching = await self._ways.open_to(self._to(challenge))
+        return tuple(channel.name for channel in reaching)
+
+    async def delivery(self, challenge_id: str) -> DeliveryStatus | None:
+        """Return what became of the last message of a challenge; None if nothing was sent yet.
+
+        Raises `CodeExpired` where there is no such challenge.
+        """
+        return (await self._found(challenge_id)).delivery
+
+    async def receive_receipt(self, receipt: Receipt) -> bool:
+        """Record what a gateway says of a message; return False where it says nothing new.
+
+        Nor is anything new of a message that another has followed, or of a challenge that is closed.
+        """
+        reference = reference_of(receipt.reference)
+        if reference is None or not reference.is_code or reference.part != 1:  # a code is always one text
+            return False
+        return await self._verifier.note(reference.message, receipt.status, organisation=self._organisation)
 
     async def verify(self, challenge_id: str, typed: object, *, purpose: str | None = None) -> Challenge:
         """Return the challenge that `typed` has just used up, or raise the `CodeError` that says why not.
@@ -117,6 +147,19 @@ class Desk:
         while batch := await self._verifier.forget_old():
             forgotten += batch
         return forgotten
+
+    async def _found(self, challenge_id: str) -> Challenge:
+        challenge = await self._verifier.find(challenge_id, organisation=self._organisation)
+        if challenge is None:
+            raise CodeExpired("no code is outstanding")
+        return challenge
+
+    async def _noted(self, message: CodeMessage, status: DeliveryStatus) -> None:
+        with suppress(StoreUnavailable):  # it stays queued: whether the message is out is told all the same
+            await self._verifier.note(message.idempotency_key, status)
+
+    def _to(self, challenge: Challenge, language: AnyLanguage | None = None) -> Addressee:
+        return self._addressee(self._verifier.phone_of(challenge), challenge.subject, language)
 
     def _addressee(self, phone: PhoneNumber, subject: str, language: AnyLanguage | None = None) -> Addressee:
         return Addressee(

@@ -24,6 +24,7 @@ from hugathome.errors import ConfigurationError
 from hugathome.keys import KeyRing
 from hugathome.letterhead import Letterhead
 from hugathome.policy import CodePolicy
+from hugathome.receipts import is_known_token, receipts_at
 from hugathome.roles import ORGANISATION_ID, AnyLanguage, language_of
 from hugathome.texts import Texts
 from hugathome.verifier import Randomness, Verifier
@@ -63,9 +64,11 @@ class CodesAlone:
         """
         if not isinstance(organisation, str) or not ORGANISATION_ID.fullmatch(organisation):
             raise ConfigurationError("organisation= takes at most 32 of A-Z a-z 0-9 _ -")
+        self._site = site
+        self._keys = KeyRing(key)
         self._store = self._adapted(store)
         self._desk = Desk(
-            verifier=Verifier(store=self._store, keys=KeyRing(key), clock=clock, randomness=randomness),
+            verifier=Verifier(store=self._store, keys=self._keys, clock=clock, randomness=randomness),
             ways=Ways(
                 sms=self._adapted(sms),
                 voice=self._adapted(voice),
@@ -77,6 +80,14 @@ class CodesAlone:
             policy=policy,
             organisation=organisation,
         )
+
+    def receipt_url(self, gateway: str) -> str:
+        """Return where a gateway posts its receipts, to a view of yours; for nobody else to see."""
+        return receipts_at(self._keys, site=self._site, gateway=gateway)
+
+    def knows_receipts(self, gateway: str, token: str) -> bool:
+        """Whether a receipt came to an address that `receipt_url` has given out; `token` ends it."""
+        return is_known_token(self._keys, gateway=gateway, token=token)
 
     @staticmethod
     def _adapted(part: T) -> T:
@@ -116,6 +127,9 @@ class OneTimeCodes(CodesAlone):
     issue = _at_the_desk(Desk.issue)
     send = _at_the_desk(Desk.send)
     resend = _at_the_desk(Desk.resend)
+    code_channels = _at_the_desk(Desk.code_channels)
+    delivery = _at_the_desk(Desk.delivery)
+    receive_receipt = _at_the_desk(Desk.receive_receipt)
     verify = _at_the_desk(Desk.verify)
     revoke = _at_the_desk(Desk.revoke)
     forget_old = _at_the_desk(Desk.forget_old)

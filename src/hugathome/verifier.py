@@ -24,6 +24,7 @@ from hugathome.codes import (
     code_for,
     expired,
     issue,
+    noted,
     parse_code,
     revoked,
     sent,
@@ -41,6 +42,7 @@ from hugathome.errors import (
     StoreUnavailable,
     TooManyAttempts,
 )
+from hugathome.history import DeliveryStatus
 from hugathome.keys import NONCE_BYTES, KeyRing, MasterKey
 from hugathome.limiter import Count, Limiter, a_failure, a_send
 from hugathome.phone import PhoneNumber
@@ -50,6 +52,8 @@ from hugathome.races import saved
 Randomness = Callable[[int], bytes]
 """Returns this many unpredictable bytes: `secrets.token_bytes`, or a seeded stand-in in a test."""
 
+_STEPS_OF_A_SEND = 5
+"""What a message may change of its challenge: two to reserve it, and three for what became of it."""
 _LONGEST_ID = 64
 _KEPT = timedelta(days=1)
 """How long a record stays when it is over: long enough for a clock that is wrong by hours."""
@@ -160,15 +164,15 @@ class Verifier:
 
         One of which that is in doubt has counted: it may be on a telephone.
         """
-        challenge_id, _, sends = message.idempotency_key.rpartition(".")
-
-        async def step() -> tuple[Challenge | None, Challenge | None]:
-            challenge = await self.find(challenge_id)
-            is_the_last = challenge is not None and str(challenge.sends) == sends
-            return challenge, undelivered(challenge) if challenge and is_the_last else challenge
-
         if refusal.is_certain:
-            await saved(self._store, step)
+            await self._noted(message.idempotency_key, undelivered)
+
+    async def note(self, key: str, told: DeliveryStatus, *, organisation: str | None = None) -> bool:
+        """Note what is told of the message of an idempotency key; return False where it is no news.
+
+        Of an earlier message than a challenge's last nothing is kept.
+        """
+        return await self._noted(key, lambda known: noted(known, told), organisation=organisation)
 
     def message(self, challenge: Challenge) -> CodeMessage:
         """Compute the message that was last reserved, for whoever delivers it or tries again to."""
@@ -199,7 +203,7 @@ class Verifier:
         counted before the answer is looked at, so that challenges side by side share the day's quota.
         """
         is_counted = False
-        for _ in range(policy.max_attempts + policy.max_sends + 2):
+        for _ in range(policy.max_attempts + _STEPS_OF_A_SEND * policy.max_sends + 2):
             challenge = await self.find(challenge_id, organisation=organisation, purpose=purpose)
             answer = parse_code(typed, digits=challenge.digits if challenge else policy.digits)
             if challenge is None or not challenge.sends:
@@ -271,6 +275,24 @@ class Verifier:
             nonce=self._randomness(NONCE_BYTES),
         )
         return urlsafe_b64encode(sealed).decode()
+
+    async def _noted(
+        self, key: str, note: Callable[[Challenge], Challenge], *, organisation: str | None = None
+    ) -> bool:
+        """Take a step for the message of a key, if it is its challenge's last; return whether it was one."""
+        challenge_id, _, sends = key.rpartition(".")
+        is_news = False
+
+        async def step() -> tuple[Challenge | None, Challenge | None]:
+            nonlocal is_news
+            challenge = await self.find(challenge_id, organisation=organisation)
+            is_last = challenge is not None and str(challenge.sends) == sends
+            after = note(challenge) if challenge and is_last else challenge
+            is_news = after is not challenge
+            return challenge, after
+
+        await saved(self._store, step)
+        return is_news
 
     async def _won(self, reserved: Challenge, policy: CodePolicy, *, expected: int) -> None:
         """Save a step towards a message, or raise `SendTooSoon`: another call has just taken it."""
