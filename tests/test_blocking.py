@@ -150,7 +150,7 @@ class Visit:
         visit_pass = self.calls("Doorkeeper.passes", hug.visit_pass, grant.token)
         self.calls("Doorkeeper.regrants", hug.regrant, visit_pass.token)
         self.calls("Doorkeeper.holder", hug.holder, visit_pass.token)
-        self.calls("Doorkeeper.judge", hug._doorkeeper.judge, grant.token)
+        self.calls("Doorkeeper.judge", hug._crew.doorkeeper.judge, grant.token)
         self.calls("Consultations.step", sessions.step, session.id, "p-1", Step.DEVICES_ALLOWED)
         self.calls("Consultations.depart", sessions.depart, session.id, "p-1")
         self.calls("Switchboard.call", hug.call, session.id, "p-1", **by)
@@ -166,10 +166,14 @@ class Visit:
         self.clock.put(minutes=1)
         self.calls("Switchboard.send_code_for", hug.send_code_for, session.id, "p-1", **by)
         self.calls(
-            "Reception.judge", hug._reception.judge, hug.sessions.get(session.id), "p-1", code_in(self.sms)
+            "Reception.judge",
+            hug._crew.reception.judge,
+            hug.sessions.get(session.id),
+            "p-1",
+            code_in(self.sms),
         )
         self.calls("Switchboard.identify", hug.identify, session.id, "p-1", how="passport", **by)
-        self.calls("Reception.note", hug._reception.note, session.id, "p-1", Step.CALL_ANSWERED)
+        self.calls("Reception.note", hug._crew.reception.note, session.id, "p-1", Step.CALL_ANSWERED)
         self.calls("Consultations.change_modality", sessions.change_modality, session.id, "phone", **by)
         later = NOW + timedelta(hours=5)
         self.calls("Consultations.extend", sessions.extend, session.id, closes_at=later, **by)
@@ -179,7 +183,7 @@ class Visit:
         self.look_inside()
 
     def look(self, session: Session) -> None:
-        sessions, consultations = self.hug.sessions, self.hug._consultations
+        sessions, consultations = self.hug.sessions, self.hug._crew.consultations
         span = {"since": NOW, "until": NOW + timedelta(hours=1)}
         self.calls("Consultations.get", sessions.get, session.id)
         self.calls("Consultations.find", sessions.find, organisation="hug", reference="appointment/4711")
@@ -203,12 +207,13 @@ class Visit:
     def look_inside(self) -> None:
         """What other parts call: the same way, without a loop."""
         hug, policy = self.hug, CodePolicy()
-        dispatch, codes, verifier = hug._dispatch, hug._reception._codes, hug._reception._verifier
+        dispatch, reception = hug._crew.dispatch, hug._crew.reception
+        codes, verifier = reception._codes, reception._verifier
         session = planned(hug)
         patient = session.participant("p-1")
         message = dispatch.message("invitation")
         self.calls("Dispatch.deliver", dispatch.deliver, session.id, "p-1", message)
-        conclude = hug._deliveries.conclude
+        conclude = hug._crew.deliveries.conclude
         self.calls("Deliveries.conclude", conclude, session.id, "p-1", message, DeliveryStatus.SENT, texts=1)
         receipt = Receipt(reference="nobody.1", status=DeliveryStatus.DELIVERED)
         self.calls("Deliveries.receive", hug.receive_receipt, receipt)

@@ -136,7 +136,7 @@ async def test_a_code_that_never_arrived_refunds_no_send(
 
     await tell(hug, sms.accepted[1].idempotency_key, FAILED)
 
-    challenge = await hug._reception._verifier.find(challenge_id)
+    challenge = await hug._crew.reception._verifier.find(challenge_id)
     assert challenge is not None
     assert (challenge.sends, challenge.is_undelivered) == (2, False)
 
@@ -289,10 +289,10 @@ async def test_what_was_never_handed_over_is_sent_by_any_gateway(
 ) -> None:
     sms.may_be_asked_again = False
     session = await planned(hug)
-    deliver = hug._dispatch.deliver
-    hug._dispatch.deliver = lambda *_message: asyncio.sleep(0)  # type: ignore[method-assign]  # it dies here
+    deliver = hug._crew.dispatch.deliver
+    hug._crew.dispatch.deliver = lambda *_message: asyncio.sleep(0)  # type: ignore[method-assign]  # it dies here
     await hug.invite(session.id, "p-1")
-    hug._dispatch.deliver = deliver  # type: ignore[method-assign]
+    hug._crew.dispatch.deliver = deliver  # type: ignore[method-assign]
 
     await clock.advance(minutes=1)
     await hug.run_due()

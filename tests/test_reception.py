@@ -793,7 +793,7 @@ async def test_whoever_was_thought_dead_and_comes_back_sends_nothing_more(
     await hug.run_due()
     sms.keys.clear()
 
-    await hug._dispatch.deliver(session.id, "p-1", slow)
+    await hug._crew.dispatch.deliver(session.id, "p-1", slow)
 
     assert len(sms.accepted) == 1
 
@@ -821,7 +821,7 @@ async def _next(hug: HugAtHome) -> datetime | None:
     try:
         return await hug.run_due()
     except Crash:
-        return await hug._dispatch._store.next_due()
+        return await hug._crew.dispatch._store.next_due()
 
 
 async def test_a_gateway_that_refuses_the_pump_is_noted_and_the_others_go_on(

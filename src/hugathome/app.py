@@ -10,44 +10,39 @@ was given stays the giver's, except store and log, which `aclose` closes.
 
 import logging
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from secrets import token_bytes
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from hugathome import words
+from hugathome._closing import closing
 from hugathome._origins import embedding
 from hugathome.channels import Channel, named_apart
-from hugathome.check_in_codes import CheckInCodes
 from hugathome.clock import Clock, SystemClock
 from hugathome.codes import ChallengeStore, SmsGateway
 from hugathome.consultations import Consultations
-from hugathome.deliveries import Deliveries
+from hugathome.crew import Crew, Means
 from hugathome.discretion import discreet
-from hugathome.dispatch import Dispatch
-from hugathome.doorkeeper import Doorkeeper
 from hugathome.errors import ConfigurationError, StoreUnavailable
 from hugathome.grants import JoinGrant, VisitPass
 from hugathome.hub import Hub
 from hugathome.ice import IceServer
-from hugathome.journal import Journal
 from hugathome.keys import KeyRing
 from hugathome.letterhead import Letterhead
-from hugathome.letters import Letters
 from hugathome.logs import open_log
 from hugathome.organisations import House, Organisation, Organisations, adapted, zone
 from hugathome.policy import CodePolicy
 from hugathome.receipts import Receipt, is_known_token, receipts_at
-from hugathome.reception import Invitation, Reception
+from hugathome.reception import Invitation
 from hugathome.roles import AnyLanguage, language_of
 from hugathome.session import Event, Participant, Session
 from hugathome.signalling import SignallingLog, Transport
 from hugathome.sms.reading import SIGNING
 from hugathome.stores import Store
-from hugathome.switchboard import Switchboard
 from hugathome.texts import Texts
-from hugathome.verifier import Randomness, Verifier
+from hugathome.verifier import Randomness
 from hugathome.voice import VoiceGateway
 from hugathome.wire import Limits
 
@@ -124,27 +119,23 @@ class Deployment:
         )
         self._organisations = Organisations(adapted(default, self._adapted), self._settled(organisations))
         self.notices = self._say_notices()
-        self._keys = keys = KeyRing(key)
-        self._journal = Journal(log=self._log, keys=keys, randomness=randomness, limits=limits)
-        self._consultations = Consultations(
-            store=self._store.sessions,
-            journal=self._journal,
-            keys=keys,
+        self._keys = KeyRing(key)
+        means = Means(
+            site=self.site,
+            keys=self._keys,
+            organisations=self._organisations,
+            sessions=self._store.sessions,
+            codes=self._adapted(code_store) if code_store is not None else self._store.codes,
+            log=self._log,
+            limits=limits,
             clock=clock,
             randomness=randomness,
-            organisations=self._organisations,
         )
-        self._doorkeeper = Doorkeeper(
-            consultations=self._consultations, keys=keys, issuer=self.site, clock=clock, randomness=randomness
-        )
-        codes = self._adapted(code_store) if code_store is not None else self._store.codes
-        self._verifier = verifier = Verifier(store=codes, keys=keys, clock=clock, randomness=randomness)
-        self._deliveries = Deliveries(consultations=self._consultations, verifier=verifier, clock=clock)
-        self._dispatch, self._reception, self._switchboard = self._front_desk(verifier, randomness)
+        self._crew = Crew(means)
         self._hub = Hub(
-            journal=self._journal,
-            consultations=self._consultations,
-            doorkeeper=self._doorkeeper,
+            journal=self._crew.journal,
+            consultations=self._crew.consultations,
+            doorkeeper=self._crew.doorkeeper,
             clock=clock,
             randomness=randomness,
             limits=limits,
@@ -152,51 +143,11 @@ class Deployment:
             relay_only=relay_only,
         )
 
-    def _front_desk(
-        self, verifier: Verifier, randomness: Randomness
-    ) -> tuple[Dispatch, Reception, Switchboard]:
-        """Put together who sends messages, who lets people in, and who calls them."""
-        sessions = self._store.sessions
-        letters = Letters(organisations=self._organisations, clock=self.clock)
-        codes = CheckInCodes(
-            consultations=self._consultations, verifier=verifier, letters=letters, store=sessions
-        )
-        dispatch = Dispatch(
-            consultations=self._consultations,
-            codes=codes,
-            letters=letters,
-            deliveries=self._deliveries,
-            store=sessions,
-            organisations=self._organisations,
-            clock=self.clock,
-            randomness=randomness,
-        )
-        reception = Reception(
-            consultations=self._consultations,
-            verifier=verifier,
-            codes=codes,
-            letters=letters,
-            dispatch=dispatch,
-            organisations=self._organisations,
-            clock=self.clock,
-            randomness=randomness,
-        )
-        switchboard = Switchboard(
-            consultations=self._consultations,
-            reception=reception,
-            codes=codes,
-            dispatch=dispatch,
-            store=sessions,
-            journal=self._journal,
-            clock=self.clock,
-        )
-        return dispatch, reception, switchboard
-
     def grant(
         self, session_id: str, participant_id: str, *, claims: Mapping[str, Any] | None = None
     ) -> JoinGrant:
         """Return a grant for somebody whom the host has authenticated: at the click, it lives two minutes."""
-        return self._doorkeeper.grant(session_id, participant_id, claims=claims)
+        return self._crew.doorkeeper.grant(session_id, participant_id, claims=claims)
 
     def room_url(self, grant: JoinGrant) -> str:
         """Return the address of the page for whoever holds `grant`; it travels in the fragment only."""
@@ -211,9 +162,9 @@ class Deployment:
         return is_known_token(self._keys, gateway=gateway, token=token)
 
     async def _run_due(self) -> datetime | None:
-        due_at = await self._dispatch.run_due()
+        due_at = await self._crew.dispatch.run_due()
         try:
-            await self._verifier.forget_old()
+            await self._crew.verifier.forget_old()
         except StoreUnavailable as refused:  # it can wait, and holds up nothing
             _LOGGER.error("codes that had their time were not forgotten: %s", refused)
         return due_at
@@ -250,7 +201,7 @@ class HugAtHome(Deployment):
     @property
     def sessions(self) -> Consultations:
         """Everything that is done to a session by name."""
-        return self._consultations
+        return self._crew.consultations
 
     async def __aenter__(self) -> Self:
         return self
@@ -272,26 +223,28 @@ class HugAtHome(Deployment):
         self, session_id: str, participant_id: str, *, again: bool = False, deliver: bool = True
     ) -> Invitation:
         """Give a participant their link, by SMS where they have a mobile number; see `Reception.invite`."""
-        return await self._reception.invite(session_id, participant_id, again=again, deliver=deliver)
+        return await self._crew.reception.invite(session_id, participant_id, again=again, deliver=deliver)
 
     async def send_code(self, link_id: str, *, channel: str | None = None) -> None:
         """Send the code that a patient asked for, by SMS, a call or otherwise; see `Reception.send_code`."""
-        await self._reception.send_code(link_id, channel=channel)
+        await self._crew.reception.send_code(link_id, channel=channel)
 
     async def check_in(self, link_id: str, code: str) -> JoinGrant:
         """Return a grant for the participant whose code this is, or raise a `CodeError` that says why not."""
-        session, participant = await self._reception.check_in(link_id, code)
-        return self._doorkeeper.grant(session.id, participant.id, device=session.of(participant.id).device)
+        session, participant = await self._crew.reception.check_in(link_id, code)
+        return self._crew.doorkeeper.grant(
+            session.id, participant.id, device=session.of(participant.id).device
+        )
 
     async def call(self, session_id: str, participant_id: str, *, by: str) -> Session:
         """Tell a participant that the clinician is ready; see `Switchboard.call`."""
-        return await self._switchboard.call(session_id, participant_id, by=by)
+        return await self._crew.switchboard.call(session_id, participant_id, by=by)
 
     async def send_code_for(
         self, session_id: str, participant_id: str, *, by: str, channel: str | None = None
     ) -> None:
         """Send the code that a participant reads out on the telephone; see `Switchboard.send_code_for`."""
-        await self._switchboard.send_code_for(session_id, participant_id, by=by, channel=channel)
+        await self._crew.switchboard.send_code_for(session_id, participant_id, by=by, channel=channel)
 
     async def identify(
         self,
@@ -303,33 +256,33 @@ class HugAtHome(Deployment):
         how: str | None = None,
     ) -> Session:
         """Record how staff know who somebody is, by code or otherwise; see `Switchboard.identify`."""
-        return await self._switchboard.identify(session_id, participant_id, by=by, code=code, how=how)
+        return await self._crew.switchboard.identify(session_id, participant_id, by=by, code=code, how=how)
 
     async def receive_receipt(self, receipt: Receipt) -> bool:
         """Record what a gateway says of a message; return False where it says nothing new."""
-        return await self._deliveries.receive(receipt)
+        return await self._crew.deliveries.receive(receipt)
 
     # --- What pages ask --------------------------------------------------------------------------
 
     async def opened(self, link_id: str) -> tuple[Session, Participant]:
         """Return what a link leads to, or raise `LinkUnknown`; it changes nothing and sends nothing."""
-        return await self._reception.opened(link_id)
+        return await self._crew.reception.opened(link_id)
 
     async def code_channels(self, link_id: str) -> tuple[str, ...]:
         """Name the channels by which a code reaches whoever a link is for, the preferred one first."""
-        return await self._reception.code_channels(link_id)
+        return await self._crew.reception.code_channels(link_id)
 
     async def visit_pass(self, grant_token: str) -> VisitPass:
         """Trade a grant for the pass that a page keeps for this visit."""
-        return await self._doorkeeper.passes(grant_token)
+        return await self._crew.doorkeeper.passes(grant_token)
 
     async def regrant(self, pass_token: str) -> JoinGrant:
         """Trade a pass for a fresh grant; every connection takes one."""
-        return await self._doorkeeper.regrants(pass_token)
+        return await self._crew.doorkeeper.regrants(pass_token)
 
     async def holder(self, pass_token: str) -> tuple[Session, Participant]:
         """Return the session that a pass is for and whose it is, or raise as `regrant` does."""
-        return await self._doorkeeper.holder(pass_token)
+        return await self._crew.doorkeeper.holder(pass_token)
 
     # --- What runs -------------------------------------------------------------------------------
 
@@ -348,7 +301,7 @@ class HugAtHome(Deployment):
     ) -> AsyncIterator[Event]:
         """Yield an organisation's events after a position, in order; with `follow`, wait for more."""
         while True:
-            events = await self._consultations.events(
+            events = await self._crew.consultations.events(
                 organisation=organisation, after=after, limit=EVENTS_AT_ONCE
             )
             for event in events:
@@ -366,20 +319,6 @@ class HugAtHome(Deployment):
         For cron, a scheduler, or a loop.
         """
         return await self._run_due()
-
-
-@runtime_checkable
-class Closing(Protocol):
-    """A part that holds something open."""
-
-    async def aclose(self) -> None:
-        """Close it; twice is fine."""
-        ...
-
-
-def closing(*parts: object) -> Iterator[Closing]:
-    """Yield the parts that hold something open."""
-    yield from (part for part in parts if isinstance(part, Closing))
 
 
 def _checked_site(site: str) -> str:

@@ -15,8 +15,9 @@ from functools import wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
+from hugathome._closing import closing
 from hugathome._drive import blocking_variant, drive
-from hugathome.app import EVENTS_AT_ONCE, Deployment, closing
+from hugathome.app import EVENTS_AT_ONCE, Deployment
 from hugathome.consultations import Consultations
 from hugathome.deliveries import Deliveries
 from hugathome.desk import Desk
@@ -79,19 +80,19 @@ class Sessions:
 
 
 def _reception(owner: "HugAtHome") -> Reception:
-    return owner._reception  # noqa: SLF001 - the class below, in the same module
+    return owner._crew.reception  # noqa: SLF001 - the class below, in the same module
 
 
 def _switchboard(owner: "HugAtHome") -> Switchboard:
-    return owner._switchboard  # noqa: SLF001 - the class below, in the same module
+    return owner._crew.switchboard  # noqa: SLF001 - the class below, in the same module
 
 
 def _doorkeeper(owner: "HugAtHome") -> Doorkeeper:
-    return owner._doorkeeper  # noqa: SLF001 - the class below, in the same module
+    return owner._crew.doorkeeper  # noqa: SLF001 - the class below, in the same module
 
 
 def _deliveries(owner: "HugAtHome") -> Deliveries:
-    return owner._deliveries  # noqa: SLF001 - the class below, in the same module
+    return owner._crew.deliveries  # noqa: SLF001 - the class below, in the same module
 
 
 class _Blocking:
@@ -105,7 +106,7 @@ class HugAtHome(_Blocking, Deployment):
     @property
     def sessions(self) -> Sessions:
         """Everything that is done to a session by name."""
-        return Sessions(self._consultations)
+        return Sessions(self._crew.consultations)
 
     def __enter__(self) -> Self:
         return self
@@ -138,12 +139,14 @@ class HugAtHome(_Blocking, Deployment):
 
     def check_in(self, link_id: str, code: str) -> JoinGrant:
         """Return a grant for the participant whose code this is, or raise a `CodeError` that says why not."""
-        session, participant = drive(self._reception.check_in(link_id, code))
-        return self._doorkeeper.grant(session.id, participant.id, device=session.of(participant.id).device)
+        session, participant = drive(self._crew.reception.check_in(link_id, code))
+        return self._crew.doorkeeper.grant(
+            session.id, participant.id, device=session.of(participant.id).device
+        )
 
     def events(self, *, organisation: str, after: int = 0) -> Iterator[Event]:
         """Yield an organisation's events after a position, in order, up to the present."""
-        consultations = self._consultations
+        consultations = self._crew.consultations
         while events := drive(
             consultations.events(organisation=organisation, after=after, limit=EVENTS_AT_ONCE)
         ):

@@ -14,7 +14,7 @@ from secrets import token_bytes
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from hugathome.app import closing
+from hugathome._closing import closing
 from hugathome.channels import Channel, named_apart
 from hugathome.clock import Clock, SystemClock
 from hugathome.codes import ChallengeStore, SmsGateway
