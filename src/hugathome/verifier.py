@@ -10,7 +10,7 @@ import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from hugathome.clock import Clock
 from hugathome.codes import (
@@ -134,17 +134,8 @@ class Verifier:
         one that is closed or over.
         """
         now = self._clock.now()
-        if challenge.state is ChallengeState.LOCKED:
-            raise TooManyAttempts("the challenge is locked")
-        if not challenge.is_open(now):
-            if (closed := expired(challenge, now=now)) is not challenge:
-                await self._store.save(closed, expected=challenge.version)
-            raise CodeExpired("the code is no longer valid")
-        wait = wait_before_send(challenge, policy, now=now, rotate=rotate)
-        if wait is None:
-            raise QuotaReached(retry_after=max(challenge.expires_at - now, timedelta(0)))
-        if wait > timedelta(0):
-            raise SendTooSoon(retry_after=wait)
+        await self._refuse_if_closed(challenge)
+        _refuse_if_spent(challenge, policy, now=now, rotate=rotate)
         reserved = sent(challenge, now=now, rotate=rotate)
         counts = self._send(challenge, policy) if reserved.sends > challenge.sends else ()
         await self._limiter.refuse_if_full(*counts, now=now)
@@ -294,6 +285,15 @@ class Verifier:
         await saved(self._store, step)
         return is_news
 
+    async def _refuse_if_closed(self, challenge: Challenge) -> None:
+        now = self._clock.now()
+        if challenge.state is ChallengeState.LOCKED:
+            raise TooManyAttempts("the challenge is locked")
+        if not challenge.is_open(now):
+            if (closed := expired(challenge, now=now)) is not challenge:
+                await self._store.save(closed, expected=challenge.version)
+            raise CodeExpired("the code is no longer valid")
+
     async def _won(self, reserved: Challenge, policy: CodePolicy, *, expected: int) -> None:
         """Save a step towards a message, or raise `SendTooSoon`: another call has just taken it."""
         if not await self._store.save(reserved, expected=expected):
@@ -303,6 +303,14 @@ class Verifier:
         if not await self._store.save(challenge, expected=expected):
             raise StoreUnavailable("a random identifier was already taken")
         return challenge
+
+
+def _refuse_if_spent(challenge: Challenge, policy: CodePolicy, *, now: datetime, rotate: bool) -> None:
+    wait = wait_before_send(challenge, policy, now=now, rotate=rotate)
+    if wait is None:
+        raise QuotaReached(retry_after=max(challenge.expires_at - now, timedelta(0)))
+    if wait > timedelta(0):
+        raise SendTooSoon(retry_after=wait)
 
 
 def _may_be_id(text: str) -> bool:
