@@ -30,6 +30,12 @@ def test_failures_and_first_answers_of_a_day_add_up_to_its_guesses() -> None:
     assert policy.guess_probability().per_subject_and_day == pytest.approx(10e-6)
 
 
+def test_no_policy_is_more_certain_than_certainty() -> None:
+    lavish = CodePolicy(failures_per_day=10**6, sends_per_day=10**6, max_attempts=100)
+
+    assert lavish.guess_probability().per_subject_and_day == 1.0
+
+
 def test_a_policy_says_how_often_in_which_span() -> None:
     policy = CodePolicy(
         failures_per_day=6, sends_per_hour=2, sends_per_day=3, sends_per_prefix=4, sends_per_organisation=5
