@@ -31,10 +31,12 @@ from hugathome.errors import (
     ConfigurationError,
     InvalidInput,
     NoMobileNumber,
+    QuotaReached,
     SendTooSoon,
     SmsNotSent,
     StoreUnavailable,
 )
+from hugathome.policy import CodePolicy
 from hugathome.quotas import Tally
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_code_store
@@ -123,7 +125,7 @@ async def test_what_no_record_could_hold_is_refused(sms: OutboxSms, clock: FakeC
             await codes.send(NUMBER, **{**WHO, what: name})
 
 
-@pytest.mark.parametrize("phone", [None, 41791234567, b"+41791234567"], ids=ascii)
+@pytest.mark.parametrize("phone", ["", 41791234567, b"+41791234567"], ids=ascii)
 async def test_what_is_no_telephone_number_is_refused(sms: OutboxSms, clock: FakeClock, phone: Any) -> None:
     with pytest.raises(InvalidInput):
         await codes_over(sms, clock).send(phone, **WHO)
@@ -251,6 +253,48 @@ async def test_the_hosts_own_channel_is_told_the_subject(sms: OutboxSms, clock: 
     [notice] = kiosk.shown
     assert (notice.to.id, notice.to.session, notice.link) == ("user/77", None, None)
     assert (await codes.verify(challenge_id, notice.code)).subject == "user/77"
+
+
+async def test_who_has_no_number_gets_the_code_by_the_hosts_own_channel(
+    code_store_url: str, sms: OutboxSms, clock: FakeClock
+) -> None:
+    kiosk, voice = Kiosk(), OutboxVoice(clock=clock)
+    store = open_code_store(code_store_url)
+    async with codes_over(sms, clock, channels=[kiosk], voice=voice, store=store) as codes:
+        challenge_id = await codes.send(None, **WHO)
+
+        [notice] = kiosk.shown
+        assert notice.to.phone is None
+        assert await codes.code_channels(challenge_id) == ("kiosk",)
+        for channel in ("sms", "voice"):
+            with pytest.raises(ChannelUnavailable):
+                await codes.resend(challenge_id, channel=channel)
+        assert (await codes.verify(challenge_id, notice.code)).subject == "user/77"
+    assert not sms.outbox
+    assert not voice.outbox
+
+
+async def test_who_has_no_number_and_no_channel_gets_none(sms: OutboxSms, clock: FakeClock) -> None:
+    with pytest.raises(NoMobileNumber):
+        await codes_over(sms, clock).send(None, **WHO)
+
+
+async def test_what_has_no_number_is_counted_by_its_subject_and_apart(
+    sms: OutboxSms, clock: FakeClock
+) -> None:
+    class Everywhere(Kiosk):
+        async def reaches(self, to: Addressee) -> bool:
+            return True
+
+    policy = CodePolicy(sends_per_hour=2, sends_per_prefix=2, regions=frozenset({"CH"}))
+    codes = codes_over(sms, clock, channels=[Everywhere()], policy=policy)
+    for _ in range(2):
+        await codes.send(None, **WHO)
+    with pytest.raises(QuotaReached):
+        await codes.send(None, **WHO)
+
+    await codes.send(None, subject="user/78", purpose="log-in")
+    await codes.send(NUMBER, **WHO)
 
 
 async def test_what_cannot_be_sent_as_asked_costs_nothing(sms: OutboxSms, clock: FakeClock) -> None:

@@ -73,7 +73,7 @@ class Challenge:
     subject: Personal[str]
     """Whom the code lets in: the host's own word, never a name."""
     address: SealedNumber[str]
-    """The telephone number, sealed; it opens only in this challenge."""
+    """The telephone number, or the host's word for who has none, sealed; it opens only in this challenge."""
     key_id: Public[str]
     """Fingerprint of the master key that the code is derived from."""
     digits: Public[int]

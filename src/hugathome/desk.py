@@ -8,6 +8,7 @@ counts no further.
 from contextlib import suppress
 
 from hugathome import words
+from hugathome.addresses import Address, Unnumbered
 from hugathome.channels import Addressee, Notice
 from hugathome.codes import Challenge
 from hugathome.errors import CodeExpired, InvalidInput, NotDelivered, StoreUnavailable
@@ -41,23 +42,24 @@ class Desk:
         self._policy = policy
         self._organisation = organisation
 
-    async def issue(self, phone: PhoneNumber | str, *, subject: str, purpose: str) -> str:
+    async def issue(self, phone: PhoneNumber | str | None, *, subject: str, purpose: str) -> str:
         """Open a challenge and return its id; nothing is sent before `resend`.
 
+        Without a `phone` the code is bound to `subject` and counted by it, and a channel of yours brings it.
         Raises `InvalidInput`, `NoMobileNumber`, `RegionRefused`, and `QuotaReached` if the day's failures
         are used up.
         """
         _refuse_unnamed(subject=subject, purpose=purpose)
-        number = phone if isinstance(phone, PhoneNumber) else PhoneNumber.parse(phone)
-        await self._ways.chosen(self._addressee(number, subject))
+        to = Unnumbered(subject) if phone is None else _numbered(phone)
+        await self._ways.chosen(self._addressee(to, subject))
         challenge = await self._verifier.issue(
-            self._policy, organisation=self._organisation, purpose=purpose, subject=subject, phone=number
+            self._policy, organisation=self._organisation, purpose=purpose, subject=subject, phone=to
         )
         return challenge.id
 
     async def send(
         self,
-        phone: PhoneNumber | str,
+        phone: PhoneNumber | str | None,
         *,
         subject: str,
         purpose: str,
@@ -159,13 +161,13 @@ class Desk:
             await self._verifier.note(message.idempotency_key, status)
 
     def _to(self, challenge: Challenge, language: AnyLanguage | None = None) -> Addressee:
-        return self._addressee(self._verifier.phone_of(challenge), challenge.subject, language)
+        return self._addressee(self._verifier.address_of(challenge), challenge.subject, language)
 
-    def _addressee(self, phone: PhoneNumber, subject: str, language: AnyLanguage | None = None) -> Addressee:
+    def _addressee(self, to: Address, subject: str, language: AnyLanguage | None = None) -> Addressee:
         return Addressee(
             organisation=self._organisation,
             id=subject,
-            phone=phone,
+            phone=to if isinstance(to, PhoneNumber) else None,
             language=self._language if language is None else language_of(language),
         )
 
@@ -180,6 +182,10 @@ class Desk:
 
 
 _LONGEST_NAME = 200
+
+
+def _numbered(phone: PhoneNumber | str) -> PhoneNumber:
+    return phone if isinstance(phone, PhoneNumber) else PhoneNumber.parse(phone)
 
 
 def _refuse_unnamed(**names: str) -> None:

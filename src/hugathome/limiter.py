@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from hugathome.addresses import Address
 from hugathome.codes import ChallengeStore
 from hugathome.errors import QuotaReached
 from hugathome.keys import KeyRing
@@ -27,15 +28,16 @@ class Count:
     """An address, a prefix, or nothing for the organisation itself."""
 
 
-def a_failure(policy: CodePolicy, *, organisation: str, phone: PhoneNumber) -> Count:
+def a_failure(policy: CodePolicy, *, organisation: str, to: Address) -> Count:
     """Return what a wrong answer counts as."""
-    return Count(quota=policy.failures, organisation=organisation, whom=str(phone))
+    return Count(quota=policy.failures, organisation=organisation, whom=str(to))
 
 
-def a_send(policy: CodePolicy, *, organisation: str, phone: PhoneNumber) -> tuple[Count, ...]:
+def a_send(policy: CodePolicy, *, organisation: str, to: Address) -> tuple[Count, ...]:
     """Return everything that one message counts as."""
-    counts = [Count(quota=one, organisation=organisation, whom=str(phone)) for one in policy.sends_to_address]
-    counts.append(Count(quota=policy.sends_to_prefix, organisation=organisation, whom=phone.prefix))
+    counts = [Count(quota=one, organisation=organisation, whom=str(to)) for one in policy.sends_to_address]
+    if isinstance(to, PhoneNumber):
+        counts.append(Count(quota=policy.sends_to_prefix, organisation=organisation, whom=to.prefix))
     if policy.sends_of_organisation is not None:
         counts.append(Count(quota=policy.sends_of_organisation, organisation=organisation, whom=""))
     return tuple(counts)

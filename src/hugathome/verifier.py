@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from hugathome.addresses import Address, read_address
 from hugathome.clock import Clock
 from hugathome.codes import (
     Challenge,
@@ -64,7 +65,7 @@ _AT_ONCE = 1000
 class CodeMessage:
     """A code on its way out: only ever handed to whoever delivers it."""
 
-    to: PhoneNumber
+    to: Address
     code: str
     idempotency_key: str
 
@@ -83,13 +84,16 @@ class Verifier:
         self._limiter = Limiter(store=store, keys=keys)
 
     async def issue(
-        self, policy: CodePolicy, *, organisation: str, purpose: str, subject: str, phone: PhoneNumber
+        self, policy: CodePolicy, *, organisation: str, purpose: str, subject: str, phone: Address
     ) -> Challenge:
-        """Open a challenge; nothing is sent yet. Raise `QuotaReached` if the day's failures are used up."""
+        """Open a challenge; nothing is sent yet. Raise `QuotaReached` if the day's failures are used up.
+
+        Of somebody without a `phone` an `Unnumbered` stands in its place.
+        """
         now = self._clock.now()
-        if not policy.allows(phone):
+        if isinstance(phone, PhoneNumber) and not policy.allows(phone):
             raise RegionRefused("the policy sends no code to this region")
-        failure = a_failure(policy, organisation=organisation, phone=phone)
+        failure = a_failure(policy, organisation=organisation, to=phone)
         await self._limiter.refuse_if_full(failure, now=now)
         challenge_id = opaque(self._randomness(16))
         challenge = issue(
@@ -167,13 +171,13 @@ class Verifier:
 
     def message(self, challenge: Challenge) -> CodeMessage:
         """Compute the message that was last reserved, for whoever delivers it or tries again to."""
-        phone = self.phone_of(challenge)
+        to = self.address_of(challenge)
         key = f"{challenge.id}.{challenge.sends}"
-        return CodeMessage(to=phone, code=self._code(challenge, str(phone)), idempotency_key=key)
+        return CodeMessage(to=to, code=self._code(challenge, str(to)), idempotency_key=key)
 
-    def phone_of(self, challenge: Challenge) -> PhoneNumber:
-        """Return the number that the code is bound to; raise `CodeExpired` where its key is no more."""
-        return PhoneNumber.parse(self._address(challenge))
+    def address_of(self, challenge: Challenge) -> Address:
+        """Return what the code is bound to; raise `CodeExpired` where its key is no more."""
+        return read_address(self._address(challenge))
 
     async def verify(
         self,
@@ -236,10 +240,10 @@ class Verifier:
         return attempt(challenge, matches=hmac.compare_digest(expected, answer), now=now)
 
     def _send(self, challenge: Challenge, policy: CodePolicy) -> tuple[Count, ...]:
-        return a_send(policy, organisation=challenge.organisation, phone=self.phone_of(challenge))
+        return a_send(policy, organisation=challenge.organisation, to=self.address_of(challenge))
 
     def _failure(self, challenge: Challenge, policy: CodePolicy) -> Count:
-        return a_failure(policy, organisation=challenge.organisation, phone=self.phone_of(challenge))
+        return a_failure(policy, organisation=challenge.organisation, to=self.address_of(challenge))
 
     def _code(self, challenge: Challenge, address: str) -> str:
         return code_for(challenge, key=self._key_of(challenge), address=address)
@@ -258,10 +262,10 @@ class Verifier:
         bound_to = (challenge.organisation, challenge.id)
         return self._key_of(challenge).open("address", sealed, bound_to=bound_to).decode()
 
-    def _sealed(self, phone: PhoneNumber, organisation: str, challenge_id: str) -> str:
+    def _sealed(self, to: Address, organisation: str, challenge_id: str) -> str:
         sealed = self._keys.seal(
             "address",
-            str(phone).encode(),
+            str(to).encode(),
             bound_to=(organisation, challenge_id),
             nonce=self._randomness(NONCE_BYTES),
         )
