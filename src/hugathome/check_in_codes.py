@@ -6,6 +6,7 @@ invitation is reserved here, too, and sent with that.
 """
 
 from hugathome import words
+from hugathome.addresses import Address, Unnumbered
 from hugathome.channels import Addressee, Channel, Notice
 from hugathome.codes import Challenge, ChallengeState
 from hugathome.consultations import Consultations
@@ -33,7 +34,7 @@ class CheckInCodes:
 
     async def channels(self, session: Session, participant: Participant) -> tuple[str, ...]:
         """Name the channels by which a code reaches a participant, the preferred one first."""
-        if _telephone(participant) is None:
+        if _telephone(participant) is None and participant.reference is None:
             return ()
         house, language = self._letters.house(session, participant)
         reaching = await Ways.of(house).open_to(_addressee(session, participant, language))
@@ -96,7 +97,7 @@ class CheckInCodes:
             organisation=session.organisation,
             purpose=PURPOSE,
             subject=f"{session.id}/{participant.id}",
-            phone=_number(participant),
+            phone=_address(participant),
         )
 
         def note(session: Session) -> Session:
@@ -111,11 +112,16 @@ def _telephone(participant: Participant) -> PhoneNumber | None:
     return participant.phone if isinstance(participant.phone, PhoneNumber) else None
 
 
-def _number(participant: Participant) -> PhoneNumber:
-    """Return the number that a participant's codes are bound to and counted by, whatever brings them."""
-    if (number := _telephone(participant)) is None:
-        raise NoMobileNumber("the participant has no telephone number")
-    return number
+def _address(participant: Participant) -> Address:
+    """Return what a participant's codes are bound to and counted by, whatever brings them.
+
+    Who has no number goes by the host's name for them: it is the same from one visit to the next.
+    """
+    if (number := _telephone(participant)) is not None:
+        return number
+    if participant.reference is not None:
+        return Unnumbered(participant.reference)
+    raise NoMobileNumber("the participant has neither a telephone number nor a reference")
 
 
 def _addressee(session: Session, participant: Participant, language: Language) -> Addressee:
@@ -124,6 +130,6 @@ def _addressee(session: Session, participant: Participant, language: Language) -
         id=participant.id,
         reference=participant.reference,
         session=session.id,
-        phone=_number(participant),
+        phone=_telephone(participant),
         language=language,
     )
