@@ -30,7 +30,7 @@ from hugathome import CodePolicy, PhoneNumber, SystemClock
 from hugathome.codes import Challenge, ChallengeState, ChallengeStore, code_for, sent
 from hugathome.keys import KeyRing
 from hugathome.stores import open_code_store, schema
-from hugathome.stores._records import write_record
+from hugathome.stores._records import microseconds, write_record
 from hugathome.stores.memory import MemoryCodes
 from hugathome.verifier import Verifier
 
@@ -297,9 +297,9 @@ async def among_many(*, times: int, rows: tuple[int, int]) -> dict[str, float]:
 def fill(place: Place, like: Challenge, count: int) -> None:
     """Put challenges like one into a file, their ids spread evenly and in order: that is quickest."""
     ids = (f"{number * 2**64 // count:016x}" for number in range(count))
-    rows = ((one, write_record(replace(like, id=one))) for one in ids)
+    rows = ((one, microseconds(like.over_at), write_record(replace(like, id=one))) for one in ids)
     with closing(sqlite3.connect(place.where)) as connection, connection:
-        connection.executemany("INSERT INTO hugathome_code VALUES ('Challenge', ?, 1, ?)", rows)
+        connection.executemany("INSERT INTO hugathome_code VALUES ('Challenge', ?, 1, ?, ?)", rows)
 
 
 def _told(name: str, floor: float, library: float) -> dict[str, float]:

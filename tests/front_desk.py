@@ -38,6 +38,7 @@ class Gateway:
     accepted: list[Sms] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
     fails: BaseException | None = None
+    may_be_asked_again: bool = True
     fails_after: BaseException | None = None
     """Raised once the message is accepted: the line breaks before the answer comes."""
 

@@ -1,6 +1,7 @@
 """The parts put together: nothing starts, bad settings are refused, and what is given is what is used."""
 
 import asyncio
+import inspect
 import os
 import subprocess
 import sys
@@ -12,12 +13,15 @@ from typing import Any
 import pytest
 
 from hugathome import HugAtHome, IceServer, Organisation, Participant, Session
+from hugathome._drive import drive
 from hugathome.blocking import HugAtHome as BlockingHugAtHome
 from hugathome.codes import Sms
-from hugathome.errors import ConfigurationError, InvalidInput
+from hugathome.errors import ConfigurationError, InvalidInput, StoreUnavailable
 from hugathome.policy import CodePolicy
+from hugathome.quotas import Tally
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_code_store, open_store
+from hugathome.stores.memory import MemoryCodes
 from hugathome.testing.clock import FakeClock
 
 KEY = b"a secret of thirty-two bytes, no"
@@ -287,3 +291,40 @@ async def test_nothing_personal_is_logged(caplog: pytest.LogCaptureFixture, tmp_
     assert code.isdigit()
     for secret in ("Dupont", "Rossi", "791234567", invitation.link_id, code):
         assert secret not in caplog.text
+
+
+# --- What has had its time -----------------------------------------------------------------------
+
+
+class NeverForgets(MemoryCodes):
+    """A database whose owner has granted no DELETE."""
+
+    async def forget(self, before: datetime, *, limit: int) -> int:
+        raise StoreUnavailable("the database refused: ProgrammingError")
+
+
+def run_due(hug: Any) -> Any:
+    due = hug.run_due()
+    return drive(due) if inspect.iscoroutine(due) else due
+
+
+@EITHER
+def test_what_is_due_includes_forgetting_codes_that_had_their_time(kind: Any) -> None:
+    clock, codes = FakeClock(NOW), MemoryCodes()
+    hug = kind(**settings(clock=clock, code_store=codes))
+    drive(codes.save(Tally(key="t", since=NOW, count=1, version=1), expected=0))
+    clock._now += timedelta(days=2)
+    assert run_due(hug) is None
+    assert drive(codes.load(Tally, "t")) is not None
+
+    clock._now += timedelta(microseconds=1)
+    assert run_due(hug) is None
+
+    assert drive(codes.load(Tally, "t")) is None
+
+
+@EITHER
+def test_codes_that_cannot_be_forgotten_hold_up_nothing(kind: Any, caplog: pytest.LogCaptureFixture) -> None:
+    assert run_due(kind(**settings(code_store=NeverForgets()))) is None
+
+    assert "codes that had their time were not forgotten" in caplog.text

@@ -218,6 +218,7 @@ async def test_a_link_tells_when_the_visit_is_in_local_time_and_who_nobody_is(cl
     told = answer.json()
     assert told["status"] == "open"
     assert told["starts"] == "jeudi 15 janvier 2026 à 12:00"
+    assert (told["startsDay"], told["startsClock"]) == ("jeudi 15 janvier", "à 12:00")
     assert told["startsAt"] == NOON.isoformat()
     assert told["opens"] == "jeudi 15 janvier 2026 à 11:30"
     assert told["timezone"] == "Europe/Zurich"

@@ -13,6 +13,7 @@ import pytest
 from hugathome import app, blocking
 from hugathome._drive import drive
 from hugathome.channels import Addressee
+from hugathome.check_in_codes import CheckInCodes
 from hugathome.codes import Sms
 from hugathome.consultations import Consultations
 from hugathome.deliveries import Deliveries
@@ -22,6 +23,7 @@ from hugathome.errors import (
     CodeRejected,
     ConfigurationError,
     ConsentMissing,
+    NotDelivered,
     SendTooSoon,
     SessionEnded,
     SessionNotFound,
@@ -46,7 +48,17 @@ from hugathome.verifier import Verifier
 from hugathome.ways import Ways
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
-COORDINATORS = (Consultations, Reception, Switchboard, Doorkeeper, Deliveries, Dispatch, Verifier, Ways)
+COORDINATORS = (
+    CheckInCodes,
+    Consultations,
+    Reception,
+    Switchboard,
+    Doorkeeper,
+    Deliveries,
+    Dispatch,
+    Verifier,
+    Ways,
+)
 
 
 class StoppedClock(FakeClock):
@@ -141,7 +153,7 @@ class Visit:
         visit_pass = self.calls("Doorkeeper.passes", hug.visit_pass, grant.token)
         self.calls("Doorkeeper.regrants", hug.regrant, visit_pass.token)
         self.calls("Doorkeeper.holder", hug.holder, visit_pass.token)
-        self.calls("Doorkeeper.judge", hug._doorkeeper.judge, grant.token)
+        self.calls("Doorkeeper.judge", hug._crew.doorkeeper.judge, grant.token)
         self.calls("Consultations.step", sessions.step, session.id, "p-1", Step.DEVICES_ALLOWED)
         self.calls("Consultations.depart", sessions.depart, session.id, "p-1")
         self.calls("Switchboard.call", hug.call, session.id, "p-1", **by)
@@ -157,12 +169,16 @@ class Visit:
         self.clock.put(minutes=1)
         self.calls("Switchboard.send_code_for", hug.send_code_for, session.id, "p-1", **by)
         self.calls(
-            "Reception.judge", hug._reception.judge, hug.sessions.get(session.id), "p-1", code_in(self.sms)
+            "Reception.judge",
+            hug._crew.reception.judge,
+            hug.sessions.get(session.id),
+            "p-1",
+            code_in(self.sms),
         )
         self.calls("Reception.calendar", hug.calendar, session.id, "p-1")
         self.calls("Switchboard.callback_word", hug.callback_word, session.id, "p-1")
         self.calls("Switchboard.identify", hug.identify, session.id, "p-1", how="passport", **by)
-        self.calls("Reception.note", hug._reception.note, session.id, "p-1", Step.CALL_ANSWERED)
+        self.calls("Reception.note", hug._crew.reception.note, session.id, "p-1", Step.CALL_ANSWERED)
         self.calls("Consultations.change_modality", sessions.change_modality, session.id, "phone", **by)
         later = NOW + timedelta(hours=5)
         self.calls("Consultations.extend", sessions.extend, session.id, closes_at=later, **by)
@@ -173,7 +189,7 @@ class Visit:
         self.look_inside()
 
     def look(self, session: Session) -> None:
-        sessions, consultations = self.hug.sessions, self.hug._consultations
+        sessions, consultations = self.hug.sessions, self.hug._crew.consultations
         span = {"since": NOW, "until": NOW + timedelta(hours=1)}
         self.calls("Consultations.get", sessions.get, session.id)
         self.calls("Consultations.find", sessions.find, organisation="hug", reference="appointment/4711")
@@ -209,7 +225,7 @@ class Visit:
         self.calls(
             "Consultations.queue_up", queue_up, organisation="hug", service="s", participants=[patient]
         )
-        self.calls("Consultations.keep", self.hug._consultations.keep, held.but(id="hug.new", slot=None))
+        self.calls("Consultations.keep", self.hug._crew.consultations.keep, held.but(id="hug.new", slot=None))
         self.ask_experts()
 
     def ask_experts(self) -> None:
@@ -227,17 +243,20 @@ class Visit:
     def look_inside(self) -> None:
         """What other parts call: the same way, without a loop."""
         hug, policy = self.hug, CodePolicy()
-        dispatch, verifier = hug._dispatch, hug._dispatch._verifier
+        dispatch, reception = hug._crew.dispatch, hug._crew.reception
+        codes, verifier = reception._codes, reception._verifier
         session = planned(hug)
         patient = session.participant("p-1")
         message = dispatch.message("invitation")
         self.calls("Dispatch.deliver", dispatch.deliver, session.id, "p-1", message)
-        conclude = hug._deliveries.conclude
+        conclude = hug._crew.deliveries.conclude
         self.calls("Deliveries.conclude", conclude, session.id, "p-1", message, DeliveryStatus.SENT, texts=1)
         receipt = Receipt(reference="nobody.1", status=DeliveryStatus.DELIVERED)
         self.calls("Deliveries.receive", hug.receive_receipt, receipt)
-        self.calls("Dispatch.send_code", dispatch.send_code, session, patient)
-        self.calls("Dispatch.code_channels", dispatch.code_channels, session, patient)
+        self.calls("CheckInCodes.send", codes.send, session, patient)
+        self.calls("CheckInCodes.channels", codes.channels, session, patient)
+        invited = hug.sessions.get(session.id)
+        self.calls("CheckInCodes.reserved", codes.reserved, invited, patient, is_retry=True)
         ways = Ways.of(hug.house("hug"))
         to = Addressee(
             organisation="hug", id="p-1", phone=PhoneNumber.parse("+41791234567"), language=Language.FRENCH
@@ -254,10 +273,13 @@ class Visit:
             phone=patient.phone,
         )
         code = self.calls("Verifier.reserve", verifier.reserve, challenge, policy)
-        self.calls("Verifier.not_delivered", verifier.not_delivered, code)
+        refusal = NotDelivered("no connection to the gateway", is_certain=True)
+        self.calls("Verifier.not_delivered", verifier.not_delivered, code, refusal)
+        self.calls("Verifier.note", verifier.note, code.idempotency_key, DeliveryStatus.SENT)
         self.calls("Verifier.find", verifier.find, challenge.id)
         self.calls("Verifier.verify", verifier.verify, challenge.id, code.code, policy=policy)
         self.calls("Verifier.revoke", verifier.revoke, challenge.id)
+        self.calls("Verifier.forget_old", verifier.forget_old)
 
 
 def test_every_coroutine_of_the_coordinators_runs_without_an_event_loop(

@@ -40,7 +40,7 @@ PERSON = "urn:pid:bilby-5521"
 VISIT = "appointment/wombat-5521"
 REASON = "numbat in the left ear"
 SAID = "echidna says hello"
-TALKATIVE = ("hugathome", "asyncio", "aiosqlite", "httpcore", "httpx", "sqlalchemy.engine", "sqlalchemy.pool")
+TALKATIVE = ("hugathome", "asyncio", "httpcore", "httpx", "sqlalchemy.engine", "sqlalchemy.pool")
 
 HOLD_WHAT_WAS_SENT = {"PhoneNumber", "SentSms"}
 """The outbox of the test's own gateway."""

@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import time
 from contextlib import suppress
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import FrozenInstanceError, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from hugathome.codes import (
     Sms,
     Verdict,
     attempt,
+    claimed,
     code_for,
     expired,
     issue,
@@ -34,6 +35,7 @@ from hugathome.errors import InvalidInput, MalformedCode
 from hugathome.keys import MasterKey
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
+from hugathome.quotas import Tally
 
 KEY = MasterKey(b"a secret of thirty-two bytes, no")
 PHONE = "+41791234567"
@@ -145,7 +147,9 @@ def test_the_defaults_are_those_of_nist_and_psd2() -> None:
     assert POLICY.lifetime == timedelta(minutes=10)
     assert POLICY.max_attempts == 5
     assert POLICY.max_sends == 3
-    assert (POLICY.failures_per_day, POLICY.sends_per_day) == (20, 10)
+    assert POLICY.cooldowns == (timedelta(seconds=30), timedelta(seconds=60), timedelta(seconds=120))
+    assert (POLICY.failures_per_day, POLICY.sends_per_hour, POLICY.sends_per_day) == (20, 5, 10)
+    assert (POLICY.sends_per_prefix, POLICY.sends_per_organisation) == (50, None)
 
 
 @pytest.mark.parametrize(
@@ -153,9 +157,10 @@ def test_the_defaults_are_those_of_nist_and_psd2() -> None:
     [
         {"digits": 6, "lifetime": timedelta(seconds=30), "max_attempts": 1, "max_sends": 1},
         {"digits": 8, "lifetime": timedelta(minutes=10), "max_attempts": 100, "max_sends": 10},
-        {"cooldowns": (timedelta(0),), "failures_per_day": 1, "sends_per_day": 1},
+        {"cooldowns": (timedelta(0),), "failures_per_day": 1, "sends_per_hour": 1, "sends_per_day": 1},
+        {"sends_per_prefix": 1, "sends_per_organisation": 1},
     ],
-    ids=["least", "most", "quotas"],
+    ids=["least", "most", "quotas", "shared quotas"],
 )
 def test_a_policy_within_its_bounds_is_taken(fields: dict[str, Any]) -> None:
     policy = CodePolicy(**fields)
@@ -177,7 +182,10 @@ def test_a_policy_within_its_bounds_is_taken(fields: dict[str, Any]) -> None:
         {"cooldowns": ()},
         {"cooldowns": (timedelta(seconds=30), timedelta(seconds=-1))},
         {"failures_per_day": 0},
+        {"sends_per_hour": 0},
         {"sends_per_day": 0},
+        {"sends_per_prefix": 0},
+        {"sends_per_organisation": 0},
         {"test_code": "000000"},
     ],
     ids=str,
@@ -258,6 +266,12 @@ def test_a23_what_is_too_long_is_refused_before_it_is_read(typed: object) -> Non
     assert min(seconds() for _ in range(50)) < 0.000_05
 
 
+def test_a23_as_much_as_forty_characters_is_read() -> None:
+    assert parse_code("493817".rjust(40), digits=6) == "493817"
+    with pytest.raises(MalformedCode):
+        parse_code("493817".rjust(41), digits=6)
+
+
 @given(st.one_of(st.text(max_size=60), st.none(), st.integers(), st.binary(), st.lists(st.text())))
 def test_anything_is_a_code_or_malformed(typed: object) -> None:
     try:
@@ -318,6 +332,7 @@ def test_a_final_state_absorbs_every_answer(state: ChallengeState, matches: bool
 
     assert after is challenge
     assert verdict.value == state.value
+    assert not challenge.is_open(now)
 
 
 @pytest.mark.parametrize(
@@ -358,9 +373,13 @@ def test_only_what_is_open_and_over_expires() -> None:
         assert expired(challenge, now=now) is challenge
 
 
-def test_a_challenge_is_never_changed_in_place() -> None:
-    with pytest.raises(FrozenInstanceError):
-        issued().attempts = 0  # type: ignore[misc]
+def test_a_budget_that_is_overdrawn_has_nothing_left_and_locks() -> None:
+    overdrawn = replace(issued(), attempts=7)
+
+    after, verdict = attempt(overdrawn, matches=False, now=NOW)
+
+    assert (after.state, verdict) == (ChallengeState.LOCKED, Verdict.REJECTED)
+    assert overdrawn.attempts_left == after.attempts_left == 0
 
 
 # --- Messages ------------------------------------------------------------------------------------
@@ -384,6 +403,19 @@ def test_a_challenge_has_no_message_beyond_its_budget() -> None:
     challenge = replace(issued(), sends=3, last_sent_at=NOW)
 
     assert wait_before_send(challenge, POLICY, now=NOW + timedelta(days=1)) is None
+
+
+def test_a_first_message_that_is_being_counted_is_not_sent_yet_and_holds_others_back() -> None:
+    challenge = claimed(issued(), now=NOW)
+
+    assert challenge == replace(issued(), last_sent_at=NOW, version=1)
+    assert wait_before_send(challenge, POLICY, now=NOW) == timedelta(seconds=30)
+
+
+def test_a_policy_that_has_become_stricter_holds_for_what_is_outstanding() -> None:
+    challenge = replace(issued(), sends=3, last_sent_at=NOW)
+
+    assert wait_before_send(challenge, CodePolicy(max_sends=2), now=NOW + timedelta(days=1)) is None
 
 
 def test_another_code_never_takes_the_place_of_one_that_did_not_go_out() -> None:
@@ -454,6 +486,41 @@ def test_a_message_shows_neither_number_nor_text() -> None:
 
     assert "4938" not in repr(message)
     assert "4179" not in repr(message)
+
+
+# --- Records -------------------------------------------------------------------------------------
+
+
+def test_a_challenge_is_kept_under_its_id() -> None:
+    assert issued().key == issued().id == "c1"
+
+
+def test_a_record_has_had_its_time_when_no_answer_and_no_quota_asks_for_it() -> None:
+    assert issued().over_at == NOW + POLICY.lifetime
+    assert Tally(key="t", since=NOW, count=1, version=1).over_at == NOW + timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        issued(),
+        Sms(to=PhoneNumber.parse(PHONE), text="493817 is your code", idempotency_key="k"),
+        POLICY.failures,
+        Tally(key="t", since=NOW, count=1, version=1),
+        POLICY.guess_probability(),
+    ],
+    ids=lambda record: type(record).__name__,
+)
+def test_a_record_is_made_by_name_has_room_for_nothing_else_and_is_never_changed(record: Any) -> None:
+    values = {field.name: getattr(record, field.name) for field in fields(record)}
+
+    assert type(record)(**values) == record
+    assert not hasattr(record, "__dict__")
+    with pytest.raises(TypeError):
+        type(record)(*values.values())
+    for name, value in values.items():
+        with pytest.raises(FrozenInstanceError):
+            setattr(record, name, value)
 
 
 # --- All of it at once ---------------------------------------------------------------------------

@@ -814,7 +814,7 @@ async def test_what_is_kept_names_nobody(tmp_path: Path) -> None:
         session = await planned(hug, reference="appointment/4711")
         await hug.sessions.accept(session.id, "p-1", recorded_by="dr-rossi")
         invitation = await hug.invite(session.id, "p-1")
-        code = hug._dispatch._verifier.message(  # the code as its SMS had it
+        code = hug._crew.reception._verifier.message(  # the code as its SMS had it
             await _challenge(hug, session.id)
         ).code
         await hug.check_in(invitation.link_id, code)
@@ -838,7 +838,7 @@ async def test_what_is_kept_names_nobody(tmp_path: Path) -> None:
 
 async def _challenge(hug: HugAtHome, session_id: str) -> Any:
     session = await hug.sessions.get(session_id)
-    return await hug._dispatch._verifier.find(session.of("p-1").challenge_id)
+    return await hug._crew.reception._verifier.find(session.of("p-1").challenge_id)
 
 
 def _bytes_in(folder: Path) -> bytes:

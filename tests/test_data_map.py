@@ -83,6 +83,7 @@ def test_what_is_personal_and_can_be_read_in_the_store_is_this_and_no_more() -> 
         "hugathome_session.starts_at",
         "hugathome_tag.at",
         "hugathome_code.key",
+        "hugathome_code.over_at",
         "hugathome_code.body",
         "Challenge.id",
         "Challenge.subject",

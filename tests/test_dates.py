@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from hugathome.dates import local_time
+from hugathome.dates import local_clock, local_day, local_time
 from hugathome.errors import InvalidInput
 from hugathome.gsm7 import foreign, rewritten
 from hugathome.roles import Language
@@ -44,6 +44,25 @@ def test_day_and_time_are_those_of_the_visits_zone(at: datetime, zone: str, said
     assert local_time(at, "en", zone=ZoneInfo(zone)) == said
 
 
+@pytest.mark.parametrize(
+    ("language", "day", "clock"),
+    [
+        ("fr", "jeudi 15 janvier", "à 00:30"),
+        ("de", "Donnerstag, 15. Januar", "um 00:30 Uhr"),
+        ("it", "giovedì 15 gennaio", "ore 00:30"),
+        ("rm", "gievgia, ils 15 da schaner", "a las 00:30"),
+        ("en", "Thursday, 15 January", "at 00:30"),
+    ],
+)
+def test_day_and_time_can_be_said_apart_and_the_day_without_its_year(
+    language: Language, day: str, clock: str
+) -> None:
+    before_midnight = datetime(2026, 1, 14, 23, 30, tzinfo=UTC)
+
+    assert local_day(before_midnight, language, zone=ZURICH) == day
+    assert local_clock(before_midnight, language, zone=ZURICH) == clock
+
+
 @pytest.mark.parametrize("language", Language)
 def test_every_day_of_a_year_can_be_spelled_in_a_message_and_names_its_parts(language: Language) -> None:
     first = datetime(2026, 1, 1, 13, 5, tzinfo=ZURICH)
@@ -56,5 +75,6 @@ def test_every_day_of_a_year_can_be_spelled_in_a_message_and_names_its_parts(lan
 
 
 def test_a_naive_time_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="aware"):
-        local_time(datetime(2026, 1, 14, 13, 30), "fr", zone=ZURICH)
+    for said in (local_time, local_day, local_clock):
+        with pytest.raises(InvalidInput, match="aware"):
+            said(datetime(2026, 1, 14, 13, 30), "fr", zone=ZURICH)

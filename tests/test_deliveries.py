@@ -1,7 +1,9 @@
 """What became of messages: receipts late, twice, out of order, for what is known and for what never was."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,9 @@ from tests.front_desk import KEY, MINUTE, NOW, OLD, Crash, Gateway, hug_over, in
 
 from hugathome.app import HugAtHome
 from hugathome.codes import Sms
-from hugathome.dispatch import MAX_ATTEMPTS
 from hugathome.errors import SmsNotSent
-from hugathome.history import Action, Change, DeliveryStatus
+from hugathome.handover import MAX_ATTEMPTS
+from hugathome.history import IN_DOUBT, Action, Change, DeliveryStatus, Message
 from hugathome.mirror import standing
 from hugathome.one_time_codes import OneTimeCodes
 from hugathome.receipts import Receipt
@@ -134,7 +136,7 @@ async def test_a_code_that_never_arrived_refunds_no_send(
 
     await tell(hug, sms.accepted[1].idempotency_key, FAILED)
 
-    challenge = await hug._dispatch._verifier.find(challenge_id)
+    challenge = await hug._crew.reception._verifier.find(challenge_id)
     assert challenge is not None
     assert (challenge.sends, challenge.is_undelivered) == (2, False)
 
@@ -228,7 +230,234 @@ async def test_a_message_that_is_given_up_is_told_as_one_that_failed(
     await hug.run_due()
 
     assert (await hug.sessions.get(session.id)).of("p-1").messages[0].status is FAILED
-    assert [change.delivery for change in await deliveries(hug, session.id)] == [FAILED]
+    assert [(c.delivery, c.reason) for c in await deliveries(hug, session.id)] == [(FAILED, IN_DOUBT)]
+
+
+# --- Never two for one ---------------------------------------------------------------------------
+
+
+@dataclass
+class Slow(Gateway):
+    """Takes its time: something happens while it is asked. `asked` counts how often it was."""
+
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+    longest_send: timedelta = timedelta(0)
+    asked: int = 0
+
+    async def send(self, message: Sms) -> None:
+        self.asked += 1
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
+        await super().send(message)
+
+
+async def killed(hug: HugAtHome, sms: Gateway, *, taken: bool) -> str:
+    """Have a process die while it hands over an invitation; return the session's id."""
+    session = await planned(hug)
+    sms.fails, sms.fails_after = (None, Crash()) if taken else (Crash(), None)
+    with pytest.raises(Crash):
+        await hug.invite(session.id, "p-1")
+    sms.fails = sms.fails_after = None
+    sms.keys.clear()  # what it is given a second time shows
+    return session.id
+
+
+async def message_of(hug: HugAtHome, session_id: str) -> Message:
+    return (await hug.sessions.get(session_id)).of("p-1").messages[-1]
+
+
+@pytest.mark.parametrize("taken", [True, False])
+async def test_what_may_be_out_goes_to_no_gateway_twice_that_may_not_be_asked_again(
+    hug: HugAtHome, sms: Gateway, clock: FakeClock, taken: bool
+) -> None:
+    sms.may_be_asked_again = False
+    session_id = await killed(hug, sms, taken=taken)
+
+    await clock.advance(minutes=1)
+    assert await hug.run_due() is None
+
+    assert len(sms.accepted) == taken
+    told = await deliveries(hug, session_id)
+    assert [(c.delivery, c.step, c.reason) for c in told] == [(FAILED, Step.SMS_FAILED, IN_DOUBT)]
+    assert (await hug.invite(session_id, "p-1")).delivery is SENT, "staff say that it goes out all the same"
+    assert len(set(sms.codes)) == 1
+
+
+async def test_what_was_never_handed_over_is_sent_by_any_gateway(
+    hug: HugAtHome, sms: Gateway, clock: FakeClock
+) -> None:
+    sms.may_be_asked_again = False
+    session = await planned(hug)
+    deliver = hug._crew.dispatch.deliver
+    hug._crew.dispatch.deliver = lambda *_message: asyncio.sleep(0)  # type: ignore[method-assign]  # it dies here
+    await hug.invite(session.id, "p-1")
+    hug._crew.dispatch.deliver = deliver  # type: ignore[method-assign]
+
+    await clock.advance(minutes=1)
+    await hug.run_due()
+
+    assert len(sms.accepted) == 1
+    assert (await message_of(hug, session.id)).status is SENT
+
+
+async def test_a_receipt_settles_what_was_in_doubt(hug: HugAtHome, sms: Gateway, clock: FakeClock) -> None:
+    sms.may_be_asked_again = False
+    session_id = await killed(hug, sms, taken=True)
+    await clock.advance(minutes=1)
+    await hug.run_due()
+
+    assert await tell(hug, sms.accepted[0].idempotency_key, DELIVERED)
+
+    assert (await hug.invite(session_id, "p-1")).delivery is DELIVERED
+    assert len(sms.accepted) == 1
+
+
+async def test_of_two_texts_the_one_that_is_out_is_not_sent_again(store: Store, clock: FakeClock) -> None:
+    sms = Slow()
+    async with hug_over(store, sms, clock, site=LONG_SITE) as hug:
+        session = await planned(hug)
+
+        async def first_is_out() -> None:
+            sms.meanwhile = second_kills
+
+        async def second_kills() -> None:
+            raise Crash
+
+        sms.meanwhile = first_is_out
+        with pytest.raises(Crash):
+            await hug.invite(session.id, "p-1")
+        sms.keys.clear()
+        await clock.advance(minutes=1)
+        await hug.run_due()
+
+        assert [message.idempotency_key[-2:] for message in sms.accepted] == [".1", ".2"]
+        assert (await message_of(hug, session.id)).parts == (SENT, SENT)
+
+
+@pytest.mark.parametrize("site", ["https://www.example.ch/visit", LONG_SITE], ids=["one text", "two texts"])
+async def test_nobody_takes_a_message_over_while_its_gateway_has_time_left(
+    store: Store, clock: FakeClock, site: str
+) -> None:
+    sms = Slow(longest_send=timedelta(seconds=110))
+    async with hug_over(store, sms, clock, site=site) as hug:
+        session = await planned(hug)
+
+        async def others_run() -> None:
+            sms.meanwhile = others_run
+            await clock.advance(seconds=109)
+            await hug.run_due()
+
+        sms.meanwhile = others_run
+
+        assert (await hug.invite(session.id, "p-1")).delivery is SENT
+        assert sms.asked == len(sms.accepted) == len((await message_of(hug, session.id)).parts)
+
+
+@pytest.mark.parametrize("site", ["https://www.example.ch/visit", LONG_SITE], ids=["one text", "two texts"])
+async def test_a_sender_who_took_too_long_changes_nothing_of_what_was_told(
+    store: Store, clock: FakeClock, site: str
+) -> None:
+    sms = Slow(may_be_asked_again=False)
+    async with hug_over(store, sms, clock, site=site) as hug:
+        session = await planned(hug)
+
+        async def others_run() -> None:
+            await clock.advance(minutes=2)
+            await hug.run_due()
+
+        sms.meanwhile = others_run
+
+        assert (await hug.invite(session.id, "p-1")).delivery is FAILED
+        assert sms.asked == 1, "and no second text follows"
+        assert [c.reason for c in await deliveries(hug, session.id)] == [IN_DOUBT]
+
+
+async def test_a_failure_of_whoever_was_too_slow_is_not_that_of_whoever_took_over(
+    store: Store, clock: FakeClock
+) -> None:
+    sms = Slow()
+    async with hug_over(store, sms, clock) as hug:
+        session = await planned(hug)
+
+        async def others_send_it() -> None:
+            await clock.advance(minutes=1)
+            await hug.run_due()
+            raise SmsNotSent("no answer from the gateway")
+
+        sms.meanwhile = others_send_it
+        with pytest.raises(SmsNotSent):
+            await hug.invite(session.id, "p-1")
+
+        assert (await message_of(hug, session.id)).status is SENT
+        assert [c.delivery for c in await deliveries(hug, session.id)] == [SENT]
+
+
+async def test_a_failure_of_whoever_was_too_slow_is_not_told_while_another_sends(
+    store: Store, clock: FakeClock
+) -> None:
+    sms = Slow()
+    async with hug_over(store, sms, clock) as hug:
+        session = await planned(hug)
+
+        async def another_dies_of_it() -> None:
+            await clock.advance(minutes=1)
+            sms.fails = Crash()
+            with pytest.raises(Crash):
+                await hug.run_due()
+            sms.fails = SmsNotSent("the gateway answered 403", is_certain=True)
+
+        sms.meanwhile = another_dies_of_it
+        with pytest.raises(SmsNotSent):
+            await hug.invite(session.id, "p-1")
+
+        assert (await message_of(hug, session.id)).status is QUEUED
+        assert await deliveries(hug, session.id) == []
+
+
+async def test_that_it_is_out_is_believed_of_whoever_was_too_slow(store: Store, clock: FakeClock) -> None:
+    sms = Slow()
+    async with hug_over(store, sms, clock) as hug:
+        session = await planned(hug)
+
+        async def another_dies_of_it() -> None:
+            await clock.advance(minutes=1)
+            sms.fails = Crash()
+            with pytest.raises(Crash):
+                await hug.run_due()
+            sms.fails = None
+
+        sms.meanwhile = another_dies_of_it
+
+        assert (await hug.invite(session.id, "p-1")).delivery is SENT
+        await clock.advance(minutes=5)
+        assert await hug.run_due() is None
+        assert sms.asked == 2
+
+
+@pytest.mark.parametrize(("is_certain", "reason"), [(True, None), (False, IN_DOUBT)])
+async def test_a_failure_says_whether_it_may_have_arrived(
+    hug: HugAtHome, sms: Gateway, is_certain: bool, reason: str | None
+) -> None:
+    session = await planned(hug)
+    sms.fails = SmsNotSent("the gateway is away", is_certain=is_certain)
+    with pytest.raises(SmsNotSent):
+        await hug.invite(session.id, "p-1")
+
+    assert [(c.delivery, c.reason) for c in await deliveries(hug, session.id)] == [(FAILED, reason)]
+
+
+async def test_a_message_that_was_replaced_while_it_was_sent_is_no_longer_told_of(
+    store: Store, clock: FakeClock
+) -> None:
+    sms = Slow()
+    async with hug_over(store, sms, clock) as hug:
+        session = await planned(hug)
+        sms.meanwhile = lambda: hug.invite(session.id, "p-1", again=True)
+
+        await hug.invite(session.id, "p-1")
+
+        assert [c.delivery for c in await deliveries(hug, session.id)] == [SENT]
 
 
 async def test_a_message_whose_answer_was_lost_turns_out_to_be_delivered(

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from hugathome._drive import drive
+from hugathome._drive import blocking_variant, drive
 from hugathome.errors import ConfigurationError, StoreUnavailable
 
 
@@ -49,3 +49,20 @@ def test_a_coroutine_that_waits_is_refused_and_closed() -> None:
 
 async def test_it_works_beneath_a_running_loop_too() -> None:
     assert drive(answer("value")) == "value"
+
+
+class Suspending:
+    def for_blocking(self) -> "Blocking":
+        return Blocking()
+
+
+class Blocking:
+    """Has no variant: it is one."""
+
+
+def test_a_part_is_taken_in_the_variant_that_blocks_where_it_has_one() -> None:
+    part = Blocking()
+
+    assert isinstance(blocking_variant(Suspending()), Blocking)
+    assert blocking_variant(part) is part
+    assert blocking_variant(None) is None

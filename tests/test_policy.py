@@ -8,6 +8,7 @@ import pytest
 from hugathome.codes import ChallengeState, Verdict, attempt, issue
 from hugathome.phone import PhoneNumber
 from hugathome.policy import EU_2018_389, NIST_800_63B, OWASP_ASVS_5, CodePolicy
+from hugathome.quotas import Quota
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 
@@ -23,11 +24,39 @@ def test_attempts_that_cannot_fill_a_day_are_what_bounds_it() -> None:
     assert CodePolicy(max_attempts=1).guess_probability().per_subject_and_day == pytest.approx(10e-6)
 
 
+def test_failures_and_first_answers_of_a_day_add_up_to_its_guesses() -> None:
+    policy = CodePolicy(failures_per_day=7, sends_per_day=3)
+
+    assert policy.guess_probability().per_subject_and_day == pytest.approx(10e-6)
+
+
+def test_no_policy_is_more_certain_than_certainty() -> None:
+    lavish = CodePolicy(failures_per_day=10**6, sends_per_day=10**6, max_attempts=100)
+
+    assert lavish.guess_probability().per_subject_and_day == 1.0
+
+
+def test_a_policy_says_how_often_in_which_span() -> None:
+    policy = CodePolicy(
+        failures_per_day=6, sends_per_hour=2, sends_per_day=3, sends_per_prefix=4, sends_per_organisation=5
+    )
+    hour, day = timedelta(hours=1), timedelta(days=1)
+
+    assert policy.failures == Quota(name="failures", at_most=6, within=day)
+    assert policy.sends_to_address == (
+        Quota(name="sends-hour", at_most=2, within=hour),
+        Quota(name="sends-day", at_most=3, within=day),
+    )
+    assert policy.sends_to_prefix == Quota(name="prefix-day", at_most=4, within=day)
+    assert policy.sends_of_organisation == Quota(name="organisation-day", at_most=5, within=day)
+    assert CodePolicy().sends_of_organisation is None
+
+
 def test_presets_keep_what_their_source_asks_for() -> None:
-    assert 10**NIST_800_63B.digits >= 2**20
+    assert 10**NIST_800_63B.digits >= 2**20 > 10 ** (NIST_800_63B.digits - 1)
     assert NIST_800_63B.lifetime <= timedelta(minutes=10)
-    assert EU_2018_389.max_attempts <= 5
-    assert EU_2018_389.lifetime <= timedelta(minutes=5)
+    assert NIST_800_63B.max_attempts == EU_2018_389.max_attempts == 5
+    assert EU_2018_389.lifetime == timedelta(minutes=5)
     assert (OWASP_ASVS_5.digits, OWASP_ASVS_5.lifetime) == (6, timedelta(minutes=10))
 
 

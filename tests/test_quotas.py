@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hugathome.quotas import HOUR, Quota, Tally, counted, used, wait_for_room
+from hugathome.quotas import HOUR, Quota, Tally, counted, reckoned, used, wait_for_room
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 QUOTA = Quota(name="sends-hour", at_most=5, within=HOUR)
@@ -46,6 +46,17 @@ def test_one_more_after_it_begins_another() -> None:
     assert counted(TALLY, QUOTA, key="t", now=later) == Tally(key="t", since=later, count=1, version=8)
     assert wait_for_room(TALLY, QUOTA, now=later) == timedelta(0)
     assert wait_for_room(TALLY, QUOTA, now=later + HOUR) == timedelta(0)
+
+
+@pytest.mark.parametrize("later", [timedelta(0), HOUR, timedelta(days=9), -HOUR], ids=str)
+def test_a_clock_that_is_set_back_by_no_more_than_a_span_moves_nothing(later: timedelta) -> None:
+    assert reckoned(TALLY, QUOTA, now=NOW + later) is TALLY
+
+
+def test_a_tally_that_a_clock_far_ahead_began_is_begun_now_and_keeps_its_count() -> None:
+    now = NOW - HOUR - timedelta(microseconds=1)
+
+    assert reckoned(TALLY, QUOTA, now=now) == Tally(key="t", since=now, count=3, version=8)
 
 
 @given(st.lists(st.integers(min_value=-7200, max_value=7200), min_size=1))

@@ -112,6 +112,11 @@ def test_a_receipt_that_is_faster_than_the_answer_stands() -> None:
     assert concluded(early, FAILED, texts=2).status is FAILED
 
 
+def test_a_gateway_that_failed_takes_nothing_back_that_is_out() -> None:
+    assert concluded(message(SENT), FAILED, texts=1).status is SENT
+    assert concluded(message(SENT), FAILED, texts=2).parts == (SENT, FAILED)
+
+
 def test_a_message_that_could_not_even_be_written_has_failed() -> None:
     assert concluded(message(), FAILED, texts=0).status is FAILED
 

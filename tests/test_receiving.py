@@ -1,8 +1,11 @@
 """The address for receipts: a secret, quick to answer, and never a reason to send one again."""
 
+import hmac
 import json
 import logging
+from base64 import b64encode
 from collections.abc import AsyncIterator
+from typing import Any
 from urllib.parse import urlencode
 
 import httpx
@@ -10,7 +13,7 @@ import pytest
 from tests.front_desk import MINUTE, NOW, SITE, Gateway, hug_over, invited
 
 from hugathome.app import HugAtHome
-from hugathome.errors import StoreUnavailable
+from hugathome.errors import ConfigurationError, StoreUnavailable
 from hugathome.history import DeliveryStatus
 from hugathome.stores import open_store
 from hugathome.testing.clock import FakeClock
@@ -66,6 +69,34 @@ async def test_twilio_posts_a_form_to_the_address_with_our_reference(
     assert answer.status_code == 204
     failed = (await hug.sessions.get(invitation.session)).history[-1]
     assert (failed.delivery, failed.reason) == (DeliveryStatus.FAILED, "30003")
+
+
+@pytest.mark.parametrize(
+    ("token", "status"), [("the token", "delivered"), ("another", "sent"), (None, "sent")], ids=str
+)
+async def test_where_twilios_token_is_given_only_what_it_has_signed_counts(
+    sms: Gateway, caplog: pytest.LogCaptureFixture, token: str | None, status: str
+) -> None:
+    secrets = {"receipt_secrets": {"twilio": "the token"}}
+    async with hug_over(open_store("memory://"), sms, FakeClock(NOW), **secrets) as hug:
+        invitation = await invited(hug)
+        url = f"{hug.receipt_url('twilio')}?reference={sms.accepted[0].idempotency_key}"
+        signed = f"{url}MessageStatusdelivered".encode()
+        signature = b64encode(hmac.digest((token or "").encode(), signed, "sha1")).decode()
+        headers = FORM if token is None else {**FORM, "x-twilio-signature": signature}
+        application = httpx.ASGITransport(hug.asgi(), root_path="/visit")
+        async with httpx.AsyncClient(transport=application) as http:
+            answer = await http.post(url, content="MessageStatus=delivered", headers=headers)
+
+        assert answer.status_code == 204
+        assert await status_after(hug, invitation.session) == status
+        assert ("does not bear its gateway's signature" in caplog.text) is (status == "sent")
+
+
+@pytest.mark.parametrize("secrets", [{"smsmode": "x"}, {"twilio": ""}, {"twilio": None}], ids=str)
+def test_a_secret_that_would_check_nothing_is_refused(sms: Gateway, secrets: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="receipt_secrets="):
+        hug_over(open_store("memory://"), sms, FakeClock(NOW), receipt_secrets=secrets)
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ from hugathome.errors import (
     TooManyAttempts,
     UnknownParticipant,
 )
+from hugathome.history import IN_DOUBT
 from hugathome.policy import CodePolicy
 from hugathome.quotas import Tally
 from hugathome.reception import Invitation
@@ -233,6 +234,7 @@ async def test_whom_no_sms_reaches_gets_link_and_texts(
 
     assert (invitation.delivery, sms.accepted) == (None, [])
     assert invitation.url in invitation.texts[0]
+    assert "SMS" not in invitation.texts[0]
     with pytest.raises(SmsNotSent):
         await hug.send_code(invitation.link_id)
 
@@ -791,7 +793,7 @@ async def test_whoever_was_thought_dead_and_comes_back_sends_nothing_more(
     await hug.run_due()
     sms.keys.clear()
 
-    await hug._dispatch.deliver(session.id, "p-1", slow)
+    await hug._crew.dispatch.deliver(session.id, "p-1", slow)
 
     assert len(sms.accepted) == 1
 
@@ -819,7 +821,7 @@ async def _next(hug: HugAtHome) -> datetime | None:
     try:
         return await hug.run_due()
     except Crash:
-        return await hug._dispatch._store.next_due()
+        return await hug._crew.dispatch._store.next_due()
 
 
 async def test_a_gateway_that_refuses_the_pump_is_noted_and_the_others_go_on(
@@ -835,6 +837,52 @@ async def test_a_gateway_that_refuses_the_pump_is_noted_and_the_others_go_on(
 
     failed = [e async for e in hug.events(organisation="hug") if e.change.step is Step.SMS_FAILED]
     assert len(failed) == 3
+
+
+async def test_a_gateway_that_breaks_its_promise_holds_up_no_other_visit(
+    hug: HugAtHome, sms: Gateway, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        sms.fails = Crash()
+        await crashing(hug, await planned(hug))
+    sms.fails = KeyError(MOBILE)
+    await clock.advance(minutes=1)
+
+    assert await hug.run_due() is None
+
+    failed = [e async for e in hug.events(organisation="hug") if e.change.step is Step.SMS_FAILED]
+    assert [event.change.reason for event in failed] == [IN_DOUBT, IN_DOUBT]
+    assert caplog.messages == ["a gateway raised KeyError, and not SmsNotSent"] * 2
+
+
+async def test_a_gateway_that_breaks_its_promise_is_told_as_one_that_failed(
+    hug: HugAtHome, sms: Gateway
+) -> None:
+    session = await planned(hug)
+    sms.fails = KeyError(MOBILE)
+
+    with pytest.raises(SmsNotSent, match="raised KeyError") as refused:
+        await hug.invite(session.id, "p-1")
+
+    assert not refused.value.is_certain
+    assert MOBILE not in str(refused.value)
+
+
+async def test_in_doubt_a_code_that_was_asked_for_counts(
+    hug: HugAtHome, sms: Gateway, clock: FakeClock
+) -> None:
+    session = await planned(hug)
+    link = (await hug.invite(session.id, "p-1", deliver=False)).link_id
+    sms.fails_after = SmsNotSent("no answer from the gateway")
+    for _ in range(3):
+        with pytest.raises(SmsNotSent):
+            await hug.send_code(link)
+        await clock.advance(minutes=2)
+
+    with pytest.raises(QuotaReached):
+        await hug.send_code(link)
+
+    assert len(sms.accepted) == 3
 
 
 async def test_nothing_goes_out_for_a_visit_that_was_cancelled_meanwhile(

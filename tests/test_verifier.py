@@ -20,12 +20,13 @@ import pytest
 from hugathome import codes as codes_module
 from hugathome import verifier as verifier_module
 from hugathome._drive import drive
-from hugathome.codes import Challenge, ChallengeState, ChallengeStore, Kept, code_for
+from hugathome.codes import Challenge, ChallengeState, ChallengeStore, ForgettingStore, Kept, code_for
 from hugathome.errors import (
     CodeExpired,
     CodeRejected,
     HugathomeError,
     MalformedCode,
+    NotDelivered,
     QuotaReached,
     RegionRefused,
     SendTooSoon,
@@ -47,6 +48,7 @@ PHONE = PhoneNumber.parse("+41791234567")
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 POLICY = CodePolicy()
 SECOND = timedelta(seconds=1)
+REFUSED = NotDelivered("the gateway answered 403", is_certain=True)
 
 
 @dataclass
@@ -376,7 +378,7 @@ async def test_a_message_that_did_not_go_out_is_the_same_again_and_counts_no_fur
     challenge = await issued(verifier)
     first = await verifier.reserve(challenge, POLICY)
     for _ in range(3):
-        await verifier.not_delivered(first)
+        await verifier.not_delivered(first, REFUSED)
         with pytest.raises(SendTooSoon):
             await verifier.reserve(await found(verifier, challenge), POLICY)
         clock.at += timedelta(minutes=1)
@@ -411,15 +413,109 @@ async def test_challenges_without_a_message_take_no_guess(verifier: Verifier) ->
     assert set(outcomes) == {"CodeExpired"}
 
 
-async def test_a_challenge_whose_first_message_meets_a_full_quota_is_closed() -> None:
-    """Whoever asks for many at once has them all reserved before the first of them is counted."""
+async def test_a_challenge_whose_first_message_meets_a_full_quota_takes_no_guess() -> None:
+    """Whoever asks for many at once has them all looked at before the first of them is counted."""
     verifier = over(Interleaved())
     challenges = [await issued(verifier) for _ in range(POLICY.sends_per_hour + 3)]
 
     await asyncio.gather(*(verifier.reserve(c, POLICY) for c in challenges), return_exceptions=True)
 
-    open_ones = [c for c in challenges if verifier.is_open(await found(verifier, c))]
-    assert len(open_ones) == POLICY.sends_per_hour
+    outcomes = [one for c in challenges for one in await answering(verifier, c, wrong(the_code(c)))]
+    assert Counter(outcomes) == {"CodeRejected": POLICY.sends_per_hour, "CodeExpired": 3}
+
+
+async def test_a_first_message_takes_no_guess_before_it_has_counted() -> None:
+    class Guessing(MemoryCodes):
+        """Has somebody guess in the moment in which a message is counted."""
+
+        told: list[str]
+
+        async def save(self, record: Challenge | Tally, *, expected: int) -> bool:
+            if isinstance(record, Tally) and not hasattr(self, "told"):
+                self.told = []
+                self.told += await answering(verifier, challenge, wrong(the_code(challenge)))
+            return await super().save(record, expected=expected)
+
+    store = Guessing()
+    verifier = over(store)
+    challenge = await issued(verifier)
+
+    await verifier.reserve(challenge, POLICY)
+
+    assert store.told == ["CodeExpired"]
+    assert await answering(verifier, challenge, the_code(challenge)) == ["accepted"]
+
+
+async def test_whoever_dies_while_a_first_message_is_counted_costs_the_next_a_cool_down(
+    clock: StoppedClock,
+) -> None:
+    class Dying(MemoryCodes):
+        async def save(self, record: Challenge | Tally, *, expected: int) -> bool:
+            if isinstance(record, Tally) and clock.at == NOW:
+                raise StoreUnavailable("the store is away")
+            return await super().save(record, expected=expected)
+
+    verifier = over(Dying(), clock)
+    challenge = await issued(verifier)
+    with pytest.raises(StoreUnavailable):
+        await verifier.reserve(challenge, POLICY)
+    clock.at += SECOND
+
+    with pytest.raises(SendTooSoon) as refused:
+        await verifier.reserve(await found(verifier, challenge), POLICY)
+
+    assert refused.value.retry_after == POLICY.cooldowns[0] - SECOND
+    clock.at += refused.value.retry_after
+    assert (await verifier.reserve(await found(verifier, challenge), POLICY)).code == the_code(challenge)
+
+
+async def test_a_message_that_may_be_out_has_counted(
+    store: ChallengeStore, verifier: Verifier, clock: StoppedClock
+) -> None:
+    challenge = await issued(verifier)
+    keys = set()
+    for _ in range(POLICY.max_sends):
+        message = await verifier.reserve(await found(verifier, challenge), POLICY)
+        keys.add(message.idempotency_key)
+        await verifier.not_delivered(message, NotDelivered("no answer from the gateway"))
+        clock.at += timedelta(minutes=2)
+
+    with pytest.raises(QuotaReached):
+        await verifier.reserve(await found(verifier, challenge), POLICY)
+    assert len(keys) == await tallied(store, "sends-day", str(PHONE)) == POLICY.max_sends
+
+
+async def test_a_refusal_that_comes_late_gives_no_other_place_back(
+    verifier: Verifier, clock: StoppedClock
+) -> None:
+    challenge = await issued(verifier)
+    first = await verifier.reserve(challenge, POLICY)
+    clock.at += timedelta(minutes=1)
+    await verifier.reserve(await found(verifier, challenge), POLICY)
+
+    await verifier.not_delivered(first, REFUSED)
+
+    assert not (await found(verifier, challenge)).is_undelivered
+
+
+@pytest.mark.parametrize("refuses_at", ["reserve", "issue"])
+async def test_a_clock_that_was_years_ahead_locks_nobody_out_for_longer_than_a_day(
+    verifier: Verifier, clock: StoppedClock, refuses_at: str
+) -> None:
+    is_issue = refuses_at == "issue"
+    strict = CodePolicy(failures_per_day=1) if is_issue else CodePolicy(sends_per_hour=1)
+    clock.at = NOW + timedelta(days=1000)
+    ahead = await outstanding(verifier, strict)
+    if is_issue:
+        await answering(verifier, ahead, wrong(the_code(ahead)))
+
+    clock.at = NOW
+    with pytest.raises(QuotaReached) as refused:
+        await outstanding(verifier, strict)
+
+    assert refused.value.retry_after == timedelta(hours=24 if is_issue else 1)
+    clock.at += refused.value.retry_after
+    await outstanding(verifier, strict)
 
 
 @pytest.mark.parametrize("unknown", [b"x", 7, [], {}, "", "\x00", "\ud800", "é", "x" * 10**6], ids=ascii)
@@ -660,3 +756,51 @@ async def test_a39_a_store_that_raises_what_it_should_not_accepts_nobody() -> No
         await verifier.verify(challenge.id, the_code(challenge), policy=POLICY)
 
     assert (await found(verifier, challenge)).state is ChallengeState.OPEN
+
+
+# --- What has had its time -----------------------------------------------------------------------
+
+
+async def test_what_has_had_its_time_is_forgotten_a_day_later(
+    verifier: Verifier, store: ChallengeStore, clock: StoppedClock
+) -> None:
+    if not isinstance(store, ForgettingStore):
+        pytest.skip("on Redis records go by themselves")
+    for _ in range(2):
+        challenge = await outstanding(verifier)
+        await answering(verifier, challenge, wrong(the_code(challenge)))
+        clock.at += timedelta(minutes=30)
+    assert await tallied(store, "failures", str(PHONE)) == 2
+    clock.at = NOW + timedelta(days=1, minutes=9)
+    assert await verifier.forget_old() == 0
+
+    clock.at = NOW + timedelta(days=1, minutes=41)
+    assert await verifier.forget_old() == 2
+    assert await tallied(store, "failures", str(PHONE)) == 2
+    clock.at = NOW + timedelta(days=2, minutes=31)
+    assert await verifier.forget_old() == 4
+    assert await tallied(store, "failures", str(PHONE)) == 0
+    assert await verifier.forget_old() == 0
+
+
+async def test_a_thousand_are_forgotten_at_once(clock: StoppedClock) -> None:
+    store = MemoryCodes()
+    verifier = over(store, clock)
+    old = await issued(verifier)
+    for number in range(1200):
+        await store.save(replace(old, id=f"c{number}"), expected=0)
+    clock.at += timedelta(days=2)
+
+    assert [await verifier.forget_old() for _ in range(3)] == [1000, 201, 0]
+
+
+async def test_a_store_that_cannot_forget_is_left_alone(clock: StoppedClock) -> None:
+    class Plain:
+        def __init__(self, kept: MemoryCodes) -> None:
+            self.load, self.save = kept.load, kept.save
+
+    verifier = over(Plain(MemoryCodes()), clock)
+    await issued(verifier)
+    clock.at += timedelta(days=3)
+
+    assert await verifier.forget_old() == 0

@@ -11,6 +11,7 @@ import pytest
 from hugathome import (
     Addressee,
     ChannelUnavailable,
+    CodePolicy,
     CodeRejected,
     ConfigurationError,
     Invitation,
@@ -50,7 +51,7 @@ class Portal:
 
     async def send(self, notice: Notice) -> None:
         if self.is_full:
-            raise NotDelivered("the inbox is full")
+            raise NotDelivered("the inbox is full", is_certain=True)
         self.inbox.append(notice)
 
 
@@ -193,7 +194,7 @@ async def test_a_call_that_was_not_placed_keeps_its_place() -> None:
         async def call(self, call: VoiceCall) -> None:
             self.left -= 1
             if self.left >= 0:
-                raise NotDelivered("all lines are busy")
+                raise NotDelivered("all lines are busy", is_certain=True)
             self.placed.append(call)
 
     voice = Busy(left=3)
@@ -229,6 +230,41 @@ async def test_the_hosts_own_channel_brings_the_code_with_what_the_host_needs() 
     )
     assert notice.link == invitation.url
     assert notice.code in notice.texts[0]
+
+
+async def test_a_patient_without_a_number_comes_in_by_the_hosts_own_channel() -> None:
+    portal = Portal()
+    async with FakeHugAtHome(now=NOW, voice=OutboxVoice(), channels=[portal]) as hug:
+        invitation = await invited(hug, phone=None, reference="urn:pid:77")
+
+        assert await hug.code_channels(invitation.link_id) == ("portal",)
+        await hug.send_code(invitation.link_id)
+        grant = await hug.check_in(invitation.link_id, portal.inbox[0].code)
+
+    assert grant.participant == "p-1"
+    assert portal.inbox[0].to.phone is None
+
+
+async def test_a_patient_without_a_number_has_the_quota_of_one_with_a_number_over_all_visits() -> None:
+    policy = CodePolicy(sends_per_day=2, max_sends=1)
+    async with FakeHugAtHome(now=NOW, channels=[Portal()], code_policy=policy) as hug:
+        for _ in range(2):
+            await hug.send_code((await invited(hug, phone=None, reference="urn:pid:77")).link_id)
+        third = await invited(hug, phone=None, reference="urn:pid:77")
+        with pytest.raises(QuotaReached):
+            await hug.send_code(third.link_id)
+        somebody_else = await invited(hug, phone=None, reference="urn:pid:78")
+        await hug.send_code(somebody_else.link_id)
+
+
+@pytest.mark.parametrize("reference", [None, "urn:pid:77"])
+async def test_a_patient_without_number_and_channel_gets_no_code(reference: str | None) -> None:
+    async with FakeHugAtHome(now=NOW, voice=OutboxVoice()) as hug:
+        invitation = await invited(hug, phone=None, reference=reference)
+
+        assert await hug.code_channels(invitation.link_id) == ()
+        with pytest.raises(NoMobileNumber):
+            await hug.send_code(invitation.link_id)
 
 
 async def test_a_code_that_the_own_channel_refused_goes_out_in_its_place() -> None:
@@ -283,15 +319,6 @@ async def test_staff_have_a_patient_called_only_where_they_ask_for_it() -> None:
         session = await hug.identify(invitation.session, "p-1", by="dr-rossi", code=voice.outbox[0].code)
 
     assert session.status == "in-progress"
-
-
-async def test_a_code_is_bound_to_a_number_and_whoever_has_none_gets_none() -> None:
-    async with FakeHugAtHome(now=NOW, voice=OutboxVoice(), channels=[Portal()]) as hug:
-        invitation = await invited(hug, phone=None, reference="urn:pid:77")
-
-        assert await hug.code_channels(invitation.link_id) == ()
-        with pytest.raises(NoMobileNumber):
-            await hug.send_code(invitation.link_id)
 
 
 async def test_an_unknown_channel_costs_nothing() -> None:

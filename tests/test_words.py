@@ -124,6 +124,7 @@ def every_message(language: Language) -> list[str]:
     """Return one of each kind."""
     return [
         *words.invitation(LETTERHEAD, language, link=LINK, starts_at=WINTER, zone=ZURICH),
+        *words.invitation_without_sms(LETTERHEAD, language, link=LINK, starts_at=WINTER, zone=ZURICH),
         *words.invitation_with_code(LETTERHEAD, language, link=LINK, code="493817"),
         *words.invitation_with_code(LETTERHEAD, language, link=LINK + "x" * 99, code="493817"),
         *words.code_alone(LETTERHEAD, language, code="493817"),
@@ -167,10 +168,24 @@ def test_whoever_is_to_read_a_code_out_is_not_told_to_keep_it_to_themselves(lang
 def test_a_link_stands_alone_on_its_line(language: Language) -> None:
     texts = [
         *words.invitation(LETTERHEAD, language, link=LINK, starts_at=WINTER, zone=ZURICH),
+        *words.invitation_without_sms(LETTERHEAD, language, link=LINK, starts_at=WINTER, zone=ZURICH),
         *words.call(LETTERHEAD, language, link=LINK),
     ]
 
     assert all(LINK in text.split("\n") for text in texts)
+
+
+@every_language
+def test_whoever_gets_no_sms_is_promised_none(language: Language) -> None:
+    (by_sms,) = words.invitation(LETTERHEAD, language, link=LINK, starts_at=WINTER, zone=ZURICH)
+    (otherwise,) = words.invitation_without_sms(
+        LETTERHEAD, language, link=LINK, starts_at=WINTER, zone=ZURICH
+    )
+
+    assert "SMS" in by_sms
+    assert "SMS" not in otherwise
+    assert otherwise.startswith(by_sms.partition(". ")[0])
+    assert otherwise.endswith(": +41 22 372 33 11")
 
 
 @every_language

@@ -24,7 +24,7 @@ from hugathome._asked import (
     StaffAsked,
 )
 from hugathome._model import Record
-from hugathome.dates import local_time
+from hugathome.dates import local_clock, local_day, local_time
 from hugathome.errors import ByPhone, HugathomeError, NotYetOpen, QuotaReached, SendTooSoon, SessionError
 from hugathome.history import Action
 from hugathome.mirror import standing
@@ -180,6 +180,8 @@ class Api:
             "language": language,
             "startsAt": window.starts_at.isoformat(),
             "starts": local_time(window.starts_at, language, zone=zone),
+            "startsDay": local_day(window.starts_at, language, zone=zone),
+            "startsClock": local_clock(window.starts_at, language, zone=zone),
             "opensAt": window.opens_at.isoformat(),
             "opens": local_time(window.opens_at, language, zone=zone),
             "timezone": zone.key,

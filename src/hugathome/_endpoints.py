@@ -19,7 +19,7 @@ from hugathome._model import Record
 from hugathome._origins import PREFLIGHT, Origins
 from hugathome._pages import API_HEADERS
 from hugathome.errors import HugathomeError, InvalidInput
-from hugathome.sms.reading import JSON, KINDS, READERS, read_receipt
+from hugathome.sms.reading import JSON, KINDS, READERS, Seal, read_receipt
 
 if TYPE_CHECKING:
     from hugathome.app import HugAtHome
@@ -51,8 +51,8 @@ def command(
 def receiving(hug: "HugAtHome") -> Endpoint:
     """Return the endpoint that takes the receipts of gateways.
 
-    Its address is the secret. What cannot be read, or is for nothing that is known, is answered as what
-    can: a gateway would only send it again, for days.
+    Its address is the secret; a gateway whose own the host has given has to sign, too. What cannot be read,
+    or is for nothing that is known, is answered as what can: a gateway would only send it again, for days.
     """
 
     async def take(request: Request) -> Response:
@@ -61,8 +61,12 @@ def receiving(hug: "HugAtHome") -> Endpoint:
             raise HTTPException(404)
         kind = _refuse_unless(request, *KINDS)
         body = await _body(request)
+        seal = None
+        if secret := hug.receipt_secrets.get(gateway):
+            url = f"{hug.site}/receipts/{gateway}/{token}?{request.url.query}"
+            seal = Seal(secret=secret, url=url, signature=request.headers.get("x-twilio-signature", ""))
         try:
-            receipt = read_receipt(gateway, body, kind=kind, query=request.query_params)
+            receipt = read_receipt(gateway, body, kind=kind, query=request.query_params, seal=seal)
         except InvalidInput as unread:
             _LOGGER.warning("a receipt of %s was not understood: %s", gateway, unread)
         else:

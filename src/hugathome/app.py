@@ -10,45 +10,42 @@ was given stays the giver's, except store and log, which `aclose` closes.
 
 import logging
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from secrets import token_bytes
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, runtime_checkable
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from hugathome import words
+from hugathome._closing import closing
 from hugathome._origins import embedding
 from hugathome.audit import START, AuditEntry, Head
 from hugathome.channels import Channel, named_apart
 from hugathome.clock import Clock, SystemClock
 from hugathome.codes import ChallengeStore, SmsGateway
 from hugathome.consultations import Consultations
-from hugathome.deliveries import Deliveries
+from hugathome.crew import Crew, Means
 from hugathome.discretion import discreet
-from hugathome.dispatch import Dispatch
-from hugathome.doorkeeper import Doorkeeper
-from hugathome.errors import ConfigurationError
+from hugathome.errors import ConfigurationError, StoreUnavailable
 from hugathome.grants import JoinGrant, VisitPass
 from hugathome.hub import Hub
 from hugathome.ice import IceServer
-from hugathome.journal import Journal
 from hugathome.keys import KeyRing
 from hugathome.letterhead import Letterhead
 from hugathome.logs import open_log
-from hugathome.organisations import House, Organisation, Organisations, adapted, spoken, zone
+from hugathome.organisations import House, Organisation, Organisations, adapted, zone
 from hugathome.participants import Participant
 from hugathome.policy import CodePolicy
 from hugathome.receipts import Receipt, is_known_token, receipts_at
-from hugathome.reception import Invitation, Reception
-from hugathome.roles import AnyLanguage
+from hugathome.reception import Invitation
+from hugathome.roles import AnyLanguage, language_of
 from hugathome.session import Session
 from hugathome.shelf import Event
 from hugathome.signalling import SignallingLog, Transport
+from hugathome.sms.reading import SIGNING
 from hugathome.stores import Store
-from hugathome.switchboard import Switchboard
 from hugathome.texts import Texts
-from hugathome.trail import Trail
-from hugathome.verifier import Randomness, Verifier
+from hugathome.verifier import Randomness
 from hugathome.voice import VoiceGateway
 from hugathome.wire import Limits
 
@@ -90,6 +87,7 @@ class Deployment:
         relay_only: bool = False,
         entry: str | None = None,
         frames: Sequence[str] = (),
+        receipt_secrets: Mapping[str, str] = MappingProxyType({}),
         organisations: Mapping[str, Organisation] | None = None,
         limits: Limits = Limits(),
         clock: Clock = SystemClock(),
@@ -101,13 +99,15 @@ class Deployment:
         `asgi()` with its prefix; http only on loopback. `timezone`: the IANA name of the zone in which
         texts and pages say times. `voice` and `channels`: how a code reaches whoever gets no SMS. `texts`:
         your own wordings of the SMS. `log`: where workers meet; left out, it is the store's own. `entry`:
-        where the room sends staff whose grant is old. `frames`: origins that may embed the room. Raises
-        `ConfigurationError`.
+        where the room sends staff whose grant is old. `frames`: origins that may embed the room.
+        `receipt_secrets`: by the names of gateways that sign their receipts; `twilio`'s is the auth token.
+        Raises `ConfigurationError`.
         """
         self.site = _checked_site(site)
         self.frames = tuple(embedding(origin) for origin in frames)
         self.entry = _checked_link(entry, "entry")
         self.privacy_url = _checked_link(privacy_url, "privacy_url")
+        self.receipt_secrets = _checked_secrets(receipt_secrets)
         self.clock = clock
         self._store = self._adapted(store)
         self._log = self._adapted(log if log is not None else open_log(store.log_url))
@@ -118,32 +118,27 @@ class Deployment:
             channels=named_apart(tuple(channels)),
             code_policy=code_policy,
             timezone=zone(timezone),
-            language=spoken(language),
+            language=language_of(language, refusal=ConfigurationError),
         )
         self._organisations = Organisations(adapted(default, self._adapted), self._settled(organisations))
         self.notices = self._say_notices()
-        self._keys = keys = KeyRing(key)
-        self._journal = Journal(log=self._log, keys=keys, randomness=randomness, limits=limits)
-        self._consultations = Consultations(
-            store=self._store.sessions,
-            journal=self._journal,
-            keys=keys,
+        self._keys = KeyRing(key)
+        means = Means(
+            site=self.site,
+            keys=self._keys,
+            organisations=self._organisations,
+            sessions=self._store.sessions,
+            codes=self._adapted(code_store) if code_store is not None else self._store.codes,
+            log=self._log,
+            limits=limits,
             clock=clock,
             randomness=randomness,
-            organisations=self._organisations,
         )
-        self._trail = Trail(store=self._store.sessions, keys=keys, organisations=self._organisations)
-        self._doorkeeper = Doorkeeper(
-            consultations=self._consultations, keys=keys, issuer=self.site, clock=clock, randomness=randomness
-        )
-        codes = self._adapted(code_store) if code_store is not None else self._store.codes
-        verifier = Verifier(store=codes, keys=keys, clock=clock, randomness=randomness)
-        self._deliveries = Deliveries(consultations=self._consultations, verifier=verifier, clock=clock)
-        self._dispatch, self._reception, self._switchboard = self._front_desk(verifier, randomness)
+        self._crew = Crew(means)
         self._hub = Hub(
-            journal=self._journal,
-            consultations=self._consultations,
-            doorkeeper=self._doorkeeper,
+            journal=self._crew.journal,
+            consultations=self._crew.consultations,
+            doorkeeper=self._crew.doorkeeper,
             clock=clock,
             randomness=randomness,
             limits=limits,
@@ -151,43 +146,11 @@ class Deployment:
             relay_only=relay_only,
         )
 
-    def _front_desk(
-        self, verifier: Verifier, randomness: Randomness
-    ) -> tuple[Dispatch, Reception, Switchboard]:
-        """Put together who sends messages, who lets people in, and who calls them."""
-        dispatch = Dispatch(
-            consultations=self._consultations,
-            verifier=verifier,
-            deliveries=self._deliveries,
-            store=self._store.sessions,
-            organisations=self._organisations,
-            keys=self._keys,
-            clock=self.clock,
-            randomness=randomness,
-        )
-        reception = Reception(
-            consultations=self._consultations,
-            verifier=verifier,
-            dispatch=dispatch,
-            organisations=self._organisations,
-            clock=self.clock,
-            randomness=randomness,
-        )
-        switchboard = Switchboard(
-            consultations=self._consultations,
-            reception=reception,
-            dispatch=dispatch,
-            store=self._store.sessions,
-            journal=self._journal,
-            clock=self.clock,
-        )
-        return dispatch, reception, switchboard
-
     def grant(
         self, session_id: str, participant_id: str, *, claims: Mapping[str, Any] | None = None
     ) -> JoinGrant:
         """Return a grant for somebody whom the host has authenticated: at the click, it lives two minutes."""
-        return self._doorkeeper.grant(session_id, participant_id, claims=claims)
+        return self._crew.doorkeeper.grant(session_id, participant_id, claims=claims)
 
     def room_url(self, grant: JoinGrant) -> str:
         """Return the address of the page for whoever holds `grant`; it travels in the fragment only."""
@@ -200,6 +163,14 @@ class Deployment:
     def knows_receipts(self, gateway: str, token: str) -> bool:
         """Whether a receipt came to an address that `receipt_url` has given out."""
         return is_known_token(self._keys, gateway=gateway, token=token)
+
+    async def _run_due(self) -> datetime | None:
+        due_at = await self._crew.dispatch.run_due()
+        try:
+            await self._crew.verifier.forget_old()
+        except StoreUnavailable as refused:  # it can wait, and holds up nothing
+            _LOGGER.error("codes that had their time were not forgotten: %s", refused)
+        return due_at
 
     def house(self, organisation: str) -> House:
         """Return an organisation's settings with the deployment's filled in."""
@@ -233,7 +204,7 @@ class HugAtHome(Deployment):
     @property
     def sessions(self) -> Consultations:
         """Everything that is done to a session by name."""
-        return self._consultations
+        return self._crew.consultations
 
     async def __aenter__(self) -> Self:
         return self
@@ -255,34 +226,36 @@ class HugAtHome(Deployment):
         self, session_id: str, participant_id: str, *, again: bool = False, deliver: bool = True
     ) -> Invitation:
         """Give a participant their link, by SMS where they have a mobile number; see `Reception.invite`."""
-        return await self._reception.invite(session_id, participant_id, again=again, deliver=deliver)
+        return await self._crew.reception.invite(session_id, participant_id, again=again, deliver=deliver)
 
     async def calendar(self, session_id: str, participant_id: str) -> bytes:
         """Return a participant's appointment as iCalendar; see `Reception.calendar`."""
-        return await self._reception.calendar(session_id, participant_id)
+        return await self._crew.reception.calendar(session_id, participant_id)
 
     async def send_code(self, link_id: str, *, channel: str | None = None) -> None:
         """Send the code that a patient asked for, by SMS, a call or otherwise; see `Reception.send_code`."""
-        await self._reception.send_code(link_id, channel=channel)
+        await self._crew.reception.send_code(link_id, channel=channel)
 
     async def check_in(self, link_id: str, code: str) -> JoinGrant:
         """Return a grant for the participant whose code this is, or raise a `CodeError` that says why not."""
-        session, participant = await self._reception.check_in(link_id, code)
-        return self._doorkeeper.grant(session.id, participant.id, device=session.of(participant.id).device)
+        session, participant = await self._crew.reception.check_in(link_id, code)
+        return self._crew.doorkeeper.grant(
+            session.id, participant.id, device=session.of(participant.id).device
+        )
 
     async def call(self, session_id: str, participant_id: str, *, by: str) -> Session:
         """Tell a participant that the clinician is ready; see `Switchboard.call`."""
-        return await self._switchboard.call(session_id, participant_id, by=by)
+        return await self._crew.switchboard.call(session_id, participant_id, by=by)
 
     async def callback_word(self, session_id: str, participant_id: str) -> str:
         """Return the word by which a participant knows who calls them; see `Switchboard.callback_word`."""
-        return await self._switchboard.callback_word(session_id, participant_id)
+        return await self._crew.switchboard.callback_word(session_id, participant_id)
 
     async def send_code_for(
         self, session_id: str, participant_id: str, *, by: str, channel: str | None = None
     ) -> None:
         """Send the code that a participant reads out on the telephone; see `Switchboard.send_code_for`."""
-        await self._switchboard.send_code_for(session_id, participant_id, by=by, channel=channel)
+        await self._crew.switchboard.send_code_for(session_id, participant_id, by=by, channel=channel)
 
     async def identify(
         self,
@@ -294,33 +267,33 @@ class HugAtHome(Deployment):
         how: str | None = None,
     ) -> Session:
         """Record how staff know who somebody is, by code or otherwise; see `Switchboard.identify`."""
-        return await self._switchboard.identify(session_id, participant_id, by=by, code=code, how=how)
+        return await self._crew.switchboard.identify(session_id, participant_id, by=by, code=code, how=how)
 
     async def receive_receipt(self, receipt: Receipt) -> bool:
         """Record what a gateway says of a message; return False where it says nothing new."""
-        return await self._deliveries.receive(receipt)
+        return await self._crew.deliveries.receive(receipt)
 
     # --- What pages ask --------------------------------------------------------------------------
 
     async def opened(self, link_id: str) -> tuple[Session, Participant]:
         """Return what a link leads to, or raise `LinkUnknown`; it changes nothing and sends nothing."""
-        return await self._reception.opened(link_id)
+        return await self._crew.reception.opened(link_id)
 
     async def code_channels(self, link_id: str) -> tuple[str, ...]:
         """Name the channels by which a code reaches whoever a link is for, the preferred one first."""
-        return await self._reception.code_channels(link_id)
+        return await self._crew.reception.code_channels(link_id)
 
     async def visit_pass(self, grant_token: str) -> VisitPass:
         """Trade a grant for the pass that a page keeps for this visit."""
-        return await self._doorkeeper.passes(grant_token)
+        return await self._crew.doorkeeper.passes(grant_token)
 
     async def regrant(self, pass_token: str) -> JoinGrant:
         """Trade a pass for a fresh grant; every connection takes one."""
-        return await self._doorkeeper.regrants(pass_token)
+        return await self._crew.doorkeeper.regrants(pass_token)
 
     async def holder(self, pass_token: str) -> tuple[Session, Participant]:
         """Return the session that a pass is for and whose it is, or raise as `regrant` does."""
-        return await self._doorkeeper.holder(pass_token)
+        return await self._crew.doorkeeper.holder(pass_token)
 
     # --- What runs -------------------------------------------------------------------------------
 
@@ -339,7 +312,7 @@ class HugAtHome(Deployment):
     ) -> AsyncIterator[Event]:
         """Yield an organisation's events after a position, in order; with `follow`, wait for more."""
         while True:
-            events = await self._consultations.events(
+            events = await self._crew.consultations.events(
                 organisation=organisation, after=after, limit=EVENTS_AT_ONCE
             )
             for event in events:
@@ -353,44 +326,44 @@ class HugAtHome(Deployment):
 
     async def audit(self, *, organisation: str, after: int = 0) -> AsyncIterator[AuditEntry]:
         """Yield who did what to an organisation's sessions, and what came of it, in order; not verified."""
-        while entries := await self._trail.entries(organisation, after=after, limit=EVENTS_AT_ONCE):
+        while entries := await self._crew.trail.entries(organisation, after=after, limit=EVENTS_AT_ONCE):
             for entry in entries:
                 yield entry
                 after = entry.position
 
     async def audit_head(self, *, organisation: str) -> Head:
         """Return how far an organisation's audit trail goes: its `str` is to be noted elsewhere."""
-        return await self._trail.head(organisation)
+        return await self._crew.trail.head(organisation)
 
     async def verify_audit(
         self, *, organisation: str, after: Head | str = START, head: Head | str | None = None
     ) -> Head:
         """Return how far an audit trail is as it was written, or raise `AuditBroken`; see `Trail.verify`."""
-        return await self._trail.verify(organisation, after=after, head=head)
+        return await self._crew.trail.verify(organisation, after=after, head=head)
 
     async def run_due(self) -> datetime | None:
-        """Deliver what is due, and return when to come again; for cron, a scheduler, or a loop."""
-        return await self._dispatch.run_due()
+        """Deliver what is due, forget what has had its time, and return when to come again.
 
-
-@runtime_checkable
-class Closing(Protocol):
-    """A part that holds something open."""
-
-    async def aclose(self) -> None:
-        """Close it; twice is fine."""
-        ...
-
-
-def closing(*parts: object) -> Iterator[Closing]:
-    """Yield the parts that hold something open."""
-    yield from (part for part in parts if isinstance(part, Closing))
+        For cron, a scheduler, or a loop.
+        """
+        return await self._run_due()
 
 
 def _checked_site(site: str) -> str:
     if not isinstance(site, str) or (not site.startswith("https://") and not _LOOPBACK.match(site)):
         raise ConfigurationError("site= takes an https URL; http only on loopback")
     return site.rstrip("/")
+
+
+def _checked_secrets(secrets: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the secrets of gateways; one that signs nothing would seem to be checked, and is refused."""
+    if unknown := set(secrets).difference(SIGNING):
+        raise ConfigurationError(
+            f"receipt_secrets= knows {', '.join(SIGNING)}, not {', '.join(sorted(unknown))}"
+        )
+    if not all(isinstance(secret, str) and secret for secret in secrets.values()):
+        raise ConfigurationError("receipt_secrets= takes texts that are not empty")
+    return MappingProxyType(dict(secrets))
 
 
 def _checked_link(url: str | None, name: str) -> str | None:

@@ -10,18 +10,19 @@ front of this host or beside it as `hugathome serve`.
 """
 
 from collections.abc import Callable, Coroutine, Iterator
+from datetime import datetime
 from functools import wraps
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar, runtime_checkable
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from hugathome._drive import drive
-from hugathome.app import EVENTS_AT_ONCE, Deployment, closing
+from hugathome._closing import closing
+from hugathome._drive import blocking_variant, drive
+from hugathome.app import EVENTS_AT_ONCE, Deployment
 from hugathome.audit import START, AuditEntry, Head
 from hugathome.consultations import Consultations
 from hugathome.deliveries import Deliveries
 from hugathome.desk import Desk
 from hugathome.discretion import discreet
-from hugathome.dispatch import Dispatch
 from hugathome.doorkeeper import Doorkeeper
 from hugathome.grants import JoinGrant
 from hugathome.one_time_codes import CodesAlone
@@ -87,37 +88,24 @@ class Sessions:
     list = _driven(_consultations, Consultations.list)
 
 
-@runtime_checkable
-class _HasBlocking(Protocol):
-    def for_blocking(self) -> Any: ...
-
-
 def _reception(owner: "HugAtHome") -> Reception:
-    return owner._reception  # noqa: SLF001 - the class below, in the same module
+    return owner._crew.reception  # noqa: SLF001 - the class below, in the same module
 
 
 def _switchboard(owner: "HugAtHome") -> Switchboard:
-    return owner._switchboard  # noqa: SLF001 - the class below, in the same module
+    return owner._crew.switchboard  # noqa: SLF001 - the class below, in the same module
 
 
 def _doorkeeper(owner: "HugAtHome") -> Doorkeeper:
-    return owner._doorkeeper  # noqa: SLF001 - the class below, in the same module
+    return owner._crew.doorkeeper  # noqa: SLF001 - the class below, in the same module
 
 
 def _deliveries(owner: "HugAtHome") -> Deliveries:
-    return owner._deliveries  # noqa: SLF001 - the class below, in the same module
-
-
-def _dispatch(owner: "HugAtHome") -> Dispatch:
-    return owner._dispatch  # noqa: SLF001 - the class below, in the same module
+    return owner._crew.deliveries  # noqa: SLF001 - the class below, in the same module
 
 
 class _Blocking:
-    @staticmethod
-    def _adapted(part: T) -> T:
-        """Take the variant of a part that blocks instead of suspending, where it has one."""
-        blocking: T = part.for_blocking() if isinstance(part, _HasBlocking) else part
-        return blocking
+    _adapted = staticmethod(blocking_variant)
 
 
 @discreet
@@ -127,7 +115,7 @@ class HugAtHome(_Blocking, Deployment):
     @property
     def sessions(self) -> Sessions:
         """Everything that is done to a session by name."""
-        return Sessions(self._consultations)
+        return Sessions(self._crew.consultations)
 
     def __enter__(self) -> Self:
         return self
@@ -155,16 +143,21 @@ class HugAtHome(_Blocking, Deployment):
     regrant = _driven(_doorkeeper, Doorkeeper.regrants)
     holder = _driven(_doorkeeper, Doorkeeper.holder)
     receive_receipt = _driven(_deliveries, Deliveries.receive)
-    run_due = _driven(_dispatch, Dispatch.run_due)
+
+    def run_due(self) -> datetime | None:
+        """Deliver what is due, forget what has had its time, and return when to come again."""
+        return drive(self._run_due())
 
     def check_in(self, link_id: str, code: str) -> JoinGrant:
         """Return a grant for the participant whose code this is, or raise a `CodeError` that says why not."""
-        session, participant = drive(self._reception.check_in(link_id, code))
-        return self._doorkeeper.grant(session.id, participant.id, device=session.of(participant.id).device)
+        session, participant = drive(self._crew.reception.check_in(link_id, code))
+        return self._crew.doorkeeper.grant(
+            session.id, participant.id, device=session.of(participant.id).device
+        )
 
     def events(self, *, organisation: str, after: int = 0) -> Iterator[Event]:
         """Yield an organisation's events after a position, in order, up to the present."""
-        consultations = self._consultations
+        consultations = self._crew.consultations
         while events := drive(
             consultations.events(organisation=organisation, after=after, limit=EVENTS_AT_ONCE)
         ):
@@ -173,19 +166,19 @@ class HugAtHome(_Blocking, Deployment):
 
     def audit(self, *, organisation: str, after: int = 0) -> Iterator[AuditEntry]:
         """Yield who did what to an organisation's sessions, and what came of it, in order; not verified."""
-        while entries := drive(self._trail.entries(organisation, after=after, limit=EVENTS_AT_ONCE)):
+        while entries := drive(self._crew.trail.entries(organisation, after=after, limit=EVENTS_AT_ONCE)):
             yield from entries
             after = entries[-1].position
 
     def audit_head(self, *, organisation: str) -> Head:
         """Return how far an organisation's audit trail goes: its `str` is to be noted elsewhere."""
-        return drive(self._trail.head(organisation))
+        return drive(self._crew.trail.head(organisation))
 
     def verify_audit(
         self, *, organisation: str, after: Head | str = START, head: Head | str | None = None
     ) -> Head:
         """Return how far an audit trail is as it was written, or raise `AuditBroken`; see `Trail.verify`."""
-        return drive(self._trail.verify(organisation, after=after, head=head))
+        return drive(self._crew.trail.verify(organisation, after=after, head=head))
 
 
 def _desk(owner: "OneTimeCodes") -> Desk:
@@ -212,5 +205,9 @@ class OneTimeCodes(_Blocking, CodesAlone):
     issue = _driven(_desk, Desk.issue)
     send = _driven(_desk, Desk.send)
     resend = _driven(_desk, Desk.resend)
+    code_channels = _driven(_desk, Desk.code_channels)
+    delivery = _driven(_desk, Desk.delivery)
+    receive_receipt = _driven(_desk, Desk.receive_receipt)
     verify = _driven(_desk, Desk.verify)
     revoke = _driven(_desk, Desk.revoke)
+    forget_old = _driven(_desk, Desk.forget_old)

@@ -30,8 +30,8 @@ class Addressee:
     """The host's own stable id of a participant."""
     session: str | None = None
     """The visit; None for a code without one."""
-    phone: PhoneNumber
-    """What the code is bound to and counted by, whatever brings it."""
+    phone: PhoneNumber | None
+    """What the code is bound to and counted by, whatever brings it; None for somebody who has none."""
     language: Language
 
 

@@ -20,14 +20,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from hugathome.errors import MalformedCode
+from hugathome.history import DeliveryStatus
 from hugathome.keys import MasterKey
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
 from hugathome.privacy import Life, Personal, Public, SealedNumber, Secret
 from hugathome.quotas import Tally
+from hugathome.receipts import stepped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +73,7 @@ class Challenge:
     subject: Personal[str]
     """Whom the code lets in: the host's own word, never a name."""
     address: SealedNumber[str]
-    """The telephone number, sealed; it opens only in this challenge."""
+    """The telephone number, or the host's word for who has none, sealed; it opens only in this challenge."""
     key_id: Public[str]
     """Fingerprint of the master key that the code is derived from."""
     digits: Public[int]
@@ -83,6 +85,8 @@ class Challenge:
     attempts: Public[int] = 0
     sends: Public[int] = 0
     last_sent_at: Personal[datetime | None] = None
+    delivery: Public[DeliveryStatus | None] = None
+    """What became of the last message, as far as it is known; None before the first."""
     is_undelivered: Public[bool] = False
     """The last message did not go out: the next one takes its place."""
     state: Public[ChallengeState] = ChallengeState.OPEN
@@ -93,6 +97,11 @@ class Challenge:
     def key(self) -> str:
         """What a store keeps it under."""
         return self.id
+
+    @property
+    def over_at(self) -> datetime:
+        """When a right answer is no longer accepted, whatever came of it before."""
+        return self.expires_at
 
     @property
     def attempts_left(self) -> int:
@@ -222,8 +231,13 @@ def wait_before_send(
         return None
     if challenge.last_sent_at is None:
         return timedelta(0)
-    cooldown = policy.cooldowns[min(challenge.sends, len(policy.cooldowns)) - 1]
+    cooldown = policy.cooldowns[min(max(challenge.sends, 1), len(policy.cooldowns)) - 1]
     return max(timedelta(0), challenge.last_sent_at + cooldown - now)
+
+
+def claimed(challenge: Challenge, *, now: datetime) -> Challenge:
+    """Keep other calls from sending the first message, while whoever does counts it."""
+    return _stepped(challenge, last_sent_at=now)
 
 
 def sent(challenge: Challenge, *, now: datetime, rotate: bool = False) -> Challenge:
@@ -232,10 +246,14 @@ def sent(challenge: Challenge, *, now: datetime, rotate: bool = False) -> Challe
     In the place of one that did not go out it is that one again, and counts no further.
     """
     if _is_again(challenge, rotate=rotate):
-        return _stepped(challenge, is_undelivered=False, last_sent_at=now)
-    counter = challenge.counter + 1 if rotate else challenge.counter
+        return _stepped(challenge, is_undelivered=False, last_sent_at=now, delivery=DeliveryStatus.QUEUED)
     return _stepped(
-        challenge, sends=challenge.sends + 1, last_sent_at=now, counter=counter, is_undelivered=False
+        challenge,
+        sends=challenge.sends + 1,
+        last_sent_at=now,
+        counter=challenge.counter + 1 if rotate else challenge.counter,
+        delivery=DeliveryStatus.QUEUED,
+        is_undelivered=False,
     )
 
 
@@ -249,6 +267,17 @@ def undelivered(challenge: Challenge) -> Challenge:
     if challenge.state is not ChallengeState.OPEN or challenge.is_undelivered or not challenge.sends:
         return challenge
     return _stepped(challenge, is_undelivered=True)
+
+
+def noted(challenge: Challenge, told: DeliveryStatus) -> Challenge:
+    """Note what is told of the last message, if it is news; of a closed challenge nothing is noted."""
+    if challenge.state is not ChallengeState.OPEN or challenge.delivery is None:
+        return challenge
+    after = stepped(challenge.delivery, told)
+    if after is challenge.delivery:
+        return challenge
+    is_undelivered = challenge.is_undelivered and after is DeliveryStatus.FAILED
+    return _stepped(challenge, delivery=after, is_undelivered=is_undelivered)
 
 
 def revoked(challenge: Challenge) -> Challenge:
@@ -285,6 +314,19 @@ class ChallengeStore(Protocol):
         ...
 
 
+@runtime_checkable
+class ForgettingStore(Protocol):
+    """A `ChallengeStore` that deletes what has had its time; one whose records go by themselves need not."""
+
+    async def forget(self, before: datetime, *, limit: int) -> int:
+        """Delete at most `limit` records whose `over_at` lies before `before`, and return how many.
+
+        Every other record stays, also one that is saved meanwhile. Raises `StoreUnavailable`, and nothing
+        else.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Sms:
     """One text message on its way out."""
@@ -299,7 +341,12 @@ class Sms:
 
 
 class SmsGateway(Protocol):
-    """Whoever takes a text message off our hands."""
+    """Whoever takes a text message off our hands.
+
+    It may say two things more. `may_be_asked_again = True`: it recognises the idempotency key of a message
+    that it has taken already, in any process; without it, what may have arrived is not sent again.
+    `longest_send`, a `timedelta`: `send` returns or raises within it; without it, a minute is taken to do.
+    """
 
     async def send(self, message: Sms) -> None:
         """Return once the message is accepted for delivery, or raise `SmsNotSent`.

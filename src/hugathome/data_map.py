@@ -76,6 +76,7 @@ class CodeColumns:
     kind: Public[str]
     key: Secret[str]
     version: Public[int]
+    over_at: Personal[datetime]
     body: Personal[str]
 
 
@@ -112,20 +113,20 @@ TABLES: Final[Mapping[str, type[Kept]]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class RecordColumn:
     """A column that holds records."""
 
-    column: str
+    name: str
     records: Sequence[type[Kept]]
     is_sealed: bool
 
 
-PLACES: Final = (
-    Place(column="hugathome_code.body", records=(Challenge, Tally), is_sealed=False),
-    Place(column="hugathome_session.body", records=(Session,), is_sealed=True),
-    Place(column="hugathome_event.body", records=(Event,), is_sealed=True),
-    Place(column="hugathome_audit.body", records=(AuditEntry,), is_sealed=True),
-    Place(column="hugathome_log.record", records=get_args(Entry), is_sealed=True),
+RECORD_COLUMNS: Final = (
+    RecordColumn(name="hugathome_code.body", records=(Challenge, Tally), is_sealed=False),
+    RecordColumn(name="hugathome_session.body", records=(Session,), is_sealed=True),
+    RecordColumn(name="hugathome_event.body", records=(Event,), is_sealed=True),
+    RecordColumn(name="hugathome_audit.body", records=(AuditEntry,), is_sealed=True),
+    RecordColumn(name="hugathome_log.record", records=get_args(Entry), is_sealed=True),
 )
 
 _ELSEWHERE: Final = {
@@ -155,7 +156,7 @@ class Row:
 def data_map() -> list[Row]:
     """Return every column, then every field of every record; a record stands once, wherever it is kept."""
     columns = [row for table, columns in TABLES.items() for row in _columns(table, columns)]
-    fields = _merged(row for place in PLACES for row in _fields(place))
+    fields = _merged(row for column in RECORD_COLUMNS for row in _fields(column))
     return [row for row in (*columns, *fields) if (row.record, row.field) not in _ELSEWHERE]
 
 
@@ -208,16 +209,16 @@ def _columns(table: str, columns: type[Kept]) -> Iterator[Row]:
         yield _row(table, name, mark, kept=columns.kept, kept_in=table)
 
 
-def _fields(place: Place) -> Iterator[Row]:
-    for root in place.records:
+def _fields(column: RecordColumn) -> Iterator[Row]:
+    for root in column.records:
         for record, name, mark in marks_of(root):
             yield _row(
                 record.__name__,
                 name,
                 mark,
                 kept=root.kept,
-                kept_in=place.column,
-                is_sealed=place.is_sealed,
+                kept_in=column.name,
+                is_sealed=column.is_sealed,
             )
 
 

@@ -15,26 +15,49 @@ from hugathome.roles import AnyLanguage, Language
 _LOCALES: Mapping[str, str] = MappingProxyType({Language.ENGLISH: "en_GB"})
 """Plain `en` would be American, month first."""
 
-_JOINED: Mapping[str, str] = MappingProxyType(
+_CLOCK: Mapping[str, str] = MappingProxyType(
     {
-        Language.FRENCH: "{date} à {time}",
-        Language.GERMAN: "{date} um {time} Uhr",
-        Language.ITALIAN: "{date}, ore {time}",
-        Language.ROMANSH: "{date} a las {time}",
-        Language.ENGLISH: "{date} at {time}",
+        Language.FRENCH: "à {time}",
+        Language.GERMAN: "um {time} Uhr",
+        Language.ITALIAN: "ore {time}",
+        Language.ROMANSH: "a las {time}",
+        Language.ENGLISH: "at {time}",
     }
 )
-"""The CLDR joins with a comma, or not at all in Romansh and Italian."""
+_BETWEEN: Mapping[str, str] = MappingProxyType({Language.ITALIAN: ", "})
+"""What stands between date and time; the CLDR joins with a comma, or not at all in Romansh and Italian."""
 
 
 def local_time(at: datetime, language: AnyLanguage, *, zone: ZoneInfo) -> str:
     """Return weekday, date and time of `at`, an aware datetime, as clocks in `zone` show it."""
+    from babel.dates import format_date
+
+    date = format_date(_on_the_spot(at, zone), "full", locale=_locale(language))
+    return f"{date}{_BETWEEN.get(language, ' ')}{local_clock(at, language, zone=zone)}"
+
+
+def local_day(at: datetime, language: AnyLanguage, *, zone: ZoneInfo) -> str:
+    """Return weekday, day and month alone, for where the line is short."""
+    from babel.dates import format_date, get_date_format
+
+    locale = _locale(language)
+    pattern = get_date_format("full", locale=locale).pattern.removesuffix(" y")
+    return format_date(_on_the_spot(at, zone), pattern, locale=locale)
+
+
+def local_clock(at: datetime, language: AnyLanguage, *, zone: ZoneInfo) -> str:
+    """Return the time alone, as a sentence goes on with it: "at 14:30"."""
+    from babel.dates import format_time
+
+    local = _on_the_spot(at, zone)
+    return _CLOCK[language].format(time=format_time(local.time(), "short", locale=_locale(language)))
+
+
+def _on_the_spot(at: datetime, zone: ZoneInfo) -> datetime:
     if at.utcoffset() is None:
         raise InvalidInput("a time in a message comes from an aware datetime")
-    from babel.dates import format_date, format_time
+    return at.astimezone(zone)
 
-    locale, local = _LOCALES.get(language, str(language)), at.astimezone(zone)
-    return _JOINED[language].format(
-        date=format_date(local.date(), "full", locale=locale),
-        time=format_time(local.time(), "short", tzinfo=zone, locale=locale),
-    )
+
+def _locale(language: AnyLanguage) -> str:
+    return _LOCALES.get(language, str(language))

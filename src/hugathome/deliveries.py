@@ -11,6 +11,7 @@ from typing import NamedTuple
 from hugathome.clock import Clock
 from hugathome.consultations import Consultations
 from hugathome.errors import SessionError
+from hugathome.handover import is_still_held, message_of, with_message
 from hugathome.history import Action, Change, DeliveryStatus, Message
 from hugathome.receipts import Receipt, Reference, concluded, reference_of, told
 from hugathome.roles import Step
@@ -45,14 +46,28 @@ class Deliveries:
         self._clock = clock
 
     async def conclude(
-        self, session_id: str, whom: str, message: Message, status: DeliveryStatus, *, texts: int
+        self,
+        session_id: str,
+        whom: str,
+        message: Message,
+        status: DeliveryStatus,
+        *,
+        texts: int,
+        reason: str | None = None,
     ) -> None:
-        """Record what the gateway answered to the `texts` of a message."""
+        """Record what the gateway answered to the `texts` of a message; `reason` says why it has failed.
+
+        That it has failed is said only by whoever the message is reserved for still; that it is out, by
+        anybody. What was recorded before stands.
+        """
 
         def decide(session: Session) -> Session:
-            known = _known(session, whom, message.id) or message
+            known = message_of(session, whom, message.id)
+            if known is None or not _is_news(known, message, status):
+                return session
             after = concluded(known, status, texts=texts)
-            return _replacing(session.after(self._change(whom, after)), whom, after)
+            change = self._change(whom, after, reason=reason)
+            return with_message(session.after(change), whom, after)
 
         with suppress(SessionError):  # a session that has ended meanwhile keeps its history as it was
             await self._consultations.change(session_id, decide)
@@ -67,7 +82,7 @@ class Deliveries:
 
         def decide(session: Session) -> Session:
             nonlocal is_news
-            before = _known(session, sent.participant, sent.message.id) or sent.message
+            before = message_of(session, sent.participant, sent.message.id) or sent.message
             after = told(before, part=reference.part, status=receipt.status)
             is_news = after is not before and not session.status.is_terminal
             if not is_news:
@@ -76,7 +91,7 @@ class Deliveries:
                 change = self._change(sent.participant, after, reason=receipt.reason)
                 is_moot = _is_moot(session, sent.participant, after)
                 session = session.after(change.but(step=None) if is_moot else change)
-            return _replacing(session, sent.participant, after)
+            return _kept(session, sent.participant, after)
 
         with suppress(SessionError):  # the participant or the session is no more
             await self._consultations.change(sent.session_id, decide)
@@ -88,7 +103,7 @@ class Deliveries:
     async def _message(self, reference: Reference) -> _Sent | None:
         session = await self._consultations.find_by_message(reference.message)
         for participant in session.participants if session else ():
-            message = _known(session, participant.id, reference.message) if session else None
+            message = message_of(session, participant.id, reference.message) if session else None
             if session and message:
                 return _Sent(session.id, participant.id, message)
         return None
@@ -121,8 +136,11 @@ class Deliveries:
         )
 
 
-def _known(session: Session, whom: str, message_id: str) -> Message | None:
-    return next((m for m in session.of(whom).messages if m.id == message_id), None)
+def _is_news(known: Message, message: Message, status: DeliveryStatus) -> bool:
+    """Whether the gateway's answer to `message` changes what is known of it."""
+    if status is DeliveryStatus.FAILED:
+        return is_still_held(known, message)
+    return known.status is DeliveryStatus.QUEUED
 
 
 def _is_moot(session: Session, whom: str, message: Message) -> bool:
@@ -130,9 +148,8 @@ def _is_moot(session: Session, whom: str, message: Message) -> bool:
     return message.kind != "call" and session.of(whom).presence in HERE
 
 
-def _replacing(session: Session, whom: str, message: Message) -> Session:
-    """Return the session with what is known of a message now; of one that was replaced nothing is kept."""
-    messages = session.of(whom).messages
-    if message.kind == "code" and all(m.id != message.id for m in messages):
-        messages = (*messages, message)
-    return session.noting(whom, messages=tuple(message if m.id == message.id else m for m in messages))
+def _kept(session: Session, whom: str, message: Message) -> Session:
+    """Return the session with what is known of a message now, of a code from the first receipt on."""
+    if message.kind == "code" and message_of(session, whom, message.id) is None:
+        return session.noting(whom, messages=(*session.of(whom).messages, message))
+    return with_message(session, whom, message)

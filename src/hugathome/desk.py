@@ -5,14 +5,19 @@ reserved before it is sent, and one that the gateway refused keeps its place: se
 counts no further.
 """
 
+from contextlib import suppress
+
 from hugathome import words
+from hugathome.addresses import Address, Unnumbered
 from hugathome.channels import Addressee, Notice
 from hugathome.codes import Challenge
-from hugathome.errors import CodeExpired, InvalidInput, NotDelivered
+from hugathome.errors import CodeExpired, InvalidInput, NotDelivered, StoreUnavailable
+from hugathome.history import DeliveryStatus
 from hugathome.letterhead import Letterhead
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
-from hugathome.roles import AnyLanguage, Language
+from hugathome.receipts import Receipt, reference_of
+from hugathome.roles import AnyLanguage, Language, language_of
 from hugathome.verifier import CodeMessage, Verifier
 from hugathome.ways import Ways
 
@@ -37,23 +42,24 @@ class Desk:
         self._policy = policy
         self._organisation = organisation
 
-    async def issue(self, phone: PhoneNumber | str, *, subject: str, purpose: str) -> str:
+    async def issue(self, phone: PhoneNumber | str | None, *, subject: str, purpose: str) -> str:
         """Open a challenge and return its id; nothing is sent before `resend`.
 
+        Without a `phone` the code is bound to `subject` and counted by it, and a channel of yours brings it.
         Raises `InvalidInput`, `NoMobileNumber`, `RegionRefused`, and `QuotaReached` if the day's failures
         are used up.
         """
         _refuse_unnamed(subject=subject, purpose=purpose)
-        number = phone if isinstance(phone, PhoneNumber) else PhoneNumber.parse(phone)
-        await self._ways.chosen(self._addressee(number, subject))
+        to = Unnumbered(subject) if phone is None else _numbered(phone)
+        await self._ways.chosen(self._addressee(to, subject))
         challenge = await self._verifier.issue(
-            self._policy, organisation=self._organisation, purpose=purpose, subject=subject, phone=number
+            self._policy, organisation=self._organisation, purpose=purpose, subject=subject, phone=to
         )
         return challenge.id
 
     async def send(
         self,
-        phone: PhoneNumber | str,
+        phone: PhoneNumber | str | None,
         *,
         subject: str,
         purpose: str,
@@ -83,17 +89,43 @@ class Desk:
         `SendTooSoon`, `QuotaReached`, `TooManyAttempts`, `CodeExpired`, `ChannelUnavailable`, and
         `NotDelivered` if the gateway refused.
         """
-        challenge = await self._verifier.find(challenge_id, organisation=self._organisation)
-        if challenge is None:
-            raise CodeExpired("no code is outstanding")
-        to = self._addressee(self._verifier.phone_of(challenge), challenge.subject, language)
+        challenge = await self._found(challenge_id)
+        to = self._to(challenge, language)
         way = await self._ways.chosen(to, name=channel)
         message = await self._verifier.reserve(challenge, self._policy, rotate=rotate)
         try:
             await way.send(self._notice(message, to))
-        except NotDelivered:
-            await self._verifier.not_delivered(message)
+        except NotDelivered as refusal:
+            await self._noted(message, DeliveryStatus.FAILED)
+            await self._verifier.not_delivered(message, refusal)
             raise
+        await self._noted(message, DeliveryStatus.SENT)
+
+    async def code_channels(self, challenge_id: str) -> tuple[str, ...]:
+        """Name the channels by which the code reaches whoever it is for, the preferred one first.
+
+        Raises `CodeExpired`.
+        """
+        challenge = await self._found(challenge_id)
+        reaching = await self._ways.open_to(self._to(challenge))
+        return tuple(channel.name for channel in reaching)
+
+    async def delivery(self, challenge_id: str) -> DeliveryStatus | None:
+        """Return what became of the last message of a challenge; None if nothing was sent yet.
+
+        Raises `CodeExpired` where there is no such challenge.
+        """
+        return (await self._found(challenge_id)).delivery
+
+    async def receive_receipt(self, receipt: Receipt) -> bool:
+        """Record what a gateway says of a message; return False where it says nothing new.
+
+        Nor is anything new of a message that another has followed, or of a challenge that is closed.
+        """
+        reference = reference_of(receipt.reference)
+        if reference is None or not reference.is_code or reference.part != 1:  # a code is always one text
+            return False
+        return await self._verifier.note(reference.message, receipt.status, organisation=self._organisation)
 
     async def verify(self, challenge_id: str, typed: object, *, purpose: str | None = None) -> Challenge:
         """Return the challenge that `typed` has just used up, or raise the `CodeError` that says why not.
@@ -108,12 +140,35 @@ class Desk:
         """Close a challenge, if it is still open."""
         await self._verifier.revoke(challenge_id, organisation=self._organisation)
 
-    def _addressee(self, phone: PhoneNumber, subject: str, language: AnyLanguage | None = None) -> Addressee:
+    async def forget_old(self) -> int:
+        """Delete every challenge and tally in the store that was over a day ago; return how many there were.
+
+        Call it now and then, from wherever you like: nothing else deletes them.
+        """
+        forgotten = 0
+        while batch := await self._verifier.forget_old():
+            forgotten += batch
+        return forgotten
+
+    async def _found(self, challenge_id: str) -> Challenge:
+        challenge = await self._verifier.find(challenge_id, organisation=self._organisation)
+        if challenge is None:
+            raise CodeExpired("no code is outstanding")
+        return challenge
+
+    async def _noted(self, message: CodeMessage, status: DeliveryStatus) -> None:
+        with suppress(StoreUnavailable):  # it stays queued: whether the message is out is told all the same
+            await self._verifier.note(message.idempotency_key, status)
+
+    def _to(self, challenge: Challenge, language: AnyLanguage | None = None) -> Addressee:
+        return self._addressee(self._verifier.address_of(challenge), challenge.subject, language)
+
+    def _addressee(self, to: Address, subject: str, language: AnyLanguage | None = None) -> Addressee:
         return Addressee(
             organisation=self._organisation,
             id=subject,
-            phone=phone,
-            language=self._language if language is None else _spoken(language),
+            phone=to if isinstance(to, PhoneNumber) else None,
+            language=self._language if language is None else language_of(language),
         )
 
     def _notice(self, message: CodeMessage, to: Addressee) -> Notice:
@@ -129,15 +184,12 @@ class Desk:
 _LONGEST_NAME = 200
 
 
+def _numbered(phone: PhoneNumber | str) -> PhoneNumber:
+    return phone if isinstance(phone, PhoneNumber) else PhoneNumber.parse(phone)
+
+
 def _refuse_unnamed(**names: str) -> None:
     """Refuse what no record could hold, or only as something else: a number, for one, comes back as none."""
     for what, name in names.items():
         if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
             raise InvalidInput(f"{what}= takes 1 to {_LONGEST_NAME} printable characters")
-
-
-def _spoken(language: AnyLanguage) -> Language:
-    try:
-        return Language(language)
-    except ValueError:
-        raise InvalidInput(f"language= is one of {', '.join(Language)}") from None

@@ -3,21 +3,21 @@
 A message is reserved in the session's record together with the moment from which another process may
 take it over. It is sent once that is committed: in process before the caller's call returns, when the
 host commits its own transaction, or by `run_due`. Its text, and the code in it, are computed at that
-moment and stored nowhere; a retry goes out under the same idempotency key, and only what no receipt has
-shown to be out already.
+moment and stored nowhere.
+
+Each text is noted before a gateway is asked to take it (`handover.py`). So a retry sends only what is not
+out, under the same idempotency key, and what may be out only by a gateway that may be asked again.
 """
 
 import logging
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from hugathome import words
-from hugathome.callback import callback_word
-from hugathome.channels import Addressee, Channel, Notice
+from hugathome.check_in_codes import CheckInCodes
 from hugathome.clock import Clock
-from hugathome.codes import Challenge, ChallengeState, Sms
+from hugathome.codes import Sms, SmsGateway
 from hugathome.consultations import Consultations
-from hugathome.deliveries import PURPOSE, Deliveries
+from hugathome.deliveries import Deliveries
 from hugathome.errors import (
     CodeError,
     HugathomeError,
@@ -28,25 +28,32 @@ from hugathome.errors import (
     SessionError,
     SmsNotSent,
 )
-from hugathome.history import DeliveryStatus, Message, MessageKind
-from hugathome.keys import KeyRing
-from hugathome.organisations import House, Organisations
+from hugathome.handover import (
+    LEASE,
+    MAX_ATTEMPTS,
+    asking,
+    is_due,
+    is_in_doubt,
+    is_still_held,
+    longest_send,
+    may_be_asked_again,
+    message_of,
+    reserved,
+    taken_over,
+    with_message,
+)
+from hugathome.history import IN_DOUBT, DeliveryStatus, Message, MessageKind
+from hugathome.letters import Letters
+from hugathome.organisations import Organisations
 from hugathome.participants import Participant
 from hugathome.phone import PhoneNumber
-from hugathome.policy import CodePolicy
 from hugathome.receipts import is_out
-from hugathome.roles import Language
 from hugathome.session import Session
 from hugathome.shelf import SessionStore
 from hugathome.transitions import OUT
-from hugathome.verifier import CodeMessage, Randomness, Verifier, opaque
-from hugathome.ways import Ways
+from hugathome.verifier import Randomness, opaque
 
 _LOGGER = logging.getLogger("hugathome")
-
-LEASE = timedelta(seconds=60)
-"""How long whoever reserved a message may take to send it; it doubles with every attempt."""
-MAX_ATTEMPTS = 5
 
 
 class Dispatch:
@@ -56,53 +63,26 @@ class Dispatch:
         self,
         *,
         consultations: Consultations,
-        verifier: Verifier,
+        codes: CheckInCodes,
+        letters: Letters,
         deliveries: Deliveries,
         store: SessionStore,
         organisations: Organisations,
-        keys: KeyRing,
         clock: Clock,
         randomness: Randomness,
     ) -> None:
         self._consultations = consultations
-        self._verifier = verifier
+        self._codes = codes
+        self._letters = letters
         self._deliveries = deliveries
         self._store = store
         self._organisations = organisations
-        self._keys = keys
         self._clock = clock
         self._randomness = randomness
 
-    # --- What there is to say --------------------------------------------------------------------
-
-    def link(self, session: Session, participant_id: str) -> str:
-        """Return the address that a participant opens."""
-        site = self._organisations.get(session.organisation).letterhead.site
-        return f"{site}/j/{session.of(participant_id).link_id}"
-
-    def announcement(self, session: Session, participant: Participant) -> tuple[str, ...]:
-        """Return what an invitation says where no code goes with it."""
-        house, language = self._house(session, participant)
-        starts_at, zone = session.window.starts_at, house.timezone
-        if not session.is_by_phone:
-            link = self.link(session, participant.id)
-            return words.invitation(house.letterhead, language, link=link, starts_at=starts_at, zone=zone)
-        word = self.callback_word(session, participant)
-        if starts_at <= self._clock.now():
-            return words.phone_invitation_now(house.letterhead, language, word=word)
-        return words.phone_invitation(house.letterhead, language, starts_at=starts_at, zone=zone, word=word)
-
-    def callback_word(self, session: Session, participant: Participant) -> str:
-        """Return the word that messages tell a participant, and that whoever calls them says first."""
-        _, language = self._house(session, participant)
-        return callback_word(self._keys.current, session.id, participant.id, language=language)
-
-    # --- Messages of the record ------------------------------------------------------------------
-
     def message(self, kind: MessageKind) -> Message:
         """Return a message to be kept in the record, reserved by whoever saves it."""
-        due_at = self._clock.now() + LEASE
-        return Message(id=opaque(self._randomness(12)), kind=kind, attempts=1, due_at=due_at)
+        return reserved(opaque(self._randomness(12)), kind, now=self._clock.now())
 
     async def deliver(self, session_id: str, whom: str, message: Message) -> None:
         """Send a message that was reserved in the record, once that is committed.
@@ -123,6 +103,8 @@ class Dispatch:
         due_at = await self._store.next_due()
         return None if due_at is None else max(due_at, earliest)
 
+    # --- What is due -----------------------------------------------------------------------------
+
     async def _run_session(self, session_id: str) -> None:
         session = await self._consultations.get(session_id)
         if session.status.is_terminal:
@@ -130,7 +112,7 @@ class Dispatch:
             return
         for participant in session.participants:
             for message in await self._claim(session_id, participant.id):
-                with suppress(SmsNotSent, CodeError, SessionError):  # recorded; the others go on
+                with suppress(NotDelivered, CodeError, SessionError):  # recorded; the others go on
                     await self._try_again(session_id, participant.id, message)
 
     async def _claim(self, session_id: str, whom: str) -> list[Message]:
@@ -138,156 +120,96 @@ class Dispatch:
         claimed: list[Message] = []
 
         def claim(session: Session) -> Session:
-            claimed[:] = [self._retried(m) for m in session.of(whom).messages if self._is_due(m)]
-            return _replacing(session, whom, claimed)
+            now = self._clock.now()
+            claimed[:] = [taken_over(m, now=now) for m in session.of(whom).messages if is_due(m, now=now)]
+            for message in claimed:
+                session = with_message(session, whom, message)
+            return session
 
         await self._consultations.change(session_id, claim)
         return claimed
-
-    def _is_due(self, message: Message) -> bool:
-        return _is_queued(message) and message.due_at <= self._clock.now()
-
-    def _retried(self, message: Message) -> Message:
-        due_at = self._clock.now() + LEASE * 2**message.attempts
-        return message.but(attempts=message.attempts + 1, due_at=due_at)
 
     async def _try_again(self, session_id: str, whom: str, message: Message) -> None:
         """Send a message that was taken over, or give it up: that is told as every failure is."""
         if message.attempts <= MAX_ATTEMPTS:
             await self._deliver(session_id, whom, message)
         else:
-            await self._deliveries.conclude(session_id, whom, message, DeliveryStatus.FAILED, texts=0)
+            await self._failed(session_id, whom, message, reason=IN_DOUBT if is_in_doubt(message) else None)
+
+    # --- One message -----------------------------------------------------------------------------
 
     async def _deliver(self, session_id: str, whom: str, message: Message) -> None:
         session = await self._consultations.get(session_id)
-        participant = session.participant(whom)
-        attendance = session.of(whom)
-        if session.status.is_terminal or session.consent is None or attendance.presence in OUT:
-            return  # it has ended, the patient no longer wants it, or they were put out
-        reserved = next((m for m in attendance.messages if m.id == message.id), None)
-        if reserved is None or reserved.attempts != message.attempts or not _is_queued(reserved):
-            return  # another process has taken over
+        held = _held(session, whom, message)
+        if held is None:
+            return
+        if is_in_doubt(held) and not may_be_asked_again(self._gateway(session)):
+            await self._failed(session_id, whom, held, reason=IN_DOUBT)
+            return
         texts: tuple[str, ...] = ()
         try:
-            texts = await self._texts(session, participant, message)
-            await self._send(session, sms_number(participant), texts, message=reserved)
-        except (SmsNotSent, CodeError):
-            await self._deliveries.conclude(
-                session_id, whom, message, DeliveryStatus.FAILED, texts=len(texts)
-            )
+            texts = await self._texts(session, session.participant(whom), held)
+            is_done = await self._hand_over(session, whom, held, texts)
+        except (NotDelivered, CodeError) as refused:
+            may_be_out = isinstance(refused, NotDelivered) and not refused.is_certain
+            reason = IN_DOUBT if may_be_out else None
+            await self._failed(session_id, whom, held, texts=len(texts), reason=reason)
             raise
-        await self._deliveries.conclude(session_id, whom, message, DeliveryStatus.SENT, texts=len(texts))
+        if is_done:
+            await self._deliveries.conclude(session_id, whom, held, DeliveryStatus.SENT, texts=len(texts))
 
     async def _texts(self, session: Session, participant: Participant, message: Message) -> tuple[str, ...]:
-        house, language = self._house(session, participant)
-        link = self.link(session, participant.id)
-        if message.kind == "call" and session.is_by_phone:
-            word = self.callback_word(session, participant)
-            return words.phone_invitation_now(house.letterhead, language, word=word)
         if message.kind == "call":
-            return words.call(house.letterhead, language, link=link)
+            return self._letters.call(session, participant)
         if session.is_by_phone or not session.is_enterable(self._clock.now()):
-            return self.announcement(session, participant)
+            return self._letters.announcement(session, participant)
         has_failed = any(_has_failed(m) for m in session.of(participant.id).messages)
+        is_retry = has_failed or message.attempts > 1
         try:
-            code = await self._reserved(session, participant, is_retry=has_failed or message.attempts > 1)
-        except (SendTooSoon, QuotaReached):
-            return self.announcement(session, participant)  # a link without a code is worth more than nothing
-        return words.invitation_with_code(house.letterhead, language, link=link, code=code.code)
+            code = await self._codes.reserved(session, participant, is_retry=is_retry)
+        except (SendTooSoon, QuotaReached):  # a link without a code is worth more than nothing
+            return self._letters.announcement(session, participant)
+        return self._letters.invitation(session, participant, code=code.code)
 
-    # --- Codes -----------------------------------------------------------------------------------
+    async def _hand_over(self, session: Session, whom: str, message: Message, texts: tuple[str, ...]) -> bool:
+        """Have a gateway take every text that is not out; return False once another has taken over."""
+        gateway, to = self._gateway(session), sms_number(session.participant(whom))
+        for part, text in enumerate(texts, start=1):
+            if is_out(message, part=part):
+                continue
+            if not await self._noted(session.id, whom, message, part=part, texts=len(texts)):
+                return False
+            await _taken(gateway, Sms(to=to, text=text, idempotency_key=f"{message.id}.{part}"))
+        return True
 
-    async def code_channels(self, session: Session, participant: Participant) -> tuple[str, ...]:
-        """Name the channels by which a code reaches a participant, the preferred one first."""
-        if _telephone(participant) is None:
-            return ()
-        house, language = self._house(session, participant)
-        reaching = await Ways.of(house).open_to(_addressee(session, participant, language))
-        return tuple(channel.name for channel in reaching)
+    async def _noted(self, session_id: str, whom: str, message: Message, *, part: int, texts: int) -> bool:
+        """Note that a gateway is about to be asked, and hold the message for as long as that may take.
 
-    async def send_code(
-        self,
-        session: Session,
-        participant: Participant,
-        *,
-        channel: str | None = None,
-        aloud: bool = False,
-    ) -> None:
-        """Send a participant their code once the reservation is committed; raise what forbids it.
-
-        `aloud` asks them to read it out, as in a visit by telephone, where no page takes it.
+        Return False where it is another's by now, or not to go out any more.
         """
-        house, language = self._house(session, participant)
-        to = _addressee(session, participant, language)
-        way = await Ways.of(house).chosen(to, name=channel, line_is_busy=aloud)
-        code = await self._reserved(session, participant)
-        say = words.code_to_read if aloud or session.is_by_phone else words.code_alone
-        notice = Notice(
-            to=to,
-            code=code.code,
-            texts=say(house.letterhead, language, code=code.code),
-            link=self.link(session, participant.id),
-            idempotency_key=code.idempotency_key,
-        )
-        await self._store.after_commit(lambda: self._send_code(way, notice, code))
-
-    async def _send_code(self, way: Channel, notice: Notice, code: CodeMessage) -> None:
-        try:
-            await way.send(notice)
-        except NotDelivered:
-            await self._verifier.not_delivered(code)
-            raise
-
-    async def _reserved(
-        self, session: Session, participant: Participant, *, is_retry: bool = False
-    ) -> CodeMessage:
-        """Reserve one message with the participant's code, opening a challenge if none is open."""
-        policy = self._organisations.get(session.organisation).code_policy
-        challenge = await self._verifier.find(session.of(participant.id).challenge_id)
-        if is_retry and challenge is not None and challenge.sends and self._verifier.is_open(challenge):
-            return self._verifier.message(challenge)
-        is_locked = challenge is not None and challenge.state is ChallengeState.LOCKED
-        if challenge is None or not (is_locked or self._verifier.is_open(challenge)):
-            challenge = await self._issued(session, participant, policy)
-        return await self._verifier.reserve(challenge, policy)
-
-    async def _issued(self, session: Session, participant: Participant, policy: CodePolicy) -> Challenge:
-        """Open a challenge, or take the one that another call has opened at the same moment."""
-        before = session.of(participant.id).challenge_id
-        issued = await self._verifier.issue(
-            policy,
-            organisation=session.organisation,
-            purpose=PURPOSE,
-            subject=f"{session.id}/{participant.id}",
-            phone=_number(participant),
-        )
+        is_ours = False
 
         def note(session: Session) -> Session:
-            is_first = session.of(participant.id).challenge_id == before
-            return session.noting(participant.id, challenge_id=issued.id) if is_first else session
+            nonlocal is_ours
+            held = _held(session, whom, message)
+            is_ours = held is not None
+            if held is None:
+                return session
+            longest = longest_send(self._gateway(session))
+            noted = asking(held, part=part, texts=texts, now=self._clock.now(), longest=longest)
+            return with_message(session, whom, noted)
 
-        after = await self._consultations.change(session.id, note)
-        return await self._verifier.find(after.of(participant.id).challenge_id) or issued
+        await self._consultations.change(session_id, note)
+        return is_ours
 
-    # --- The gateway -----------------------------------------------------------------------------
-
-    async def _send(
-        self, session: Session, to: PhoneNumber, texts: tuple[str, ...], *, message: Message
+    async def _failed(
+        self, session_id: str, whom: str, message: Message, *, texts: int = 0, reason: str | None
     ) -> None:
-        """Hand over the texts of a message, except those that are out already."""
-        gateway = self._organisations.get(session.organisation).sms
-        for part, text in enumerate(texts, start=1):
-            if not is_out(message, part=part):
-                await gateway.send(Sms(to=to, text=text, idempotency_key=f"{message.id}.{part}"))
+        status = DeliveryStatus.FAILED
+        await self._deliveries.conclude(session_id, whom, message, status, texts=texts, reason=reason)
 
-    def _house(self, session: Session, participant: Participant) -> tuple[House, Language]:
-        house = self._organisations.get(session.organisation)
-        return house, Language(participant.language or house.language)
-
-
-def takes_sms(participant: Participant) -> bool:
-    """Whether a text message reaches the participant."""
-    return isinstance(participant.phone, PhoneNumber) and participant.phone.takes_sms
+    def _gateway(self, session: Session) -> SmsGateway:
+        return self._organisations.get(session.organisation).sms
 
 
 def sms_number(participant: Participant) -> PhoneNumber:
@@ -297,39 +219,26 @@ def sms_number(participant: Participant) -> PhoneNumber:
     raise NoMobileNumber("the participant has no mobile number")
 
 
-def _telephone(participant: Participant) -> PhoneNumber | None:
-    return participant.phone if isinstance(participant.phone, PhoneNumber) else None
+async def _taken(gateway: SmsGateway, message: Sms) -> None:
+    """Return once the gateway has taken a text, or raise `SmsNotSent`, also where it raises anything else."""
+    try:
+        await gateway.send(message)
+    except HugathomeError:
+        raise
+    except Exception as error:
+        kind = type(error).__name__
+        _LOGGER.error("a gateway raised %s, and not SmsNotSent", kind)
+        raise SmsNotSent(f"the gateway raised {kind}") from error
 
 
-def _number(participant: Participant) -> PhoneNumber:
-    """Return the number that a participant's codes are bound to and counted by, whatever brings them."""
-    if (number := _telephone(participant)) is None:
-        raise NoMobileNumber("the participant has no telephone number")
-    return number
-
-
-def _addressee(session: Session, participant: Participant, language: Language) -> Addressee:
-    return Addressee(
-        organisation=session.organisation,
-        id=participant.id,
-        reference=participant.reference,
-        session=session.id,
-        phone=_number(participant),
-        language=language,
-    )
-
-
-def _is_queued(message: Message) -> bool:
-    return message.status is DeliveryStatus.QUEUED
+def _held(session: Session, whom: str, message: Message) -> Message | None:
+    """Return what the record knows of a message while it is whose who sends it, and still to go out."""
+    if session.status.is_terminal or session.consent is None or session.of(whom).presence in OUT:
+        return None  # it has ended, the patient no longer wants it, or they were put out
+    known = message_of(session, whom, message.id)
+    return known if known is not None and is_still_held(known, message) else None
 
 
 def _has_failed(message: Message) -> bool:
     """Whether a message with link or code never arrived: the code in it goes out again at no cost."""
     return message.kind != "code" and message.status is DeliveryStatus.FAILED
-
-
-def _replacing(session: Session, whom: str, messages: list[Message]) -> Session:
-    if not messages:
-        return session
-    by_id = {message.id: message for message in messages}
-    return session.noting(whom, messages=tuple(by_id.get(m.id, m) for m in session.of(whom).messages))

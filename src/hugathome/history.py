@@ -110,6 +110,10 @@ class Reach(StrEnum):
     """Neither a page nor a message reaches them: only their telephone does."""
 
 
+IN_DOUBT = "in-doubt"
+"""Why a message has failed that may have arrived all the same: its gateway's answer is not known."""
+
+
 class DeliveryStatus(StrEnum):
     """What became of a message."""
 
@@ -181,6 +185,8 @@ class Message(Record):
     """Which plan of the visit it speaks of: a visit that was rescheduled is announced anew."""
     parts: Public[tuple[DeliveryStatus, ...]] = ()
     """The same of each of its texts, as far as it is known: each has a receipt of its own."""
+    asked: Public[int] = 0
+    """How many of its texts a gateway was asked to take; the last may be out without anybody knowing."""
 
 
 class Change(Record):

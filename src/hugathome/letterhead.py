@@ -26,7 +26,12 @@ LONGEST_CODE: Final = 8
 CODE_ALONE: Final = (TextKind.CODE, TextKind.CODE_TO_READ)
 """What must be one segment; a link with a code is sent as two where it is not."""
 
-WITH_HELP: Final = (TextKind.INVITATION, TextKind.PHONE_INVITATION, TextKind.PHONE_INVITATION_NOW)
+WITH_HELP: Final = (
+    TextKind.INVITATION,
+    TextKind.INVITATION_WITHOUT_SMS,
+    TextKind.PHONE_INVITATION,
+    TextKind.PHONE_INVITATION_NOW,
+)
 """What the help line follows."""
 
 _SITE = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[\w.~%/-]*)?", re.ASCII)

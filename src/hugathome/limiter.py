@@ -8,15 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from hugathome.addresses import Address
 from hugathome.codes import ChallengeStore
-from hugathome.errors import QuotaReached, StoreUnavailable
+from hugathome.errors import QuotaReached
 from hugathome.keys import KeyRing
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
-from hugathome.quotas import Quota, Tally, counted, used, wait_for_room
-
-_RACES = 200
-"""How often a count that lost a race is taken again; somebody wins each: only a broken store gets there."""
+from hugathome.quotas import Quota, Tally, counted, reckoned, used, wait_for_room
+from hugathome.races import saved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -29,15 +28,16 @@ class Count:
     """An address, a prefix, or nothing for the organisation itself."""
 
 
-def a_failure(policy: CodePolicy, *, organisation: str, phone: PhoneNumber) -> Count:
+def a_failure(policy: CodePolicy, *, organisation: str, to: Address) -> Count:
     """Return what a wrong answer counts as."""
-    return Count(quota=policy.failures, organisation=organisation, whom=str(phone))
+    return Count(quota=policy.failures, organisation=organisation, whom=str(to))
 
 
-def a_send(policy: CodePolicy, *, organisation: str, phone: PhoneNumber) -> tuple[Count, ...]:
+def a_send(policy: CodePolicy, *, organisation: str, to: Address) -> tuple[Count, ...]:
     """Return everything that one message counts as."""
-    counts = [Count(quota=one, organisation=organisation, whom=str(phone)) for one in policy.sends_to_address]
-    counts.append(Count(quota=policy.sends_to_prefix, organisation=organisation, whom=phone.prefix))
+    counts = [Count(quota=one, organisation=organisation, whom=str(to)) for one in policy.sends_to_address]
+    if isinstance(to, PhoneNumber):
+        counts.append(Count(quota=policy.sends_to_prefix, organisation=organisation, whom=to.prefix))
     if policy.sends_of_organisation is not None:
         counts.append(Count(quota=policy.sends_of_organisation, organisation=organisation, whom=""))
     return tuple(counts)
@@ -52,7 +52,7 @@ class Limiter:
 
     async def refuse_if_full(self, *counts: Count, now: datetime) -> None:
         """Raise `QuotaReached`, with the longest wait, if one more would be too many; nothing is counted."""
-        waits = [_wait(await self._tallies(count), count.quota, now) for count in counts]
+        waits = [_wait(await self._tallies(count, now), count.quota, now) for count in counts]
         if longest := max(filter(None, waits), default=None):
             raise QuotaReached(retry_after=longest)
 
@@ -66,19 +66,25 @@ class Limiter:
         await self._count(count, now, refuses=False)
 
     async def _count(self, count: Count, now: datetime, *, refuses: bool) -> None:
-        for _ in range(_RACES):
-            tallies = await self._tallies(count)
+        async def step() -> tuple[Tally | None, Tally]:
+            tallies = await self._tallies(count, now)
             if refuses and (wait := _wait(tallies, count.quota, now)):
                 raise QuotaReached(retry_after=wait)
-            before = tallies[0]
-            after = counted(before, count.quota, key=self._names(count)[0], now=now)
-            if await self._store.save(after, expected=before.version if before else 0):
-                return
-        raise StoreUnavailable("a tally changed under every attempt to count")
+            return tallies[0], counted(tallies[0], count.quota, key=self._names(count)[0], now=now)
 
-    async def _tallies(self, count: Count) -> Sequence[Tally | None]:
+        await saved(self._store, step)
+
+    async def _tallies(self, count: Count, now: datetime) -> Sequence[Tally | None]:
         """Return the tallies under every key, that of the current one first."""
-        return [await self._store.load(Tally, name) for name in self._names(count)]
+        return [await self._tally(name, count.quota, now) for name in self._names(count)]
+
+    async def _tally(self, name: str, quota: Quota, now: datetime) -> Tally | None:
+        """Return a tally; one that a clock far ahead began is begun anew in the store, or it never ends."""
+        tally = await self._store.load(Tally, name)
+        if tally is None or (after := reckoned(tally, quota, now=now)) is tally:
+            return tally
+        has_saved = await self._store.save(after, expected=tally.version)
+        return after if has_saved else await self._store.load(Tally, name)
 
     def _names(self, count: Count) -> list[str]:
         return self._keys.digests("tally", count.quota.name, count.organisation, count.whom)

@@ -8,29 +8,30 @@
 Constructing it does no I/O. `hugathome.blocking.OneTimeCodes` has the same calls without `await`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import wraps
 from secrets import token_bytes
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from hugathome.app import closing
+from hugathome._closing import closing
 from hugathome.channels import Channel, named_apart
 from hugathome.clock import Clock, SystemClock
-from hugathome.codes import Challenge, ChallengeStore, SmsGateway
+from hugathome.codes import ChallengeStore, SmsGateway
 from hugathome.desk import Desk
 from hugathome.discretion import discreet
 from hugathome.errors import ConfigurationError
 from hugathome.keys import KeyRing
 from hugathome.letterhead import Letterhead
-from hugathome.organisations import spoken
-from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
-from hugathome.roles import ORGANISATION_ID, AnyLanguage
+from hugathome.receipts import is_known_token, receipts_at
+from hugathome.roles import ORGANISATION_ID, AnyLanguage, language_of
 from hugathome.texts import Texts
 from hugathome.verifier import Randomness, Verifier
 from hugathome.voice import VoiceGateway
 from hugathome.ways import Ways
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -63,9 +64,11 @@ class CodesAlone:
         """
         if not isinstance(organisation, str) or not ORGANISATION_ID.fullmatch(organisation):
             raise ConfigurationError("organisation= takes at most 32 of A-Z a-z 0-9 _ -")
+        self._site = site
+        self._keys = KeyRing(key)
         self._store = self._adapted(store)
         self._desk = Desk(
-            verifier=Verifier(store=self._store, keys=KeyRing(key), clock=clock, randomness=randomness),
+            verifier=Verifier(store=self._store, keys=self._keys, clock=clock, randomness=randomness),
             ways=Ways(
                 sms=self._adapted(sms),
                 voice=self._adapted(voice),
@@ -73,15 +76,35 @@ class CodesAlone:
                 brand=brand,
             ),
             letterhead=Letterhead(brand=brand, site=site, texts=texts),
-            language=spoken(language),
+            language=language_of(language, refusal=ConfigurationError),
             policy=policy,
             organisation=organisation,
         )
+
+    def receipt_url(self, gateway: str) -> str:
+        """Return where a gateway posts its receipts, to a view of yours; for nobody else to see."""
+        return receipts_at(self._keys, site=self._site, gateway=gateway)
+
+    def knows_receipts(self, gateway: str, token: str) -> bool:
+        """Whether a receipt came to an address that `receipt_url` has given out; `token` ends it."""
+        return is_known_token(self._keys, gateway=gateway, token=token)
 
     @staticmethod
     def _adapted(part: T) -> T:
         """Return the variant of a part that suits this kind of host."""
         return part
+
+
+def _at_the_desk(
+    method: Callable[Concatenate[Desk, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate["OneTimeCodes", P], Coroutine[Any, Any, T]]:
+    """Return a call of the desk's as one of its owner's."""
+
+    @wraps(method)
+    async def call(owner: "OneTimeCodes", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await method(owner._desk, *args, **kwargs)  # noqa: SLF001 - the class below
+
+    return call
 
 
 @discreet
@@ -101,42 +124,12 @@ class OneTimeCodes(CodesAlone):
         for part in closing(self._store):
             await part.aclose()
 
-    async def issue(self, phone: PhoneNumber | str, *, subject: str, purpose: str) -> str:
-        """Open a challenge and return its id; nothing is sent before `resend`. See `Desk.issue`."""
-        return await self._desk.issue(phone, subject=subject, purpose=purpose)
-
-    async def send(
-        self,
-        phone: PhoneNumber | str,
-        *,
-        subject: str,
-        purpose: str,
-        language: AnyLanguage | None = None,
-        channel: str | None = None,
-    ) -> str:
-        """Send a new code, and return the id of its challenge: a secret. See `Desk.send`."""
-        return await self._desk.send(
-            phone, subject=subject, purpose=purpose, language=language, channel=channel
-        )
-
-    async def resend(
-        self,
-        challenge_id: str,
-        *,
-        rotate: bool = False,
-        language: AnyLanguage | None = None,
-        channel: str | None = None,
-    ) -> None:
-        """Send the same code again, or with `rotate` the next one. See `Desk.resend`."""
-        await self._desk.resend(challenge_id, rotate=rotate, language=language, channel=channel)
-
-    async def verify(self, challenge_id: str, typed: object, *, purpose: str | None = None) -> Challenge:
-        """Return the challenge that `typed` has just used up, or raise the `CodeError` that says why not.
-
-        A code for another `purpose` is refused. See `Desk.verify`.
-        """
-        return await self._desk.verify(challenge_id, typed, purpose=purpose)
-
-    async def revoke(self, challenge_id: str) -> None:
-        """Close a challenge, if it is still open."""
-        await self._desk.revoke(challenge_id)
+    issue = _at_the_desk(Desk.issue)
+    send = _at_the_desk(Desk.send)
+    resend = _at_the_desk(Desk.resend)
+    code_channels = _at_the_desk(Desk.code_channels)
+    delivery = _at_the_desk(Desk.delivery)
+    receive_receipt = _at_the_desk(Desk.receive_receipt)
+    verify = _at_the_desk(Desk.verify)
+    revoke = _at_the_desk(Desk.revoke)
+    forget_old = _at_the_desk(Desk.forget_old)

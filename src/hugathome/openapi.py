@@ -13,6 +13,8 @@ _VISIT = {
     "language": {"enum": ["fr", "de", "it", "rm", "en"]},
     "startsAt": _INSTANT,
     "starts": {**_STRING, "description": "The same in words, in the organisation's own time zone."},
+    "startsDay": {**_STRING, "description": "Weekday, day and month alone, for a short line."},
+    "startsClock": {**_STRING, "description": "The time alone."},
     "opensAt": {**_INSTANT, "description": "From when on codes are sent and passes given."},
     "opens": _STRING,
     "timezone": {**_STRING, "description": "The zone in which the page says times, by its IANA name."},

@@ -10,7 +10,7 @@ from hugathome.codes import SmsGateway
 from hugathome.errors import ConfigurationError, InvalidInput
 from hugathome.letterhead import Letterhead
 from hugathome.policy import CodePolicy
-from hugathome.roles import AnyLanguage, Language
+from hugathome.roles import AnyLanguage, Language, language_of
 from hugathome.services import Service
 from hugathome.texts import Texts
 from hugathome.voice import VoiceGateway
@@ -101,14 +101,6 @@ def zone(name: str) -> ZoneInfo:
         raise ConfigurationError("timezone= takes an IANA name, such as Europe/Zurich") from None
 
 
-def spoken(language: AnyLanguage) -> Language:
-    """Return the language of a tag, or raise `ConfigurationError`."""
-    try:
-        return Language(language)
-    except ValueError:
-        raise ConfigurationError(f"language= is one of {', '.join(Language)}") from None
-
-
 def _filled(own: Organisation, default: House) -> House:
     letterhead = default.letterhead
     return House(
@@ -123,6 +115,6 @@ def _filled(own: Organisation, default: House) -> House:
         channels=default.channels if own.channels is None else named_apart(own.channels),
         code_policy=own.code_policy or default.code_policy,
         timezone=zone(own.timezone) if own.timezone else default.timezone,
-        language=spoken(own.language) if own.language else default.language,
+        language=language_of(own.language, refusal=ConfigurationError) if own.language else default.language,
         services=default.services if own.services is None else own.services,
     )

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from hugathome._model import Record, ShortText
 from hugathome.needs import Needs
-from hugathome.phone import AnyPhone
+from hugathome.phone import AnyPhone, PhoneNumber
 from hugathome.privacy import Dialled, Personal, Shown
 from hugathome.roles import (
     PARTS,
@@ -48,6 +48,11 @@ class Participant(Record):
         if self.speaks_for is not None and self.role != Role.INTERPRETER:
             raise ValueError("only an interpreter speaks for somebody")
         return self
+
+    @property
+    def takes_sms(self) -> bool:
+        """Whether a text message reaches them."""
+        return isinstance(self.phone, PhoneNumber) and self.phone.takes_sms
 
     @property
     def capabilities(self) -> frozenset[Capability]:

@@ -49,8 +49,7 @@ class Reader(StrEnum):
 class Life(StrEnum):
     """Until when a record is kept."""
 
-    CODE = "the host deletes it (on Redis: a week after it was last saved)"
-    """Nothing here deletes one in a database; two days after it began, it may go."""
+    CODE = "`run_due` or `forget_old` deletes it, a day after its time (on Redis: a week after its last save)"
     SESSION = "the host deletes it"
     ROOM = "`run_due` deletes it, 15 minutes after the visit has ended"
     EVIDENCE = "the host deletes it, the oldest first; it outlives its session"

@@ -134,9 +134,11 @@ def told(message: Message, *, part: int, status: DeliveryStatus) -> Message:
 def concluded(message: Message, status: DeliveryStatus, *, texts: int) -> Message:
     """Return the message once whoever sent its `texts` knows the gateway's answer.
 
-    A receipt may have been faster: then that stands, even against a gateway that did not answer in time.
+    It is for those of which nothing was known. A receipt may have been faster: then that stands, even
+    against a gateway that did not answer in time.
     """
-    parts = tuple(stepped(part, status) for part in _padded(message.parts, texts, QUEUED))
+    padded = _padded(message.parts, texts, QUEUED)
+    parts = tuple(status if part is QUEUED else part for part in padded)
     return message.but(parts=parts, status=_together(parts) if parts else status)
 
 

@@ -12,12 +12,14 @@ from pydantic import Field
 from hugathome._model import Record
 from hugathome.attendance import Attendance
 from hugathome.calendars import appointment
+from hugathome.check_in_codes import CheckInCodes
 from hugathome.clock import Clock
 from hugathome.consultations import Consultations
-from hugathome.dispatch import Dispatch, takes_sms
+from hugathome.dispatch import Dispatch
 from hugathome.door import refuse_entry, refuse_invitation
 from hugathome.errors import CodeRejected, LinkUnknown, SessionError
 from hugathome.history import BY_CODE, Action, Change, DeliveryStatus, Message
+from hugathome.letters import Letters
 from hugathome.organisations import Organisations
 from hugathome.participants import Participant
 from hugathome.roles import Step
@@ -38,7 +40,7 @@ class Invitation(Record):
     link_id: str = Field(repr=False)
     """A secret: whoever knows it may ask for a code to be sent to the participant's telephone."""
     texts: tuple[str, ...] = Field(repr=False)
-    """What to tell the participant by other means; it never holds a code."""
+    """What to tell the participant by other means, such as a letter; it never holds a code."""
     delivery: DeliveryStatus | None
     """What became of the SMS; None: none was sent, for want of a mobile number or of the wish."""
 
@@ -51,6 +53,8 @@ class Reception:
         *,
         consultations: Consultations,
         verifier: Verifier,
+        codes: CheckInCodes,
+        letters: Letters,
         dispatch: Dispatch,
         organisations: Organisations,
         clock: Clock,
@@ -58,6 +62,8 @@ class Reception:
     ) -> None:
         self._consultations = consultations
         self._verifier = verifier
+        self._codes = codes
+        self._letters = letters
         self._dispatch = dispatch
         self._organisations = organisations
         self._clock = clock
@@ -102,7 +108,7 @@ class Reception:
             participant_id,
             letterhead=house.letterhead,
             language=participant.language or house.language,
-            link=self._dispatch.link(session, participant_id) if has_link else None,
+            link=self._letters.link(session, participant_id) if has_link else None,
             now=self._clock.now(),
         )
 
@@ -122,7 +128,7 @@ class Reception:
     async def code_channels(self, link_id: str) -> tuple[str, ...]:
         """Name the channels by which a code reaches the participant, the preferred one first."""
         session, participant = await self.opened(link_id)
-        return await self._dispatch.code_channels(session, participant)
+        return await self._codes.channels(session, participant)
 
     async def send_code(self, link_id: str, *, channel: str | None = None) -> None:
         """Send the participant a code: the open one again, or a new one after one that is done with.
@@ -135,7 +141,7 @@ class Reception:
         nothing reaches them, `ChannelUnavailable`, and `NotDelivered` if the gateway refused.
         """
         session, participant = await self._entering(link_id)
-        await self._dispatch.send_code(session, participant, channel=channel)
+        await self._codes.send(session, participant, channel=channel)
         await self.note(session.id, participant.id, Step.CODE_ASKED)
 
     async def check_in(self, link_id: str, typed: str) -> tuple[Session, Participant]:
@@ -179,7 +185,7 @@ class Reception:
         is_sent = not is_new and any(
             m.kind == "invitation" and m.status is not DeliveryStatus.FAILED for m in attendance.messages
         )
-        wants_sms = message is not None and takes_sms(session.participant(whom)) and not is_sent
+        wants_sms = message is not None and session.participant(whom).takes_sms and not is_sent
         if not is_new and not wants_sms:
             return session
         invited = session.after(Change(action=Action.INVITE, at=self._clock.now(), participant=whom))
@@ -196,9 +202,9 @@ class Reception:
         return Invitation(
             session=session.id,
             participant=participant.id,
-            url=self._dispatch.link(session, participant.id),
+            url=self._letters.link(session, participant.id),
             link_id=attendance.link_id or "",
-            texts=self._dispatch.announcement(session, participant),
+            texts=self._letters.announcement(session, participant),
             delivery=sent[-1] if sent else None,
         )
 

@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, StringConstraints
 
+from hugathome.errors import HugathomeError, InvalidInput
+
 OPAQUE_ID = re.compile(r"[0-9A-Za-z._~-]{1,64}")
 """What an identifier may look like (the opaque identifier grammar of Matrix)."""
 
@@ -146,6 +148,15 @@ AnyPart = Annotated[Part | PartName, AfterValidator(Part)]
 AnyKind = Annotated[Kind | KindName, AfterValidator(Kind)]
 AnyModality = Annotated[Modality | ModalityName, AfterValidator(Modality)]
 AnyLanguage = Annotated[Language | LanguageTag, AfterValidator(Language)]
+
+
+def language_of(tag: AnyLanguage, *, refusal: type[HugathomeError] = InvalidInput) -> Language:
+    """Return the language of a tag, or raise the `refusal` that suits where it was given."""
+    try:
+        return Language(tag)
+    except ValueError:
+        raise refusal(f"language= is one of {', '.join(Language)}") from None
+
 
 CAPABILITIES: Mapping[Role, frozenset[Capability]] = MappingProxyType(
     {

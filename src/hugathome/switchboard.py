@@ -6,13 +6,15 @@ say how else they know who it is. In a visit by telephone that is the arrival. N
 
 from datetime import datetime
 
+from hugathome.check_in_codes import CheckInCodes
 from hugathome.clock import Clock
 from hugathome.consultations import Consultations
-from hugathome.dispatch import Dispatch, takes_sms
+from hugathome.dispatch import Dispatch
 from hugathome.door import refuse_entry, refuse_without_consent
 from hugathome.errors import CodeExpired, InvalidInput
 from hugathome.history import BY_CODE, Action, Change, DeliveryStatus, Message, Reach
 from hugathome.journal import Journal
+from hugathome.letters import Letters
 from hugathome.reception import Reception
 from hugathome.roles import Step
 from hugathome.session import Session
@@ -29,6 +31,8 @@ class Switchboard:
         *,
         consultations: Consultations,
         reception: Reception,
+        codes: CheckInCodes,
+        letters: Letters,
         dispatch: Dispatch,
         store: SessionStore,
         journal: Journal,
@@ -36,6 +40,8 @@ class Switchboard:
     ) -> None:
         self._consultations = consultations
         self._reception = reception
+        self._codes = codes
+        self._letters = letters
         self._dispatch = dispatch
         self._store = store
         self._journal = journal
@@ -78,7 +84,7 @@ class Switchboard:
         same whenever it is asked for, until the deployment's first key changes.
         """
         session = await self._consultations.get(session_id)
-        return self._dispatch.callback_word(session, session.participant(participant_id))
+        return self._letters.callback_word(session, session.participant(participant_id))
 
     async def send_code_for(
         self, session_id: str, participant_id: str, *, by: str, channel: str | None = None
@@ -93,7 +99,7 @@ class Switchboard:
         await self._consultations.decided(session, lambda known: known.after(change), trying=change)
         refuse_entry(session, self._clock.now())
         participant = session.participant(participant_id)
-        await self._dispatch.send_code(session, participant, channel=channel, aloud=True)
+        await self._codes.send(session, participant, channel=channel, aloud=True)
         await self._reception.note(session_id, participant_id, Step.CODE_ASKED, by=by)
 
     async def identify(
@@ -142,7 +148,7 @@ def _reach(session: Session, whom: str, *, has_page: bool) -> Reach:
         return Reach.RING
     attendance = session.of(whom)
     has_link = attendance.link_id is not None and attendance.presence not in OUT
-    return Reach.SMS if has_link and takes_sms(session.participant(whom)) else Reach.NONE
+    return Reach.SMS if has_link and session.participant(whom).takes_sms else Reach.NONE
 
 
 def _refuse_to_call(session: Session, now: datetime) -> None:

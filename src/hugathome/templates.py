@@ -20,6 +20,8 @@ class TextKind(StrEnum):
 
     INVITATION = "invitation"
     """A visit that comes later; the help line follows it."""
+    INVITATION_WITHOUT_SMS = "invitation_without_sms"
+    """The same for somebody whom no SMS reaches, to be printed or read to them; the help line follows it."""
     INVITATION_WITH_CODE = "invitation_with_code"
     """A visit that is now, with its code, where both fit one segment."""
     LINK_FIRST = "link_first"
@@ -41,6 +43,7 @@ class TextKind(StrEnum):
 PLACES: Mapping[TextKind, frozenset[str]] = MappingProxyType(
     {
         TextKind.INVITATION: frozenset({"when", "link"}),
+        TextKind.INVITATION_WITHOUT_SMS: frozenset({"when", "link"}),
         TextKind.INVITATION_WITH_CODE: frozenset({"code", "link"}),
         TextKind.LINK_FIRST: frozenset({"link"}),
         TextKind.CODE: frozenset({"code"}),

@@ -10,18 +10,22 @@ import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from hugathome.addresses import Address, read_address
 from hugathome.clock import Clock
 from hugathome.codes import (
     Challenge,
     ChallengeState,
     ChallengeStore,
+    ForgettingStore,
     Verdict,
     attempt,
+    claimed,
     code_for,
     expired,
     issue,
+    noted,
     parse_code,
     revoked,
     sent,
@@ -32,32 +36,36 @@ from hugathome.errors import (
     CodeAlreadyUsed,
     CodeExpired,
     CodeRejected,
+    NotDelivered,
     QuotaReached,
     RegionRefused,
     SendTooSoon,
     StoreUnavailable,
     TooManyAttempts,
 )
+from hugathome.history import DeliveryStatus
 from hugathome.keys import NONCE_BYTES, KeyRing, MasterKey
 from hugathome.limiter import Count, Limiter, a_failure, a_send
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
+from hugathome.races import saved
 
 Randomness = Callable[[int], bytes]
 """Returns this many unpredictable bytes: `secrets.token_bytes`, or a seeded stand-in in a test."""
 
-_RACES = 200
-"""How often a step that lost a race is taken again; somebody wins each, so only a broken store gets there."""
-
-
+_STEPS_OF_A_SEND = 5
+"""What a message may change of its challenge: two to reserve it, and three for what became of it."""
 _LONGEST_ID = 64
+_KEPT = timedelta(days=1)
+"""How long a record stays when it is over: long enough for a clock that is wrong by hours."""
+_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CodeMessage:
     """A code on its way out: only ever handed to whoever delivers it."""
 
-    to: PhoneNumber
+    to: Address
     code: str
     idempotency_key: str
 
@@ -76,13 +84,16 @@ class Verifier:
         self._limiter = Limiter(store=store, keys=keys)
 
     async def issue(
-        self, policy: CodePolicy, *, organisation: str, purpose: str, subject: str, phone: PhoneNumber
+        self, policy: CodePolicy, *, organisation: str, purpose: str, subject: str, phone: Address
     ) -> Challenge:
-        """Open a challenge; nothing is sent yet. Raise `QuotaReached` if the day's failures are used up."""
+        """Open a challenge; nothing is sent yet. Raise `QuotaReached` if the day's failures are used up.
+
+        Of somebody without a `phone` an `Unnumbered` stands in its place.
+        """
         now = self._clock.now()
-        if not policy.allows(phone):
+        if isinstance(phone, PhoneNumber) and not policy.allows(phone):
             raise RegionRefused("the policy sends no code to this region")
-        failure = a_failure(policy, organisation=organisation, phone=phone)
+        failure = a_failure(policy, organisation=organisation, to=phone)
         await self._limiter.refuse_if_full(failure, now=now)
         challenge_id = opaque(self._randomness(16))
         challenge = issue(
@@ -127,53 +138,46 @@ class Verifier:
         one that is closed or over.
         """
         now = self._clock.now()
-        if challenge.state is ChallengeState.LOCKED:
-            raise TooManyAttempts("the challenge is locked")
-        if not challenge.is_open(now):
-            if (closed := expired(challenge, now=now)) is not challenge:
-                await self._store.save(closed, expected=challenge.version)
-            raise CodeExpired("the code is no longer valid")
-        wait = wait_before_send(challenge, policy, now=now, rotate=rotate)
-        if wait is None:
-            raise QuotaReached(retry_after=max(challenge.expires_at - now, timedelta(0)))
-        if wait > timedelta(0):
-            raise SendTooSoon(retry_after=wait)
+        await self._refuse_if_closed(challenge)
+        _refuse_if_spent(challenge, policy, now=now, rotate=rotate)
         reserved = sent(challenge, now=now, rotate=rotate)
         counts = self._send(challenge, policy) if reserved.sends > challenge.sends else ()
         await self._limiter.refuse_if_full(*counts, now=now)
-        # The challenge first: a call that loses this race must not use up the day's quota.
-        if not await self._store.save(reserved, expected=challenge.version):
-            raise SendTooSoon(retry_after=policy.cooldowns[0])
-        try:
-            await self._limiter.count(*counts, now=now)
-        except QuotaReached:
-            if not challenge.sends:  # nobody gets its code: left open, it would be one more to guess
-                await self.revoke(challenge.id)
-            raise
+        # The challenge first: a call that loses this race must not use up the day's quota. Of a first
+        # message only that it is on its way: before it has counted there is no code to guess at.
+        is_first = not challenge.sends
+        step = claimed(challenge, now=now) if is_first else reserved
+        await self._won(step, policy, expected=challenge.version)
+        await self._limiter.count(*counts, now=now)
+        if is_first:
+            reserved = sent(step, now=now, rotate=rotate)
+            await self._won(reserved, policy, expected=step.version)
         return self.message(reserved)
 
-    async def not_delivered(self, message: CodeMessage) -> None:
-        """Note that a message did not go out, so that the next one takes its place and counts no further."""
-        challenge_id, _, sends = message.idempotency_key.rpartition(".")
-        for _ in range(_RACES):
-            challenge = await self.find(challenge_id)
-            if challenge is None or str(challenge.sends) != sends:
-                return
-            if (after := undelivered(challenge)) is challenge:
-                return
-            if await self._store.save(after, expected=challenge.version):
-                return
-        raise StoreUnavailable("the challenge changed under every attempt to note it")
+    async def not_delivered(self, message: CodeMessage, refusal: NotDelivered) -> None:
+        """Have the next message take the place of one that certainly did not go out, and count no further.
+
+        One of which that is in doubt has counted: it may be on a telephone.
+        """
+        if refusal.is_certain:
+            await self._noted(message.idempotency_key, undelivered)
+
+    async def note(self, key: str, told: DeliveryStatus, *, organisation: str | None = None) -> bool:
+        """Note what is told of the message of an idempotency key; return False where it is no news.
+
+        Of an earlier message than a challenge's last nothing is kept.
+        """
+        return await self._noted(key, lambda known: noted(known, told), organisation=organisation)
 
     def message(self, challenge: Challenge) -> CodeMessage:
         """Compute the message that was last reserved, for whoever delivers it or tries again to."""
-        phone = self.phone_of(challenge)
+        to = self.address_of(challenge)
         key = f"{challenge.id}.{challenge.sends}"
-        return CodeMessage(to=phone, code=self._code(challenge, str(phone)), idempotency_key=key)
+        return CodeMessage(to=to, code=self._code(challenge, str(to)), idempotency_key=key)
 
-    def phone_of(self, challenge: Challenge) -> PhoneNumber:
-        """Return the number that the code is bound to; raise `CodeExpired` where its key is no more."""
-        return PhoneNumber.parse(self._address(challenge))
+    def address_of(self, challenge: Challenge) -> Address:
+        """Return what the code is bound to; raise `CodeExpired` where its key is no more."""
+        return read_address(self._address(challenge))
 
     async def verify(
         self,
@@ -194,7 +198,7 @@ class Verifier:
         counted before the answer is looked at, so that challenges side by side share the day's quota.
         """
         is_counted = False
-        for _ in range(policy.max_attempts + policy.max_sends + 2):
+        for _ in range(policy.max_attempts + _STEPS_OF_A_SEND * policy.max_sends + 2):
             challenge = await self.find(challenge_id, organisation=organisation, purpose=purpose)
             answer = parse_code(typed, digits=challenge.digits if challenge else policy.digits)
             if challenge is None or not challenge.sends:
@@ -212,13 +216,21 @@ class Verifier:
 
     async def revoke(self, challenge_id: str | None, *, organisation: str | None = None) -> None:
         """Close a challenge, if it is still open."""
-        for _ in range(_RACES):
+
+        async def step() -> tuple[Challenge | None, Challenge | None]:
             challenge = await self.find(challenge_id, organisation=organisation)
-            if challenge is None or (after := revoked(challenge)) is challenge:
-                return
-            if await self._store.save(after, expected=challenge.version):
-                return
-        raise StoreUnavailable("the challenge changed under every attempt to revoke it")
+            return challenge, revoked(challenge) if challenge else None
+
+        await saved(self._store, step)
+
+    async def forget_old(self) -> int:
+        """Delete a thousand records that were over a day ago, and return how many there were.
+
+        A store whose records go by themselves, or that cannot delete, is left alone.
+        """
+        if not isinstance(self._store, ForgettingStore):
+            return 0
+        return await self._store.forget(self._clock.now() - _KEPT, limit=_AT_ONCE)
 
     def _judge(self, challenge: Challenge, answer: str) -> tuple[Challenge, Verdict]:
         now = self._clock.now()
@@ -228,10 +240,10 @@ class Verifier:
         return attempt(challenge, matches=hmac.compare_digest(expected, answer), now=now)
 
     def _send(self, challenge: Challenge, policy: CodePolicy) -> tuple[Count, ...]:
-        return a_send(policy, organisation=challenge.organisation, phone=self.phone_of(challenge))
+        return a_send(policy, organisation=challenge.organisation, to=self.address_of(challenge))
 
     def _failure(self, challenge: Challenge, policy: CodePolicy) -> Count:
-        return a_failure(policy, organisation=challenge.organisation, phone=self.phone_of(challenge))
+        return a_failure(policy, organisation=challenge.organisation, to=self.address_of(challenge))
 
     def _code(self, challenge: Challenge, address: str) -> str:
         return code_for(challenge, key=self._key_of(challenge), address=address)
@@ -250,19 +262,59 @@ class Verifier:
         bound_to = (challenge.organisation, challenge.id)
         return self._key_of(challenge).open("address", sealed, bound_to=bound_to).decode()
 
-    def _sealed(self, phone: PhoneNumber, organisation: str, challenge_id: str) -> str:
+    def _sealed(self, to: Address, organisation: str, challenge_id: str) -> str:
         sealed = self._keys.seal(
             "address",
-            str(phone).encode(),
+            str(to).encode(),
             bound_to=(organisation, challenge_id),
             nonce=self._randomness(NONCE_BYTES),
         )
         return urlsafe_b64encode(sealed).decode()
 
+    async def _noted(
+        self, key: str, note: Callable[[Challenge], Challenge], *, organisation: str | None = None
+    ) -> bool:
+        """Take a step for the message of a key, if it is its challenge's last; return whether it was one."""
+        challenge_id, _, sends = key.rpartition(".")
+        is_news = False
+
+        async def step() -> tuple[Challenge | None, Challenge | None]:
+            nonlocal is_news
+            challenge = await self.find(challenge_id, organisation=organisation)
+            is_last = challenge is not None and str(challenge.sends) == sends
+            after = note(challenge) if challenge and is_last else challenge
+            is_news = after is not challenge
+            return challenge, after
+
+        await saved(self._store, step)
+        return is_news
+
+    async def _refuse_if_closed(self, challenge: Challenge) -> None:
+        now = self._clock.now()
+        if challenge.state is ChallengeState.LOCKED:
+            raise TooManyAttempts("the challenge is locked")
+        if not challenge.is_open(now):
+            if (closed := expired(challenge, now=now)) is not challenge:
+                await self._store.save(closed, expected=challenge.version)
+            raise CodeExpired("the code is no longer valid")
+
+    async def _won(self, reserved: Challenge, policy: CodePolicy, *, expected: int) -> None:
+        """Save a step towards a message, or raise `SendTooSoon`: another call has just taken it."""
+        if not await self._store.save(reserved, expected=expected):
+            raise SendTooSoon(retry_after=policy.cooldowns[0])
+
     async def _saved(self, challenge: Challenge, *, expected: int) -> Challenge:
         if not await self._store.save(challenge, expected=expected):
             raise StoreUnavailable("a random identifier was already taken")
         return challenge
+
+
+def _refuse_if_spent(challenge: Challenge, policy: CodePolicy, *, now: datetime, rotate: bool) -> None:
+    wait = wait_before_send(challenge, policy, now=now, rotate=rotate)
+    if wait is None:
+        raise QuotaReached(retry_after=max(challenge.expires_at - now, timedelta(0)))
+    if wait > timedelta(0):
+        raise SendTooSoon(retry_after=wait)
 
 
 def _may_be_id(text: str) -> bool:

@@ -14,9 +14,9 @@ Nothing here calls anybody, and no `repr` shows what is said.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from types import MappingProxyType
 from typing import Protocol
-from xml.sax.saxutils import escape
 
 from hugathome.errors import InvalidInput
 from hugathome.phone import PhoneNumber
@@ -69,8 +69,8 @@ def spoken(brand: str, language: AnyLanguage, *, code: str) -> Speech:
         language=Language(language),
         prompt=prompt,
         message=" ".join(lead + text + "." for lead in wording.leads),
-        ssml_prompt=_ssml(language, escape(prompt)),
-        ssml_message=_ssml(language, *(escape(lead) + _paused(groups) for lead in wording.leads)),
+        ssml_prompt=_ssml(language, escape(prompt, quote=False)),
+        ssml_message=_ssml(language, *(lead + _paused(groups) for lead in wording.leads)),
     )
 
 

@@ -12,7 +12,7 @@ from hugathome.channels import SMS, VOICE, Addressee, Channel, Notice
 from hugathome.codes import Sms, SmsGateway
 from hugathome.errors import ChannelUnavailable, NoMobileNumber
 from hugathome.organisations import House
-from hugathome.phone import NumberType
+from hugathome.phone import NumberType, PhoneNumber
 from hugathome.voice import VoiceCall, VoiceGateway, spoken
 
 
@@ -26,7 +26,7 @@ class BySms:
 
     async def reaches(self, to: Addressee) -> bool:
         """Return whether there is a number that takes text messages."""
-        return to.phone.takes_sms
+        return to.phone is not None and to.phone.takes_sms
 
     async def send(self, notice: Notice) -> None:
         """Send every text, or raise `SmsNotSent`."""
@@ -45,13 +45,13 @@ class ByVoice:
 
     async def reaches(self, to: Addressee) -> bool:
         """Return whether there is a number of a line."""
-        return to.phone.kind is not NumberType.VOIP
+        return to.phone is not None and to.phone.kind is not NumberType.VOIP
 
     async def send(self, notice: Notice) -> None:
         """Place one call, or raise `NotDelivered`."""
         speech = spoken(self._brand, notice.to.language, code=notice.code)
         key = f"{notice.idempotency_key}.{VOICE}"
-        await self._gateway.call(VoiceCall(to=notice.to.phone, speech=speech, idempotency_key=key))
+        await self._gateway.call(VoiceCall(to=_dialled(notice.to), speech=speech, idempotency_key=key))
 
 
 class Ways:
@@ -108,9 +108,15 @@ def _unavailable(name: str, known: Sequence[str]) -> ChannelUnavailable:
     return ChannelUnavailable("there is no channel of the name that was asked for")
 
 
+def _dialled(to: Addressee) -> PhoneNumber:
+    if to.phone is None:
+        raise NoMobileNumber("there is no telephone number")
+    return to.phone
+
+
 def _messages(notice: Notice) -> list[Sms]:
     """Return what is to be sent; apart, so that no text stands in the traceback of a gateway's failure."""
-    to, key = notice.to.phone, notice.idempotency_key
+    to, key = _dialled(notice.to), notice.idempotency_key
     return [
         Sms(to=to, text=text, idempotency_key=f"{key}.{part}")
         for part, text in enumerate(notice.texts, start=1)

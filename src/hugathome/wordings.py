@@ -16,6 +16,8 @@ WORDINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             {
                 "invitation": "{brand}: votre rendez-vous en ligne a lieu {when}. "
                 "Gardez ce message et ouvrez alors:\n{link}\nUn code vous parviendra par SMS.",
+                "invitation_without_sms": "{brand}: votre rendez-vous en ligne a lieu {when}. "
+                "Ouvrez alors:\n{link}\nVous y demanderez votre code.",
                 "invitation_with_code": "{code} est votre code {brand}. Rendez-vous en ligne:\n{link}",
                 "link_first": "{brand}: votre rendez-vous en ligne. Le code suit dans un autre SMS.\n{link}",
                 "code": "{code} est votre code {brand}. Ne le donnez à personne.",
@@ -32,6 +34,8 @@ WORDINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             {
                 "invitation": "{brand}: Ihr Online-Termin ist am {when}. "
                 "Behalten Sie diese SMS und öffnen Sie dann:\n{link}\nEinen Code erhalten Sie per SMS.",
+                "invitation_without_sms": "{brand}: Ihr Online-Termin ist am {when}. "
+                "Öffnen Sie dann:\n{link}\nDort fordern Sie Ihren Code an.",
                 "invitation_with_code": "{code} ist Ihr Code von {brand}. Ihr Online-Termin:\n{link}",
                 "link_first": "{brand}: Ihr Online-Termin. Der Code folgt in einer weiteren SMS.\n{link}",
                 "code": "{code} ist Ihr Code von {brand}. Geben Sie ihn nicht weiter.",
@@ -48,6 +52,8 @@ WORDINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             {
                 "invitation": "{brand}: il Suo appuntamento online è {when}. "
                 "Conservi questo SMS e apra allora:\n{link}\nRiceverà un codice per SMS.",
+                "invitation_without_sms": "{brand}: il Suo appuntamento online è {when}. "
+                "Apra allora:\n{link}\nLì chiederà il Suo codice.",
                 "invitation_with_code": "{code} è il Suo codice {brand}. Il Suo appuntamento:\n{link}",
                 "link_first": "{brand}: il Suo appuntamento online. Il codice segue in un altro SMS.\n{link}",
                 "code": "{code} è il Suo codice {brand}. Non lo dia a nessuno.",
@@ -64,6 +70,8 @@ WORDINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             {
                 "invitation": "{brand}: Voss termin online è {when}. "
                 "Tegnai quest SMS ed avri lura:\n{link}\nVus survegnis in code per SMS.",
+                "invitation_without_sms": "{brand}: Voss termin online è {when}. "
+                "Avri lura:\n{link}\nLà dumandais Vus Voss code.",
                 "invitation_with_code": "{code} è Voss code da {brand}. Voss termin online:\n{link}",
                 "link_first": "{brand}: Voss termin online. Il code suonda en in auter SMS.\n{link}",
                 "code": "{code} è Voss code da {brand}. Betg dar vinavant.",
@@ -80,6 +88,8 @@ WORDINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             {
                 "invitation": "{brand}: your online appointment is on {when}. "
                 "Keep this SMS and open the link then:\n{link}\nA code will reach you by SMS.",
+                "invitation_without_sms": "{brand}: your online appointment is on {when}. "
+                "Open then:\n{link}\nYou ask for your code there.",
                 "invitation_with_code": "{code} is your {brand} code. Your online appointment:\n{link}",
                 "link_first": "{brand}: your online appointment. The code follows in another SMS.\n{link}",
                 "code": "{code} is your {brand} code. Give it to nobody.",

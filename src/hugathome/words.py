@@ -29,6 +29,14 @@ def invitation(
     return (letterhead.write(TextKind.INVITATION, language, when=when, link=link),)
 
 
+def invitation_without_sms(
+    letterhead: Letterhead, language: AnyLanguage, *, link: str, starts_at: datetime, zone: ZoneInfo
+) -> tuple[str, ...]:
+    """Invite somebody whom no SMS reaches: the same, and that the page knows how their code reaches them."""
+    when = spelled_time(starts_at, language, zone=zone)
+    return (letterhead.write(TextKind.INVITATION_WITHOUT_SMS, language, when=when, link=link),)
+
+
 def invitation_with_code(
     letterhead: Letterhead, language: AnyLanguage, *, link: str, code: str
 ) -> tuple[str, ...]:

@@ -94,6 +94,17 @@ def an_ovhcloud(api: str) -> HttpSms:
     )
 
 
+def test_what_may_have_arrived_is_handed_to_none_of_them_again() -> None:
+    gateways = (
+        twilio(account_sid="AC123", auth_token="t0ken", sender="HUG"),
+        smsmode(api_key="t0ken", sender="HUG"),
+        swisscom(client_id="t0ken"),
+        an_ovhcloud("https://eu.api.ovh.com"),
+    )
+
+    assert [gateway.may_be_asked_again for gateway in gateways] == [False] * 4
+
+
 async def test_twilio_takes_a_form_with_basic_credentials(provider: Provider) -> None:
     receipts = receipt_url(key=b"k" * 32, site="https://www.example.ch", gateway="twilio")
     await twilio(

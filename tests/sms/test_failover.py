@@ -1,6 +1,7 @@
 """From one gateway to the next, and never two messages for one."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -149,6 +150,27 @@ async def test_more_gateways_keep_the_rules_of_one() -> None:
 
     await check_sms(FailoverSms([refusing, outbox]), delivered=delivered, refusing=refusing)
     await check_sms(RoutedSms({"+41": outbox}, default=outbox), delivered=delivered, refusing=None)
+
+
+def test_it_may_be_asked_again_where_nobody_gets_two_or_the_host_prefers_that() -> None:
+    keyed, keyless = OutboxSms(), Provider()
+
+    assert FailoverSms([keyed]).may_be_asked_again
+    assert not FailoverSms([keyless]).may_be_asked_again
+    assert not FailoverSms([keyed, keyed]).may_be_asked_again, "another process does not know which has it"
+    assert FailoverSms([keyed, keyless], on_doubt="resend").may_be_asked_again
+    assert RoutedSms({"+41": keyed}, default=keyed).may_be_asked_again
+    assert not RoutedSms({"+41": keyed}, default=keyless).may_be_asked_again
+    assert not RoutedSms({"+41": keyless}, default=keyed).may_be_asked_again
+
+
+def test_it_says_how_long_it_takes_at_most() -> None:
+    gateway, unknown = closed_gateway(), OutboxSms()
+    ten = timedelta(seconds=10)
+
+    assert FailoverSms([gateway, unknown, gateway]).longest_send == 2 * ten
+    assert RoutedSms({"+41": gateway}, default=unknown).longest_send == ten
+    assert RoutedSms({}, default=unknown).longest_send == timedelta(0)
 
 
 def test_without_an_event_loop_each_gateway_blocks() -> None:

@@ -464,6 +464,33 @@ async def test_no_reason_and_no_log_shows_number_text_or_secret(
     assert not [secret for secret in ("493817", "1234567", "s3cret") if secret in said]
 
 
+@pytest.mark.parametrize(
+    ("options", "recognises"),
+    [
+        ({}, True),
+        ({"idempotency_header": None}, False),
+        ({"idempotency_header": None, "body": {**BODY, "id": "{key}"}}, True),
+        ({"idempotency_header": None, "body": {**BODY, "id": "{reference}"}}, False),
+    ],
+    ids=["header", "none", "body", "receipts only"],
+)
+def test_it_may_be_asked_again_where_a_key_travels(options: dict[str, Any], recognises: bool) -> None:
+    gateway = HttpSms(**{"url": "https://sms.example.ch", "body": BODY, **options})
+
+    assert gateway.may_be_asked_again is recognises
+    assert gateway.for_blocking().may_be_asked_again is recognises
+
+
+async def test_it_says_how_long_it_takes_at_most(provider: Provider, pauses: Pauses) -> None:
+    provider.then(*[answer(503, Retry_After="4")] * 3)
+    slow = gateway(provider, pauses, longest_wait=timedelta(seconds=4), attempts=3, timeout=BRIEF)
+
+    with pytest.raises(SmsNotSent):
+        await slow.send(MESSAGE)
+
+    assert slow.longest_send == 3 * BRIEF + timedelta(seconds=sum(pauses.waits)) == timedelta(seconds=11)
+
+
 def test_its_repr_shows_the_host_and_nothing_else() -> None:
     secretive = HttpSms(
         url="https://sms.example.ch/t0ken/send?key=s3cret",

@@ -1,7 +1,10 @@
 """The receipts of gateways, as their public documentation spells them, and as nobody should."""
 
+import hashlib
+import hmac
 import json
 import time
+from base64 import b64encode
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
@@ -13,7 +16,7 @@ from hypothesis import strategies as st
 from hugathome.errors import InvalidInput
 from hugathome.history import DeliveryStatus
 from hugathome.receipts import Receipt
-from hugathome.sms.reading import FORM, JSON, KINDS, READERS, read_receipt
+from hugathome.sms.reading import FORM, JSON, KINDS, READERS, Seal, read_receipt
 
 KEY = "dGhlIG1lc3NhZ2U.1"
 
@@ -130,6 +133,84 @@ def test_what_is_no_receipt_is_refused(gateway: str, kind: str, body: bytes) -> 
         read_receipt(gateway, body, kind=kind, query={})
 
 
+# --- Whose they are ------------------------------------------------------------------------------
+
+TOKEN = "12345"
+URL = "https://mycompany.com/myapp.php?foo=1&bar=2"
+CALL = {
+    "CallSid": "CA1234567890ABCDE",
+    "Caller": "+14158675309",
+    "Digits": "1234",
+    "From": "+14158675309",
+    "To": "+18005551212",
+}
+DELIVERED = {"MessageSid": "SM1", "MessageStatus": "delivered", "RawDlrDoneDate": ""}
+
+
+def signed(fields: dict[str, str], *, url: str = URL, token: str = TOKEN) -> str:
+    """Sign as twilio.com/docs/usage/security says."""
+    text = url + "".join(f"{name}{fields[name]}" for name in sorted(fields))
+    return b64encode(hmac.new(token.encode(), text.encode(), hashlib.sha1).digest()).decode()
+
+
+def read_signed(fields: dict[str, str] | bytes, signature: str, *, url: str = URL) -> Receipt:
+    body = fields if isinstance(fields, bytes) else urlencode(fields).encode()
+    seal = Seal(secret=TOKEN, url=url, signature=signature)
+    return read_receipt("twilio", body, kind=FORM, query={"reference": KEY}, seal=seal)
+
+
+@pytest.mark.parametrize(
+    ("url", "body", "signature"),
+    [
+        (URL, urlencode(CALL).encode(), "RSOYDt4T1cUTdK1PDd93/VVr8B8="),
+        (URL, b"Sid=CA123&SidAccount=AC123&Digits=5678&Digits=1234", "IK+Dwps556ElfBT0I3Rgjkr1wJU="),
+        (URL.replace(".com", ".com:1234"), urlencode(CALL).encode(), "RSOYDt4T1cUTdK1PDd93/VVr8B8="),
+        (URL, urlencode(CALL).encode(), "kvajT1Ptam85bY51eRf/AJRuM3w="),
+        (URL.replace("https", "http"), urlencode(CALL).encode(), "0ZXoZLH/DfblKGATFgpif+LLRf4="),
+    ],
+    ids=["plain", "a field twice", "a port that is not signed", "a port that is", "http"],
+)
+def test_a_signature_that_twilio_publishes_is_its_own(url: str, body: bytes, signature: str) -> None:
+    with pytest.raises(InvalidInput, match="a status"):  # it is read: these are calls, and say none
+        read_signed(body, signature, url=url)
+    with pytest.raises(InvalidInput, match="signature"):
+        read_signed(body + b"4", signature, url=url)
+
+
+def test_a_receipt_that_twilio_has_signed_is_read() -> None:
+    assert read_signed(DELIVERED, signed(DELIVERED)).status is DeliveryStatus.DELIVERED
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        "",
+        signed(DELIVERED, token="another"),
+        signed(DELIVERED, url=URL + "3"),
+        signed({**DELIVERED, "MessageStatus": "failed"}),
+        signed(DELIVERED).rstrip("="),
+        "\N{KEY}",
+        "\ud800",
+    ],
+    ids=ascii,
+)
+def test_a_receipt_that_somebody_else_has_signed_is_refused(signature: str) -> None:
+    with pytest.raises(InvalidInput, match="signature"):
+        read_signed(DELIVERED, signature)
+
+
+def test_what_cannot_be_signed_is_refused_where_it_should_be() -> None:
+    seal = Seal(secret=TOKEN, url=URL, signature="")
+    for gateway, kind in (("plain", FORM), ("smsmode", JSON), ("twilio", JSON)):
+        with pytest.raises(InvalidInput, match="signed receipts"):
+            read_receipt(gateway, b"{}", kind=kind, query={}, seal=seal)
+    for body, url in ((b"\xff", URL), (b"a=1&" * 101, URL), (b"a=1", "https://a:x/"), (b"a=1", "https://[")):
+        with pytest.raises(InvalidInput):
+            read_signed(body, "", url=url)
+
+
+# --- Anything ------------------------------------------------------------------------------------
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=True) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
@@ -150,12 +231,13 @@ bodies = (
     body=bodies,
     kind=st.sampled_from(KINDS),
     query=st.dictionaries(st.just("reference"), st.text()),
+    seal=st.none() | st.builds(Seal, secret=st.text(), url=st.text(), signature=st.text()),
 )
 def test_whatever_is_posted_is_a_receipt_or_refused(
-    gateway: str, body: bytes, kind: str, query: dict[str, Any]
+    gateway: str, body: bytes, kind: str, query: dict[str, Any], seal: Seal | None
 ) -> None:
     with suppress(InvalidInput):
-        assert isinstance(read_receipt(gateway, body, kind=kind, query=query), Receipt)
+        assert isinstance(read_receipt(gateway, body, kind=kind, query=query, seal=seal), Receipt)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -152,6 +152,12 @@ def test_a_refusal_does_not_repeat_the_url() -> None:
     assert "tiger" not in str(refused.value)
 
 
+async def test_codes_are_found_whatever_driver_a_hosts_url_names(tmp_path: Path) -> None:
+    codes = open_code_store(f"sqlite+pysqlite:///{tmp_path}/codes.db")
+
+    assert await codes.load(Challenge, "nobody's") is None
+
+
 def test_codes_may_live_elsewhere(tmp_path: Path) -> None:
     codes = open_code_store(f"sqlite:///{tmp_path}/codes.db")
 

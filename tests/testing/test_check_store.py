@@ -82,6 +82,40 @@ class ChecksAndThenWrites(MemoryCodes):
         return True
 
 
+class ForgetsOpenOnesToo(MemoryCodes):
+    async def forget(self, before: datetime, *, limit: int) -> int:
+        return await super().forget(before + timedelta(microseconds=1), limit=limit)
+
+
+class ForgetsByWhatItOnceWas(MemoryCodes):
+    """Keeps the end that a record had when it was first saved."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ends: dict[tuple[type, str], datetime] = {}
+
+    async def save(self, record: Challenge | Tally, *, expected: int) -> bool:
+        self._ends.setdefault((type(record), record.key), record.over_at)
+        return await super().save(record, expected=expected)
+
+    async def forget(self, before: datetime, *, limit: int) -> int:
+        over = [place for place in self._records if self._ends[place] < before][:limit]
+        for place in over:
+            del self._records[place]
+        return len(over)
+
+
+class ForgetsAllAtOnce(MemoryCodes):
+    async def forget(self, before: datetime, *, limit: int) -> int:
+        return await super().forget(before, limit=10**6)
+
+
+class OnlySaysThatItForgets(MemoryCodes):
+    async def forget(self, before: datetime, *, limit: int) -> int:
+        over = sum(record.over_at < before for record in self._records.values())
+        return min(over, limit)
+
+
 class Raises(MemoryCodes):
     async def load(self, kind: type[Kept], key: str) -> Kept | None:
         raise StoreUnavailable("away")
@@ -98,6 +132,10 @@ class Raises(MemoryCodes):
         (OneDrawer(), "records of two kinds do not meet"),
         (InventsTallies(), "what was never saved is not there"),
         (ChecksAndThenWrites(), "of those who save at once one wins"),
+        (ForgetsOpenOnesToo(), "what is over is forgotten and nothing else"),
+        (ForgetsByWhatItOnceWas(), "what is over is forgotten and nothing else"),
+        (ForgetsAllAtOnce(), "what is over is forgotten and nothing else"),
+        (OnlySaysThatItForgets(), "what is over is forgotten and nothing else"),
         (Raises(), "what was never saved is not there"),
     ],
     ids=lambda part: type(part).__name__ if isinstance(part, MemoryCodes) else "",
@@ -119,6 +157,25 @@ async def test_a_store_for_codes_alone_is_held_to_the_rules_of_codes() -> None:
         await check_store(lambda: broken)
 
     assert failure.value.rule == "a save over another version is refused and changes nothing"
+
+
+class NeverForgets:
+    """Has no more than the two methods that a store must have."""
+
+    def __init__(self) -> None:
+        self._kept = MemoryCodes()
+
+    async def load(self, kind: type[Kept], key: str) -> Kept | None:
+        return await self._kept.load(kind, key)
+
+    async def save(self, record: Challenge | Tally, *, expected: int) -> bool:
+        return await self._kept.save(record, expected=expected)
+
+
+async def test_a_store_that_cannot_forget_keeps_every_rule_that_it_must() -> None:
+    kept = NeverForgets()
+
+    await check_store(lambda: kept)
 
 
 async def test_codes_that_are_lost_with_their_store_fail() -> None:

@@ -12,7 +12,7 @@ from tests.visits.server import SOURCE
 from hugathome.app import HugAtHome
 from hugathome.clock import SystemClock
 from hugathome.codes import Challenge, Sms
-from hugathome.history import DeliveryStatus
+from hugathome.history import IN_DOUBT, DeliveryStatus
 from hugathome.participants import Participant
 from hugathome.receipts import Receipt
 from hugathome.session import Session
@@ -49,6 +49,8 @@ hug.send_code(whom) if call == "send_code" else hug.invite(whom, "p-1")
 
 class Provider:
     """Keeps the keys of what it took in a file, each once; `asked` has those of every try of this process."""
+
+    may_be_asked_again = True
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -150,6 +152,26 @@ async def test_an_invitation_whose_sender_is_killed_goes_out_once(clinic: Clinic
         (message,) = (await hug.sessions.get(session.id)).of("p-1").messages
         assert message.status is DeliveryStatus.SENT
     assert clinic.provider.taken == clinic.provider.asked == [f"{message.id}.1"]
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_an_invitation_whose_sender_is_killed_goes_to_no_gateway_twice_that_knows_no_keys(
+    clinic: Clinic, moment: str
+) -> None:
+    clinic.provider.may_be_asked_again = False
+    async with clinic.opened() as hug:
+        session = await clinic.plan(hug)
+
+    clinic.dies(moment, "invite", session.id)
+
+    async with clinic.opened() as hug:
+        await clinic.clock.advance(minutes=2)
+        assert await hug.run_due() is None
+        assert clinic.provider.asked == []
+        told = (await hug.sessions.get(session.id)).history[-1]
+        assert (told.delivery, told.reason) == (DeliveryStatus.FAILED, IN_DOUBT)
+        assert (await hug.invite(session.id, "p-1")).delivery is DeliveryStatus.SENT
+    assert len(clinic.provider.asked) == 1
 
 
 async def test_what_a_receipt_shows_to_have_gone_out_is_not_even_tried_again(clinic: Clinic) -> None:

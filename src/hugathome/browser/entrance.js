@@ -22,13 +22,14 @@ export class Entrance {
   }
 
   /** Show the appointment: with the form for the code, or with why there is none. */
-  code({ starts, opens, status, modality, codeSent, channels }) {
+  code({ startsDay, startsClock, opens, status, modality, codeSent, channels }) {
     const { words } = this._elements;
     this._channels = channels;
     const isOpen = status === "open" && modality !== "phone";
     const reason = modality === "phone" ? words.byPhone : fill(words.early, { opens });
     this._elements.text("[data-code-title]", modality === "phone" ? words.byPhoneTitle : words.title);
-    this._elements.text("[data-starts]", starts);
+    this._elements.text("[data-starts-day]", startsDay);
+    this._elements.text("[data-starts-clock]", startsClock);
     this._elements.text("[data-early]", isOpen ? null : reason);
     this._elements.toggle("[data-code-form]", isOpen);
     if (!isOpen) this._elements.toggle('[data-view="code"] [data-step]', false);

@@ -25,7 +25,7 @@ const CODE = `
 <section class="card" data-view="code" hidden>
   <p class="step" data-step="1"></p>
   <h1 tabindex="-1" data-code-title></h1>
-  <p class="when">${icon("calendar")}<strong data-starts></strong></p>
+  <p class="when"><span data-starts-day></span> <strong class="line">${icon("clock")}<span data-starts-clock></span></strong></p>
   <p class="lead" data-early hidden></p>
   <form data-code-form novalidate>
     <p data-word="codeText"></p>

@@ -92,8 +92,8 @@ def swisscom(
 ) -> HttpSms:
     """Return Swisscom's messaging interface, version 2; see github.com/swisscom/docs-api.
 
-    Without `sender` it is the number of the service. Its notifications name the message by Swisscom's own
-    number and say no status, so that no receipt can be made of them.
+    Without `sender` it is the number of the service. Its notifications say that a state has changed and not
+    to which, and what the states mean is public for one only, so that no receipt can be made of them.
     """
     return HttpSms(
         url=f"{api}/messaging/sms",
@@ -119,8 +119,9 @@ def ovhcloud(
     """Return OVHcloud's SMS jobs; `service` is the account, such as `sms-ab12345-1`.
 
     Every request is signed with the clock's time. A number that OVHcloud refuses stands in the body of a
-    200; that is read. Its callbacks name the message by OVHcloud's own number, so that no receipt can be
-    made of them. See docs.ovhcloud.com, "API SMS Cookbook" and "First steps with the OVHcloud APIs".
+    200; that is read. Its callbacks go to one address for the account and name the message by OVHcloud's own
+    number, so that no receipt can be made of them. See docs.ovhcloud.com, "API SMS Cookbook", "Everything
+    you need to know about SMS users" and "First steps with the OVHcloud APIs".
     """
     url = f"{api}/sms/{service}/jobs"
     return HttpSms(

@@ -10,30 +10,24 @@ same gateway. Which gateway has a key is remembered in this process only, for th
 import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol, Self, final, runtime_checkable
+from datetime import timedelta
+from typing import Literal, Self, final
 
+from hugathome._drive import blocking_variant
 from hugathome.codes import Sms, SmsGateway
 from hugathome.errors import ConfigurationError, SmsNotSent
+from hugathome.handover import longest_send, may_be_asked_again
 
 _REMEMBERED = 1000
 _PREFIX = re.compile(r"\+[1-9][0-9]{0,6}")
-
-
-@runtime_checkable
-class _HasBlocking(Protocol):
-    def for_blocking(self) -> SmsGateway: ...
-
-
-def _blocking(gateway: SmsGateway) -> SmsGateway:
-    return gateway.for_blocking() if isinstance(gateway, _HasBlocking) else gateway
 
 
 @final
 class FailoverSms:
     """Hands each message to the first of `gateways` that takes it.
 
-    With `on_doubt="resend"` the next one is asked in doubt, too: for messages that had better arrive
-    twice than never.
+    With `on_doubt="resend"` the next one is asked in doubt, too, and a message whose sender was killed goes
+    out again: for messages that had better arrive twice than never.
     """
 
     def __init__(
@@ -50,9 +44,21 @@ class FailoverSms:
     def __repr__(self) -> str:
         return f"FailoverSms([{', '.join(type(gateway).__name__ for gateway in self._gateways)}])"
 
+    @property
+    def may_be_asked_again(self) -> bool:
+        """Whether a message may go out again: another process does not know which gateway has it."""
+        return self._on_doubt == "resend" or (
+            len(self._gateways) == 1 and may_be_asked_again(self._gateways[0])
+        )
+
+    @property
+    def longest_send(self) -> timedelta:
+        """How long it takes at most to ask all of them."""
+        return sum(map(longest_send, self._gateways), timedelta(0))
+
     def for_blocking(self) -> Self:
         """Return the same order of gateways for callers without an event loop."""
-        return type(self)([_blocking(gateway) for gateway in self._gateways], on_doubt=self._on_doubt)
+        return type(self)(list(map(blocking_variant, self._gateways)), on_doubt=self._on_doubt)
 
     async def send(self, message: Sms) -> None:
         """Return once one gateway has accepted `message`, or raise `SmsNotSent`."""
@@ -91,10 +97,20 @@ class RoutedSms:
     def __repr__(self) -> str:
         return f"RoutedSms({', '.join(self._routes)})"
 
+    @property
+    def may_be_asked_again(self) -> bool:
+        """Whether every one of the gateways may."""
+        return all(map(may_be_asked_again, (self._default, *self._routes.values())))
+
+    @property
+    def longest_send(self) -> timedelta:
+        """How long the slowest of them takes at most."""
+        return max(map(longest_send, (self._default, *self._routes.values())))
+
     def for_blocking(self) -> Self:
         """Return the same routes for callers without an event loop."""
-        routes = {prefix: _blocking(gateway) for prefix, gateway in self._routes.items()}
-        return type(self)(routes, default=_blocking(self._default))
+        routes = {prefix: blocking_variant(gateway) for prefix, gateway in self._routes.items()}
+        return type(self)(routes, default=blocking_variant(self._default))
 
     async def send(self, message: Sms) -> None:
         """Return once the number's gateway has accepted `message`, or raise `SmsNotSent`."""

@@ -93,6 +93,17 @@ class HttpSms:
         parts = urlsplit(self._url)
         return f"HttpSms({parts.scheme}://{parts.netloc})"
 
+    @property
+    def may_be_asked_again(self) -> bool:
+        """Whether the gateway recognises a message that it has taken already, by its key."""
+        return self._key_header is not None or self._template.has_key
+
+    @property
+    def longest_send(self) -> timedelta:
+        """How long all attempts and the waits between them take at most."""
+        waits = (self._attempts - 1) * self._longest_wait
+        return timedelta(seconds=self._attempts * self._line.seconds + waits)
+
     def for_blocking(self) -> Self:
         """Return the same gateway for callers without an event loop: it blocks and never suspends.
 
@@ -134,8 +145,8 @@ class HttpSms:
     def _wait_after(self, answer: Answer, tried: int) -> float | None:
         """Return the seconds before the next attempt, or None where there is to be none."""
         certainly_lost = answer.unconnected or answer.status == 429
-        is_keyed = self._key_header is not None or self._template.has_key
-        if not certainly_lost and not (is_keyed and (answer.status is None or answer.status >= 500)):
+        may_be_mended = answer.status is None or answer.status >= 500
+        if not certainly_lost and not (self.may_be_asked_again and may_be_mended):
             return None
         asked = _seconds(answer.retry_after, now=self._clock.now())
         if asked is None:

@@ -21,6 +21,8 @@ def _to_stderr(text: str) -> None:
 class LogSms:
     """Shows every message, each idempotency key once; sends nothing. For development only."""
 
+    may_be_asked_again = True
+
     def __init__(self, *, write: Callable[[str], object] = _to_stderr) -> None:
         self._write = write
         self._shown: set[str] = set()

@@ -22,6 +22,8 @@ class SentSms:
 class OutboxSms:
     """Accepts every message, each idempotency key once, and keeps them in `outbox`, oldest first."""
 
+    may_be_asked_again = True
+
     def __init__(self, *, clock: Clock = SystemClock()) -> None:
         self.outbox: list[SentSms] = []
         self._clock = clock

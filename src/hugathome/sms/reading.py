@@ -6,13 +6,20 @@
 
 `plain` is for gateways whose template can be written, and for a bridge of the host's own. OVHcloud and
 Swisscom name a message by a number of their own, which never was ours: there is nothing to read here.
+
+Twilio signs what it posts; with its `Seal` a receipt that somebody else has written is none. The others sign
+nothing: whoever knows their address is believed.
 """
 
+import hashlib
+import hmac
 import json
+from base64 import b64encode
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from hugathome.errors import InvalidInput
 from hugathome.receipts import Receipt, receipt_of
@@ -25,11 +32,30 @@ _MOST_FIELDS = 100
 Fields = Mapping[str, Any]
 
 
-def read_receipt(gateway: str, body: bytes, *, kind: str, query: Mapping[str, str]) -> Receipt:
-    """Return the receipt that a gateway posted as `kind` to an address with `query`."""
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Seal:
+    """What shows that a receipt is the gateway's own."""
+
+    secret: str
+    """What only the gateway and its customer know: Twilio's auth token."""
+    url: str
+    """The whole address that it was posted to, with its query, as the gateway was given it."""
+    signature: str
+    """What it came with: Twilio's header `X-Twilio-Signature`."""
+
+
+def read_receipt(
+    gateway: str, body: bytes, *, kind: str, query: Mapping[str, str], seal: Seal | None = None
+) -> Receipt:
+    """Return the receipt that a gateway posted as `kind` to an address with `query`.
+
+    Raises `InvalidInput` for what is none, and with a `seal` for what the gateway has not signed.
+    """
     reader = READERS.get(gateway)
     if reader is None:
         raise InvalidInput(f"receipts are read of {', '.join(READERS)}")
+    if seal is not None:
+        _refuse_forged(gateway, body, kind, seal)
     return reader(_fields(body, kind), query)
 
 
@@ -67,3 +93,38 @@ READERS: Mapping[str, Callable[[Fields, Mapping[str, str]], Receipt]] = MappingP
     {"plain": _plain, "twilio": _twilio, "smsmode": _smsmode}
 )
 """Whose receipts are understood, by the name in the address."""
+
+
+# --- Whose they are ------------------------------------------------------------------------------
+
+
+def _refuse_forged(gateway: str, body: bytes, kind: str, seal: Seal) -> None:
+    """Refuse what `seal` does not fit: HMAC-SHA1 over the address and the sorted fields of the form."""
+    if gateway not in SIGNING or kind != FORM:
+        raise InvalidInput(f"signed receipts are forms of {', '.join(SIGNING)}")
+    try:
+        fields = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+        urls = _spellings(seal.url)
+    except ValueError:
+        raise InvalidInput("a receipt is a form, and its address a URL") from None
+    written = "".join(name + value for name, value in sorted(set(fields)))
+    given = seal.signature.encode(errors="replace")
+    if not any(hmac.compare_digest(_signature(seal.secret, url + written), given) for url in urls):
+        raise InvalidInput("a receipt does not bear its gateway's signature")
+
+
+def _signature(secret: str, signed: str) -> bytes:
+    digest = hmac.digest(secret.encode(), signed.encode(errors="replace"), hashlib.sha1)
+    return b64encode(digest)
+
+
+def _spellings(url: str) -> tuple[str, str]:
+    """Return an address without a port and with one: Twilio has signed either."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2].partition(":")[0]
+    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    return parts._replace(netloc=host).geturl(), parts._replace(netloc=f"{host}:{port}").geturl()
+
+
+SIGNING = ("twilio",)
+"""Who signs."""

@@ -8,8 +8,9 @@
 Opening one does no input or output.
 """
 
-from typing import TYPE_CHECKING, Any, Protocol, final, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, final, runtime_checkable
 
+from hugathome._drive import blocking_variant
 from hugathome.codes import ChallengeStore
 from hugathome.errors import ConfigurationError, MissingExtra
 from hugathome.shelf import SessionStore
@@ -28,11 +29,6 @@ __all__ = ["Store", "open_code_store", "open_store", "read_record", "schema", "w
 @runtime_checkable
 class _Closing(Protocol):
     async def aclose(self) -> None: ...
-
-
-@runtime_checkable
-class _Blocking(Protocol):
-    def for_blocking(self) -> Any: ...
 
 
 @final
@@ -55,7 +51,7 @@ class Store:
 
     def for_blocking(self) -> "Store":
         """Return the same store for callers without an event loop."""
-        codes = self.codes.for_blocking() if isinstance(self.codes, _Blocking) else self.codes
+        codes = blocking_variant(self.codes)
         if self._database is None:
             return Store(sessions=self.sessions, codes=codes, log_url=self.log_url)
         return _on(self._database.for_blocking(), codes=codes, log_url=self.log_url)
@@ -95,10 +91,11 @@ def open_code_store(url: str) -> ChallengeStore:
         except ImportError:
             raise MissingExtra("redis") from None
         return RedisCodes(url)
-    if url.startswith("sqlite:///"):
+    driver, _, path = url.partition(":///")
+    if path and driver.partition("+")[0] == "sqlite":
         from hugathome.stores.sqlite import SqliteCodes
 
-        return SqliteCodes(url.removeprefix("sqlite:///") + "-codes")
+        return SqliteCodes(f"{path}-codes")
     database = _opened(url, is_each_alone=True)
     from hugathome.stores.sql import SqlCodes
 

@@ -132,13 +132,13 @@ class _Owned:
 
 
 class AsyncDatabase(_Owned):
-    """Runs on an event loop, over aiosqlite or psycopg."""
+    """Runs on an event loop, over psycopg; what is SQLite's is done in a thread instead (`_thread.py`)."""
 
     @cached_property
     def _engine(self) -> AsyncEngine:
         with _naming_the_extra():
             engine = create_async_engine(
-                self._url.set(drivername=_ASYNC[self._url.get_backend_name()]), **self._options()
+                self._url.set(drivername=_DRIVERS[self._url.get_backend_name()]), **self._options()
             )
         self._tuned(engine.sync_engine)
         return engine
@@ -197,7 +197,7 @@ class BlockingDatabase(_Owned):
     def _engine(self) -> sa.Engine:
         with _naming_the_extra():
             engine = sa.create_engine(
-                self._url.set(drivername=_BLOCKING[self._url.get_backend_name()]), **self._options()
+                self._url.set(drivername=_DRIVERS[self._url.get_backend_name()]), **self._options()
             )
         self._tuned(engine)
         return engine
@@ -237,8 +237,7 @@ class BlockingDatabase(_Owned):
             del self._engine
 
 
-_ASYNC = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
-_BLOCKING = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
+_DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 
 
 def open_database(
@@ -253,6 +252,6 @@ def open_database(
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError:
         raise ConfigurationError("this is not a database URL") from None
-    if parsed.get_backend_name() not in _ASYNC:
+    if parsed.get_backend_name() not in _DRIVERS:
         raise ConfigurationError(f"no store speaks {parsed.get_backend_name()!r}")
     return AsyncDatabase(parsed, metadata=metadata, synchronous=synchronous, is_each_alone=is_each_alone)

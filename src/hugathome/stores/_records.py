@@ -1,5 +1,6 @@
-"""How challenges and tallies are written: JSON, validated when it is read back."""
+"""How challenges and tallies are written: JSON, validated when it is read back; and instants beside it."""
 
+from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -23,3 +24,8 @@ def read_record(kind: type[Kept], text: str) -> Kept:
     except ValidationError:
         raise StoreUnavailable("a stored code was changed outside this library") from None
     return record
+
+
+def microseconds(at: datetime) -> int:
+    """Return an aware datetime as whole microseconds since 1970: the same in every database."""
+    return round(at.timestamp() * 1_000_000)

@@ -5,6 +5,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from hugathome.stores._records import microseconds
+
 
 class _Instant(sa.TypeDecorator[datetime]):
     """An instant as whole microseconds since 1970: the same in every database."""
@@ -14,7 +16,7 @@ class _Instant(sa.TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:
         """Count the microseconds."""
-        return None if value is None else round(value.timestamp() * 1_000_000)
+        return None if value is None else microseconds(value)
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
         """Return an aware datetime in UTC."""
@@ -77,5 +79,6 @@ CODES = sa.Table(
     sa.Column("kind", sa.String(16), primary_key=True),
     sa.Column("key", sa.String(64), primary_key=True),
     sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("over_at", _Instant, nullable=False, index=True),
     sa.Column("body", sa.Text, nullable=False),
 )

@@ -33,6 +33,14 @@ class MemoryCodes:
             self._records[place] = record
             return True
 
+    async def forget(self, before: datetime, *, limit: int) -> int:
+        """Delete records that were over before that."""
+        with self._lock:
+            over = [place for place, record in self._records.items() if record.over_at < before][:limit]
+            for place in over:
+                del self._records[place]
+            return len(over)
+
 
 class MemorySessions:
     """Sessions, events and audit trails in dictionaries."""

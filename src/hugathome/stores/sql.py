@@ -4,6 +4,7 @@ The statements are functions of a connection; `_database.py` decides where they 
 Look-ups are HMACs and bodies come sealed, but for a code's: less its number, that is readable.
 """
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -17,7 +18,7 @@ from hugathome.quotas import Tally
 from hugathome.shelf import Listing, StoredSession
 from hugathome.stores._database import Database
 from hugathome.stores._numbered import append, entries_of, events_of, head_of, rewrite_events
-from hugathome.stores._records import read_record, write_record
+from hugathome.stores._records import microseconds, read_record, write_record
 from hugathome.stores._tables import CODES, LOOKUPS, METADATA, SESSIONS, TAGS
 from hugathome.transitions import Status
 
@@ -234,7 +235,11 @@ class SqlCodes:
         self._database = database
         here = sa.and_(CODES.c.kind == sa.bindparam("of_kind"), CODES.c.key == sa.bindparam("of_key"))
         unchanged = sa.and_(here, CODES.c.version == sa.bindparam("expected"))
-        after: dict[str, Any] = {"version": sa.bindparam("after"), "body": sa.bindparam("written")}
+        after: dict[str, Any] = {
+            "version": sa.bindparam("after"),
+            "over_at": sa.bindparam("until", type_=sa.BigInteger),
+            "body": sa.bindparam("written"),
+        }
         self._select = _Statement(sa.select(CODES.c.body).where(here))
         self._update = _Statement(sa.update(CODES).where(unchanged).values(after))
 
@@ -256,20 +261,45 @@ class SqlCodes:
             return await self._insert(record)
 
         def update(connection: sa.Connection) -> bool:
-            names = {"of_kind": type(record).__name__, "of_key": record.key, "expected": expected}
-            cursor = self._update.on(connection, **names, after=record.version, written=write_record(record))
+            cursor = self._update.on(
+                connection,
+                of_kind=type(record).__name__,
+                of_key=record.key,
+                expected=expected,
+                after=record.version,
+                until=microseconds(record.over_at),
+                written=write_record(record),
+            )
             return bool(cursor.rowcount == 1)
 
         return await self._database.run(update)
 
     async def _insert(self, record: Challenge | Tally) -> bool:
         names = {"kind": type(record).__name__, "key": record.key}
-        insert = sa.insert(CODES).values(**names, version=record.version, body=write_record(record))
+        values = {"version": record.version, "over_at": record.over_at, "body": write_record(record)}
+        insert = sa.insert(CODES).values(**names, **values)
         try:
             await self._database.run(lambda connection: connection.execute(insert))
         except sa.exc.IntegrityError:
             return False
         return True
+
+    async def forget(self, before: datetime, *, limit: int) -> int:
+        """Delete records that were over before that, by their names: not every database limits a DELETE."""
+        over = CODES.c.over_at < before
+        select = sa.select(CODES.c.kind, CODES.c.key).where(over).limit(limit)
+
+        def delete(connection: sa.Connection) -> int:
+            names: dict[str, list[str]] = defaultdict(list)
+            for kind, key in connection.execute(select):
+                names[kind].append(key)
+            deletes = [
+                sa.delete(CODES).where(CODES.c.kind == kind, CODES.c.key.in_(keys), over)
+                for kind, keys in names.items()
+            ]
+            return sum(connection.execute(each).rowcount for each in deletes)
+
+        return await self._database.run(delete)
 
     def for_blocking(self) -> "SqlCodes":
         """Return the same store for callers without an event loop."""

@@ -9,22 +9,31 @@ import asyncio
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from datetime import datetime
 from threading import Lock
 
 from hugathome.codes import Challenge, Kept
 from hugathome.errors import StoreUnavailable
 from hugathome.quotas import Tally
-from hugathome.stores._records import read_record, write_record
+from hugathome.stores._records import microseconds, read_record, write_record
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS hugathome_code (
-    kind TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL,
+    kind TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, over_at INTEGER NOT NULL,
+    body TEXT NOT NULL,
     PRIMARY KEY (kind, key)
 ) WITHOUT ROWID
 """
+_INDEX = "CREATE INDEX IF NOT EXISTS ix_hugathome_code_over_at ON hugathome_code (over_at)"
 _SELECT = "SELECT body FROM hugathome_code WHERE kind = ? AND key = ?"
-_INSERT = "INSERT OR IGNORE INTO hugathome_code (body, version, kind, key) VALUES (?, ?, ?, ?)"
-_UPDATE = "UPDATE hugathome_code SET body = ?, version = ? WHERE kind = ? AND key = ? AND version = ?"
+_INSERT = "INSERT OR IGNORE INTO hugathome_code (body, over_at, version, kind, key) VALUES (?, ?, ?, ?, ?)"
+_UPDATE = """
+UPDATE hugathome_code SET body = ?, over_at = ?, version = ? WHERE kind = ? AND key = ? AND version = ?
+"""
+_FORGET = """
+DELETE FROM hugathome_code
+WHERE (kind, key) IN (SELECT kind, key FROM hugathome_code WHERE over_at < ? LIMIT ?)
+"""
 
 
 class SqliteCodes:
@@ -43,9 +52,15 @@ class SqliteCodes:
 
     async def save(self, record: Challenge | Tally, *, expected: int) -> bool:
         """Save if the version is still `expected`; durable once it returns."""
-        values = (write_record(record), record.version, type(record).__name__, record.key)
+        name = (type(record).__name__, record.key)
+        values = (write_record(record), microseconds(record.over_at), record.version, *name)
         _, count = await (self._run(_UPDATE, *values, expected) if expected else self._run(_INSERT, *values))
         return count == 1
+
+    async def forget(self, before: datetime, *, limit: int) -> int:
+        """Delete records that were over before that, in one transaction."""
+        _, count = await self._run(_FORGET, microseconds(before), limit)
+        return count
 
     def for_blocking(self) -> "SqliteCodes":
         """Return the same store for callers without an event loop."""
@@ -79,4 +94,5 @@ class SqliteCodes:
             cursor.execute("PRAGMA journal_mode=WAL")
             cursor.execute("PRAGMA synchronous=FULL")
             cursor.execute(_TABLE)
+            cursor.execute(_INDEX)
         return connection

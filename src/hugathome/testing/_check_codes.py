@@ -4,13 +4,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from hugathome.codes import Challenge, ChallengeState, ChallengeStore
-from hugathome.quotas import Tally
+from hugathome.codes import Challenge, ChallengeState, ChallengeStore, ForgettingStore
+from hugathome.quotas import DAY, Tally
 from hugathome.testing._shelf import Shelf, require, unique
 from hugathome.testing.conformance import ConformanceFailure
 
 _CONTENDERS = 8
 _ISSUED = datetime(2026, 11, 22, 9, 30, 59, 999_999, tzinfo=UTC)
+_LONG_AGO = datetime(2001, 9, 9, 1, 46, 40, tzinfo=UTC)
+"""Before whatever another rule has left behind."""
 
 
 def _challenge() -> Challenge:
@@ -129,6 +131,36 @@ async def what_was_saved_outlives_its_store(shelf: Shelf, rule: str) -> None:
     await require(rule, codes.load(Tally, tally.key), tally)
 
 
+async def what_is_over_is_forgotten_and_nothing_else(shelf: Shelf, rule: str) -> None:
+    """Forget batch by batch, where the store can: a span that began anew is not over, nor is what is now."""
+    codes = shelf.open().codes
+    if not isinstance(codes, ForgettingStore):
+        return
+    over = [_over_at(_LONG_AGO - timedelta(microseconds=n), n) for n in range(1, 6)]
+    stays = [_over_at(_LONG_AGO, n) for n in range(2)]
+    anew = _over_at(_LONG_AGO - timedelta(hours=1), 0)
+    for record in (*over, *stays, anew):
+        await codes.save(record, expected=0)
+    revived = _over_at(_LONG_AGO + timedelta(hours=1), 0, like=replace(anew, version=2))
+    await codes.save(revived, expected=1)
+    for expected in (2, 2, 1, 0):
+        await require(rule, codes.forget(_LONG_AGO, limit=2), expected)
+    for record in over:
+        await require(rule, _kept(codes, record), None)
+        await require(rule, codes.save(replace(record, version=2), expected=1), expected=False)
+    for record in (*stays, revived):
+        await require(rule, _kept(codes, record), record)
+    await require(rule, codes.forget(_LONG_AGO + timedelta(days=1), limit=9), 3)
+
+
+def _over_at(at: datetime, number: int, *, like: Challenge | Tally | None = None) -> Challenge | Tally:
+    """Return a tally or a challenge, in turn, whose time is over at that instant."""
+    record = like or (_challenge() if number % 2 else _tally())
+    if isinstance(record, Tally):
+        return replace(record, since=at - DAY)
+    return replace(record, issued_at=at - timedelta(minutes=10), expires_at=at)
+
+
 RULES = (
     what_was_never_saved_is_not_there,
     a_record_is_loaded_as_it_was_saved,
@@ -136,4 +168,5 @@ RULES = (
     a_save_over_another_version_is_refused_and_changes_nothing,
     of_those_who_save_at_once_one_wins,
     what_was_saved_outlives_its_store,
+    what_is_over_is_forgotten_and_nothing_else,
 )

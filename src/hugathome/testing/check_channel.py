@@ -52,7 +52,7 @@ def _trial(
         items=[partial(_notice, to, code) for code in _CODES],
         delivered=delivered,
         arrives_as=lambda notice: notice.code,
-        secrets=tuple(filter(None, (_CODES[0], to.reference, str(to.phone)[-9:]))),
+        secrets=tuple(filter(None, (_CODES[0], to.reference, str(to.phone or "")[-9:]))),
     )
 
 

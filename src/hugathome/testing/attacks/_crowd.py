@@ -22,6 +22,7 @@ from multiprocessing.synchronize import Barrier as BarrierBetweenProcesses
 from threading import Barrier
 from typing import Final, Protocol, TypeAlias
 
+from hugathome._drive import blocking_variant
 from hugathome.codes import Challenge, ChallengeStore, Kept
 from hugathome.quotas import Tally
 from hugathome.testing.attacks._service import CodeService, OpenCodes, Surroundings, closed, told
@@ -101,17 +102,11 @@ class Interleaved:
 
     def for_blocking(self) -> ChallengeStore:
         """Return the store alone: callers without a loop take no turns."""
-        return blocking(self._store)
+        return blocking_variant(self._store)
 
     async def aclose(self) -> None:
         """Close the store."""
         await closed(self._store)
-
-
-def blocking(store: ChallengeStore) -> ChallengeStore:
-    """Return the variant of a store for callers without an event loop."""
-    adapted: ChallengeStore = store.for_blocking() if hasattr(store, "for_blocking") else store
-    return adapted
 
 
 # --- Threads and processes -----------------------------------------------------------------------

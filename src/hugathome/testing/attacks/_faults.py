@@ -76,4 +76,4 @@ class Refusing:
         if self.takes or not self.refuses:
             await self._sms.send(message)
         if self.refuses:
-            raise SmsNotSent("the gateway is away")
+            raise SmsNotSent("the gateway is away", is_certain=not self.takes)

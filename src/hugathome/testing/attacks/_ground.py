@@ -9,10 +9,11 @@ from itertools import count
 from secrets import randbelow, token_bytes
 from typing import Any, NoReturn, final
 
+from hugathome._drive import blocking_variant
 from hugathome.codes import ChallengeStore
 from hugathome.policy import CodePolicy
 from hugathome.sms import OutboxSms
-from hugathome.testing.attacks._crowd import Crowd, OpenStore, Raid, blocking
+from hugathome.testing.attacks._crowd import Crowd, OpenStore, Raid
 from hugathome.testing.attacks._service import (
     OpenCodes,
     Sent,
@@ -76,7 +77,7 @@ class Ground:
         """Open the store, in the variant that suits the service."""
         is_blocking = not iscoroutinefunction(getattr(self._campaign.codes, "verify", None))
         store = self._campaign.open_store()
-        suited = blocking(store) if is_blocking else store
+        suited = blocking_variant(store) if is_blocking else store
         self._opened.append(suited)
         return suited
 

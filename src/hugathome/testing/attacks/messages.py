@@ -101,17 +101,19 @@ async def a35_numbers_of_one_prefix_share_one_budget_of_messages(ground: Ground)
 
 
 async def a36_a_gateway_that_fails_takes_no_message_and_sends_none_twice(ground: Ground) -> None:
-    """Let the gateway refuse, and let it take a message and then fail, before each message that there is."""
+    """Let the gateway refuse before each message that there is, and let it take some and then fail."""
     gateway = Refusing(ground.sms)
     wait = ground.policy.lifetime / 100
     target = ground.service(sms=gateway, policy=ground.policy.model_copy(update={"cooldowns": (wait,)}))
     sent = await target.send()
-    for _ in range(ground.policy.max_sends - 1):
-        for gateway.refuses, gateway.takes in ((True, False), (True, True), (False, True)):
+    for left in reversed(range(ground.policy.max_sends - 1)):
+        for gateway.refuses, gateway.takes in ((True, False), (left % 2 == 1, True)):
             ground.clock.at += wait
             outcome = await target.asked_again(sent)
             ground.require((outcome == ACCEPTED) != gateway.refuses, f"whoever asked was told {outcome}")
             ground.require(target.read() == sent.code, "the code that was sent again is another")
+    ground.clock.at += wait
+    await target.asked_again(sent)
     arrived = len(ground.sms.outbox)
     ground.require(arrived == ground.policy.max_sends, f"{arrived} messages arrived")
     ground.require(await target.answered(sent, sent.code) == [ACCEPTED], "the right code was refused")

@@ -1,0 +1,104 @@
+"""Who acts for a deployment: every coordinator, made in the one order in which they can know each other.
+
+    crew = Crew(means)
+    await crew.reception.invite(…)
+
+What they draw on comes in as `Means`. Nobody acts here: making a crew does no I/O and starts nothing.
+"""
+
+from dataclasses import dataclass
+
+from hugathome.check_in_codes import CheckInCodes
+from hugathome.clock import Clock
+from hugathome.codes import ChallengeStore
+from hugathome.consultations import Consultations
+from hugathome.deliveries import Deliveries
+from hugathome.dispatch import Dispatch
+from hugathome.doorkeeper import Doorkeeper
+from hugathome.journal import Journal
+from hugathome.keys import KeyRing
+from hugathome.letters import Letters
+from hugathome.organisations import Organisations
+from hugathome.reception import Reception
+from hugathome.shelf import SessionStore
+from hugathome.signalling import SignallingLog
+from hugathome.switchboard import Switchboard
+from hugathome.trail import Trail
+from hugathome.verifier import Randomness, Verifier
+from hugathome.wire import Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Means:
+    """What a crew works with, in the variants that suit the kind of host."""
+
+    site: str
+    keys: KeyRing
+    organisations: Organisations
+    sessions: SessionStore
+    codes: ChallengeStore
+    log: SignallingLog
+    limits: Limits
+    clock: Clock
+    randomness: Randomness
+
+
+class Crew:
+    """Everybody who acts for one deployment."""
+
+    def __init__(self, means: Means) -> None:
+        keys, clock, randomness = means.keys, means.clock, means.randomness
+        self.journal = Journal(log=means.log, keys=keys, randomness=randomness, limits=means.limits)
+        self.consultations = Consultations(
+            store=means.sessions,
+            journal=self.journal,
+            keys=keys,
+            clock=clock,
+            randomness=randomness,
+            organisations=means.organisations,
+        )
+        self.trail = Trail(store=means.sessions, keys=keys, organisations=means.organisations)
+        self.doorkeeper = Doorkeeper(
+            consultations=self.consultations, keys=keys, issuer=means.site, clock=clock, randomness=randomness
+        )
+        self.verifier = Verifier(store=means.codes, keys=keys, clock=clock, randomness=randomness)
+        self.deliveries = Deliveries(consultations=self.consultations, verifier=self.verifier, clock=clock)
+        self.dispatch, self.reception, self.switchboard = self._front_desk(means)
+
+    def _front_desk(self, means: Means) -> tuple[Dispatch, Reception, Switchboard]:
+        """Return who sends messages, who lets people in, and who calls them."""
+        letters = Letters(organisations=means.organisations, keys=means.keys, clock=means.clock)
+        codes = CheckInCodes(
+            consultations=self.consultations, verifier=self.verifier, letters=letters, store=means.sessions
+        )
+        dispatch = Dispatch(
+            consultations=self.consultations,
+            codes=codes,
+            letters=letters,
+            deliveries=self.deliveries,
+            store=means.sessions,
+            organisations=means.organisations,
+            clock=means.clock,
+            randomness=means.randomness,
+        )
+        reception = Reception(
+            consultations=self.consultations,
+            verifier=self.verifier,
+            codes=codes,
+            letters=letters,
+            dispatch=dispatch,
+            organisations=means.organisations,
+            clock=means.clock,
+            randomness=means.randomness,
+        )
+        switchboard = Switchboard(
+            consultations=self.consultations,
+            reception=reception,
+            codes=codes,
+            letters=letters,
+            dispatch=dispatch,
+            store=means.sessions,
+            journal=self.journal,
+            clock=means.clock,
+        )
+        return dispatch, reception, switchboard
