@@ -62,6 +62,9 @@ async def test_a_patient_is_called_and_reads_the_code_out() -> None:
         assert "numéro masqué" in announced.text
         assert (announced.link, announced.code) == (None, None)
         assert "sous peu" in about_to_call.text
+        word = await hug.callback_word(session.id, "p-1")
+        assert f"nous dirons le mot {word}." in announced.text
+        assert f"nous dirons le mot {word}." in about_to_call.text
         assert (about_to_call.link, about_to_call.code) == (None, None)
         assert (begun.status, [p.id for p in begun.present]) == (Status.IN_PROGRESS, ["p-1"])
         assert (ended.status, ended.outcome) == (Status.COMPLETED, "prescription")
