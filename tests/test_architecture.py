@@ -17,8 +17,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 TOOLS: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
 CONTRACTS = {contract["name"] for contract in TOOLS["importlinter"]["contracts"]}
 HEAVY = {
-    "aioice", "aiortc", "av", "babel", "django", "httpx", "icalendar", "phonenumbers", "psycopg", "pyotp",
-    "redis", "sqlalchemy", "starlette", "typer", "uvicorn", "websockets",
+    "aioice", "aiortc", "alembic", "av", "babel", "django", "httpx", "icalendar", "phonenumbers", "psycopg",
+    "pyotp", "redis", "sqlalchemy", "starlette", "typer", "uvicorn", "websockets",
 }  # fmt: skip
 TRESPASSES = {
     "Imports run downwards only, and every module has a floor": ("roles", "hugathome.app"),
