@@ -6,6 +6,7 @@ hugathome serve clinic:hug   the web application alone, for hosts that are not A
 hugathome schema             the tables, for whoever runs the database
 hugathome templates fr       the texts of the messages, to write your own from
 hugathome check-templates    whether your own can be sent, and how long they are
+hugathome audit verify hug   whether anybody has touched an audit trail
 hugathome data-map           what is kept, how it is protected, until when, and who reads it
 """
 
@@ -27,6 +28,8 @@ try:
 except ImportError:
     raise MissingExtra("cli") from None
 
+from hugathome._auditor import audit
+
 if TYPE_CHECKING:
     from hugathome.app import HugAtHome
 
@@ -45,6 +48,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,  # its tracebacks would show locals
 )
+
+app.add_typer(audit, name="audit")
 
 
 @app.command()

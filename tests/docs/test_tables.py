@@ -20,7 +20,19 @@ from hugathome.transitions import PRESENCES, TRANSITIONS, Presence, Status
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
 BROWSER = ROOT / "src" / "hugathome" / "browser"
-COMMANDS: Mapping[str, Command] = getattr(get_command(cli.app), "commands", {})
+
+
+def commands_of(command: Any) -> Mapping[str, Command]:
+    """Return the commands under one by the words that call them, also those of a group."""
+    under: Mapping[str, Command] = getattr(command, "commands", {})
+    return {
+        " ".join(filter(None, (name, inner))): found
+        for name, each in under.items()
+        for inner, found in (commands_of(each) or {"": each}).items()
+    }
+
+
+COMMANDS = commands_of(get_command(cli.app))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
