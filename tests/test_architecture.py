@@ -34,7 +34,7 @@ TRESPASSES = {
     "Only stores and logs import SQLAlchemy": ("blocking", "sqlalchemy"),
     "Only the store on Redis imports redis-py": ("app", "redis"),
     "Only asgi, its endpoints and the demonstration's pages import Starlette": ("app", "starlette"),
-    "Only cli imports Typer": ("app", "typer"),
+    "Only the command line imports Typer": ("app", "typer"),
 }
 """For each contract a module and what it must not import."""
 
