@@ -53,7 +53,23 @@ def translated() -> Iterator[None]:
     except sa.exc.IntegrityError:
         raise
     except (sa.exc.SQLAlchemyError, OSError) as failed:
+        if _is_of_another_version(failed):
+            raise StoreUnavailable(ANOTHER_VERSION) from None
         raise StoreUnavailable(f"the database refused: {type(failed).__name__}") from None
+
+
+ANOTHER_VERSION = (
+    "a table or a column is missing: create the tables that `hugathome schema` prints, "
+    "or bring those of an earlier version up to date"
+)
+
+
+def _is_of_another_version(failed: Exception) -> bool:
+    """Whether a table or a column is not there: PostgreSQL has states for it, SQLite only words."""
+    cause = getattr(failed, "orig", None)
+    states = {"42P01", "42703"}
+    words = ("no such table", "no such column", "has no column named")
+    return getattr(cause, "sqlstate", None) in states or any(said in str(cause) for said in words)
 
 
 @contextmanager

@@ -86,7 +86,7 @@ class SqliteCodes:
                 cursor = self._connection.execute(statement, values)
                 return cursor.fetchone(), cursor.rowcount
         except sqlite3.Error as failed:
-            raise StoreUnavailable(f"the code store refused: {type(failed).__name__}") from None
+            raise StoreUnavailable(_said(failed)) from None
 
     def _opened(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=5)
@@ -96,3 +96,10 @@ class SqliteCodes:
             cursor.execute(_TABLE)
             cursor.execute(_INDEX)
         return connection
+
+
+def _said(failed: sqlite3.Error) -> str:
+    """Say what is wrong: what a file of an earlier version holds, is over before long."""
+    if "no such column" in str(failed) or "has no column named" in str(failed):
+        return "the file of codes is of another version: delete it, and whoever has one out asks anew"
+    return f"the code store refused: {type(failed).__name__}"
