@@ -130,7 +130,7 @@ def rolled_back(view: Callable[[], object]) -> None:
         raise Undecided
 
 
-KEPT = ("hugathome_session", "hugathome_lookup", "hugathome_event", "hugathome_counter")
+KEPT = tuple(f"hugathome_{name}" for name in ("session", "lookup", "tag", "event", "audit", "counter"))
 
 # --- The promises --------------------------------------------------------------------------------
 
@@ -171,6 +171,13 @@ def test_a_view_that_raises_leaves_nothing_and_sends_nothing(hug: HugAtHome, sms
     assert list(hug.events(organisation="hug")) == []
     with pytest.raises(SessionNotFound):
         hug.sessions.get(planned[0].id)
+
+
+def test_a_view_that_returns_leaves_all_of_it(hug: HugAtHome) -> None:
+    with transaction.atomic():
+        hug.invite(plan(hug).id, "p-1")
+
+    assert [table for table in KEPT if not rows(table)] == []
 
 
 def test_the_next_view_is_not_haunted_by_the_one_that_raised(hug: HugAtHome, sms: OutboxSms) -> None:

@@ -94,10 +94,10 @@ def plan(hug: HugAtHome) -> Session:
     return hug.sessions.accept(session.id, "p-1", recorded_by="dr-rossi")
 
 
-def others_see(engine: sa.Engine) -> int:
+def others_see(engine: sa.Engine, table: str = "session") -> int:
     with engine.connect() as other:
         return other.execute(
-            sa.select(sa.func.count()).select_from(METADATA.tables["hugathome_session"])
+            sa.select(sa.func.count()).select_from(METADATA.tables[f"hugathome_{table}"])
         ).scalar_one()
 
 
@@ -133,6 +133,24 @@ def test_what_the_host_rolls_back_was_never_planned(
     assert (sms.outbox, others_see(engine)) == ([], 1)
     with pytest.raises(SessionNotFound):
         hug.sessions.get(session.id)
+
+
+WRITTEN = ("session", "lookup", "tag", "event", "audit", "counter")
+
+
+def test_what_is_written_beside_a_session_commits_with_it(
+    embed: Embed, connection: sa.Connection, engine: sa.Engine
+) -> None:
+    hug = embed(OutboxSms())
+
+    with suppress(Undecided), connection.begin():
+        hug.invite(plan(hug).id, "p-1")
+        raise Undecided
+    assert {table: others_see(engine, table) for table in WRITTEN} == dict.fromkeys(WRITTEN, 0)
+
+    with connection.begin():
+        hug.invite(plan(hug).id, "p-1")
+    assert [table for table in WRITTEN if not others_see(engine, table)] == []
 
 
 def room_of(hug: HugAtHome, session: Session) -> list[object]:
