@@ -144,9 +144,12 @@ class Api:
     # --- Rules -----------------------------------------------------------------------------------
 
     async def _refuse_by_phone(self, link: str) -> None:
-        """A page starts no visit by telephone: whoever has the link may not be who answers the telephone."""
+        """A page starts no visit by telephone: whoever has the link may not be who answers the telephone.
+
+        That a visit has ended is said by whoever is asked next.
+        """
         session, _ = await self._hug.opened(link)
-        if session.is_by_phone:
+        if session.is_by_phone and not session.status.is_terminal:
             raise ByPhone("a visit by telephone is checked in by staff")
 
     async def _let_in(self, presented: str, grant: str | None = None) -> Answer:
