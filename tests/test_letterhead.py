@@ -107,7 +107,7 @@ def test_a_help_line_is_a_number(help_phone: str) -> None:
 def test_a_short_number_may_be_called_for_help() -> None:
     letterhead = Letterhead(brand="HUG@home", site=SITE, help_phone="144")
 
-    text = letterhead.write(TextKind.PHONE_INVITATION_NOW, "fr")
+    text = letterhead.write(TextKind.PHONE_INVITATION_NOW, "fr", word="oignon")
 
     assert text.endswith("\nAide: 144")
 

@@ -129,8 +129,12 @@ def every_message(language: Language) -> list[str]:
         *words.invitation_with_code(LETTERHEAD, language, link=LINK + "x" * 99, code="493817"),
         *words.code_alone(LETTERHEAD, language, code="493817"),
         *words.code_to_read(LETTERHEAD, language, code="493817"),
+        *words.moved(LETTERHEAD, language, link=LINK, starts_at=WINTER, zone=ZURICH),
+        *words.reminder(LETTERHEAD, language, link=LINK, starts_at=WINTER, zone=ZURICH),
         *words.call(LETTERHEAD, language, link=LINK),
         *words.phone_invitation(LETTERHEAD, language, starts_at=WINTER, zone=ZURICH, word=WORD),
+        *words.phone_moved(LETTERHEAD, language, starts_at=WINTER, zone=ZURICH, word=WORD),
+        *words.phone_reminder(LETTERHEAD, language, starts_at=WINTER, zone=ZURICH, word=WORD),
         *words.phone_invitation_now(LETTERHEAD, language, word=WORD),
     ]
 
@@ -169,6 +173,8 @@ def test_a_link_stands_alone_on_its_line(language: Language) -> None:
     texts = [
         *words.invitation(LETTERHEAD, language, link=LINK, starts_at=WINTER, zone=ZURICH),
         *words.invitation_without_sms(LETTERHEAD, language, link=LINK, starts_at=WINTER, zone=ZURICH),
+        *words.moved(LETTERHEAD, language, link=LINK, starts_at=WINTER, zone=ZURICH),
+        *words.reminder(LETTERHEAD, language, link=LINK, starts_at=WINTER, zone=ZURICH),
         *words.call(LETTERHEAD, language, link=LINK),
     ]
 
@@ -205,19 +211,47 @@ def test_a_phone_visit_is_announced_with_the_word_by_which_we_are_known(language
     assert f" {WORD}.\n" in now
 
 
+EVERY_DAY = [datetime(2026, 1, 1, 13, 30, tzinfo=UTC) + timedelta(days=day) for day in range(365)]
+
+
 @every_language
+@pytest.mark.parametrize("write", [words.phone_invitation, words.phone_moved, words.phone_reminder])
 def test_what_announces_a_phone_visit_is_one_segment_with_the_longest_date_and_word(
-    language: Language,
+    language: Language, write: Callable[..., tuple[str, ...]]
 ) -> None:
     bare = Letterhead(brand="HUG@home", site=SITE)
     word = max(callback_words(language), key=len)
-    days = (datetime(2026, 1, 1, 13, 30, tzinfo=UTC) + timedelta(days=day) for day in range(365))
 
-    later = [words.phone_invitation(bare, language, starts_at=day, zone=ZURICH, word=word) for day in days]
+    later = [write(bare, language, starts_at=day, zone=ZURICH, word=word) for day in EVERY_DAY]
     (now,) = words.phone_invitation_now(LETTERHEAD, language, word=word)
 
     assert max(segments(text) for (text,) in later) == 1
     assert segments(now) == 1
+
+
+@every_language
+def test_a_reminder_is_one_segment_with_the_longest_date(language: Language) -> None:
+    texts = [words.reminder(LETTERHEAD, language, link=LINK, starts_at=day, zone=ZURICH) for day in EVERY_DAY]
+
+    assert max(segments(text) for (text,) in texts) == 1
+
+
+@every_language
+@pytest.mark.parametrize(
+    ("write", "place"),
+    [
+        (words.moved, {"link": LINK}),
+        (words.reminder, {"link": LINK}),
+        (words.phone_moved, {"word": WORD}),
+        (words.phone_reminder, {"word": WORD}),
+    ],
+)
+def test_whoever_was_invited_before_reads_when_it_is_by_now(
+    language: Language, write: Callable[..., tuple[str, ...]], place: dict[str, str]
+) -> None:
+    (text,) = write(LETTERHEAD, language, starts_at=SUMMER, zone=ZURICH, **place)
+
+    assert rewritten(local_time(SUMMER, language, zone=ZURICH)) in text
 
 
 @every_language

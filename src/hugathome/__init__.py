@@ -68,6 +68,7 @@ from hugathome.phone import NumberType, PhoneNumber
 from hugathome.policy import EU_2018_389, NIST_800_63B, OWASP_ASVS_5, CodePolicy, GuessProbability
 from hugathome.receipts import Receipt, receipt_url
 from hugathome.reception import Invitation
+from hugathome.reminders import due_reminders
 from hugathome.roles import Capability, Language, Modality, Role, Step
 from hugathome.services import Service
 from hugathome.session import Session
@@ -180,6 +181,7 @@ __all__ = [
     "VoiceCall",
     "VoiceGateway",
     "Window",
+    "due_reminders",
     "nearness",
     "receipt_url",
 ]

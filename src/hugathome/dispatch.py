@@ -3,7 +3,7 @@
 A message is reserved in the session's record together with the moment from which another process may
 take it over. It is sent once that is committed: in process before the caller's call returns, when the
 host commits its own transaction, or by `run_due`. Its text, and the code in it, are computed at that
-moment and stored nowhere.
+moment and stored nowhere. A reminder is reserved by `run_due`, in the change that takes it off the record.
 
 Each text is noted before a gateway is asked to take it (`handover.py`). So a retry sends only what is not
 out, under the same idempotency key, and what may be out only by a gateway that may be asked again.
@@ -43,11 +43,13 @@ from hugathome.handover import (
     with_message,
 )
 from hugathome.history import IN_DOUBT, DeliveryStatus, Message, MessageKind
+from hugathome.ledger import run_out
 from hugathome.letters import Letters
 from hugathome.organisations import Organisations
 from hugathome.participants import Participant
 from hugathome.phone import PhoneNumber
 from hugathome.receipts import is_out
+from hugathome.reminders import is_too_late, with_reminders
 from hugathome.session import Session
 from hugathome.shelf import SessionStore
 from hugathome.transitions import OUT
@@ -92,7 +94,7 @@ class Dispatch:
         await self._store.after_commit(lambda: self._deliver(session_id, whom, message))
 
     async def run_due(self) -> datetime | None:
-        """Send what is due, forget what has had its time, and return when to come again, if at all."""
+        """Send what is due, let go of what was held or kept, and return when to come again, if at all."""
         earliest = self._clock.now()
         for session_id in await self._store.due_sessions(earliest, limit=100):
             try:
@@ -110,10 +112,35 @@ class Dispatch:
         if session.status.is_terminal:
             await self._consultations.forget_room(session_id)
             return
+        for whom, reminder in await self._settle(session_id):
+            with suppress(NotDelivered):  # recorded; the others go on
+                await self.deliver(session_id, whom, reminder)
         for participant in session.participants:
             for message in await self._claim(session_id, participant.id):
                 with suppress(NotDelivered, CodeError, SessionError):  # recorded; the others go on
                     await self._try_again(session_id, participant.id, message)
+
+    async def _settle(self, session_id: str) -> list[tuple[str, Message]]:
+        """Let go of a slot that was only held, or reserve the reminders that are due, and return them."""
+        reserved: list[Message] = []
+
+        def reserve() -> Message:
+            reserved.append(self.message("reminder"))
+            return reserved[-1]
+
+        def settle(session: Session) -> Session:
+            reserved.clear()
+            now = self._clock.now()
+            let_go = run_out(session, now)
+            return let_go if let_go is not session else with_reminders(session, now, reserve=reserve)
+
+        session = await self._consultations.change(session_id, settle)
+        return [
+            (one.id, kept)
+            for one in session.participants
+            for message in reserved
+            if (kept := message_of(session, one.id, message.id)) is not None
+        ]
 
     async def _claim(self, session_id: str, whom: str) -> list[Message]:
         """Take over the messages that nobody has sent in time."""
@@ -121,7 +148,8 @@ class Dispatch:
 
         def claim(session: Session) -> Session:
             now = self._clock.now()
-            claimed[:] = [taken_over(m, now=now) for m in session.of(whom).messages if is_due(m, now=now)]
+            known = () if session.status.is_terminal else session.of(whom).messages
+            claimed[:] = [taken_over(m, now=now) for m in known if is_due(m, now=now)]
             for message in claimed:
                 session = with_message(session, whom, message)
             return session
@@ -131,7 +159,8 @@ class Dispatch:
 
     async def _try_again(self, session_id: str, whom: str, message: Message) -> None:
         """Send a message that was taken over, or give it up: that is told as every failure is."""
-        if message.attempts <= MAX_ATTEMPTS:
+        session = await self._consultations.get(session_id)
+        if message.attempts <= MAX_ATTEMPTS and not is_too_late(session, message, self._clock.now()):
             await self._deliver(session_id, whom, message)
         else:
             await self._failed(session_id, whom, message, reason=IN_DOUBT if is_in_doubt(message) else None)
@@ -141,7 +170,7 @@ class Dispatch:
     async def _deliver(self, session_id: str, whom: str, message: Message) -> None:
         session = await self._consultations.get(session_id)
         held = _held(session, whom, message)
-        if held is None:
+        if held is None or is_too_late(session, held, self._clock.now()):
             return
         if is_in_doubt(held) and not may_be_asked_again(self._gateway(session)):
             await self._failed(session_id, whom, held, reason=IN_DOUBT)
@@ -161,6 +190,8 @@ class Dispatch:
     async def _texts(self, session: Session, participant: Participant, message: Message) -> tuple[str, ...]:
         if message.kind == "call":
             return self._letters.call(session, participant)
+        if message.kind == "reminder":
+            return self._letters.reminder(session, participant)
         if session.is_by_phone or not session.is_enterable(self._clock.now()):
             return self._letters.announcement(session, participant)
         has_failed = any(_has_failed(m) for m in session.of(participant.id).messages)
@@ -241,4 +272,4 @@ def _held(session: Session, whom: str, message: Message) -> Message | None:
 
 def _has_failed(message: Message) -> bool:
     """Whether a message with link or code never arrived: the code in it goes out again at no cost."""
-    return message.kind != "code" and message.status is DeliveryStatus.FAILED
+    return message.kind in ("invitation", "call") and message.status is DeliveryStatus.FAILED

@@ -29,7 +29,9 @@ CODE_ALONE: Final = (TextKind.CODE, TextKind.CODE_TO_READ)
 WITH_HELP: Final = (
     TextKind.INVITATION,
     TextKind.INVITATION_WITHOUT_SMS,
+    TextKind.MOVED,
     TextKind.PHONE_INVITATION,
+    TextKind.PHONE_MOVED,
     TextKind.PHONE_INVITATION_NOW,
 )
 """What the help line follows."""

@@ -6,6 +6,7 @@ A text is written at the moment in which it goes out. Nothing here keeps or send
 from hugathome import words
 from hugathome.callback import callback_word
 from hugathome.clock import Clock
+from hugathome.history import DeliveryStatus
 from hugathome.keys import KeyRing
 from hugathome.organisations import House, Organisations
 from hugathome.participants import Participant
@@ -35,14 +36,27 @@ class Letters:
         """Return what an invitation says where no code goes with it."""
         house, language = self.house(session, participant)
         starts_at, zone = session.window.starts_at, house.timezone
+        is_moved = _was_told_otherwise(session, participant)
         if not session.is_by_phone:
             link = self.link(session, participant.id)
-            invite = words.invitation if participant.takes_sms else words.invitation_without_sms
+            by_sms = words.moved if is_moved else words.invitation
+            invite = by_sms if participant.takes_sms else words.invitation_without_sms
             return invite(house.letterhead, language, link=link, starts_at=starts_at, zone=zone)
         word = self.callback_word(session, participant)
         if starts_at <= self._clock.now():
             return words.phone_invitation_now(house.letterhead, language, word=word)
-        return words.phone_invitation(house.letterhead, language, starts_at=starts_at, zone=zone, word=word)
+        announce = words.phone_moved if is_moved else words.phone_invitation
+        return announce(house.letterhead, language, starts_at=starts_at, zone=zone, word=word)
+
+    def reminder(self, session: Session, participant: Participant) -> tuple[str, ...]:
+        """Return what somebody who was invited reads before the visit; no code goes with it."""
+        house, language = self.house(session, participant)
+        starts_at, zone = session.window.starts_at, house.timezone
+        if not session.is_by_phone:
+            link = self.link(session, participant.id)
+            return words.reminder(house.letterhead, language, link=link, starts_at=starts_at, zone=zone)
+        word = self.callback_word(session, participant)
+        return words.phone_reminder(house.letterhead, language, starts_at=starts_at, zone=zone, word=word)
 
     def callback_word(self, session: Session, participant: Participant) -> str:
         """Return the word that messages tell a participant, and that whoever calls them says first."""
@@ -62,3 +76,10 @@ class Letters:
             word = self.callback_word(session, participant)
             return words.phone_invitation_now(house.letterhead, language, word=word)
         return words.call(house.letterhead, language, link=self.link(session, participant.id))
+
+
+def _was_told_otherwise(session: Session, participant: Participant) -> bool:
+    """Whether somebody may have read of another time than the visit has by now."""
+    out = (DeliveryStatus.SENT, DeliveryStatus.DELIVERED)
+    messages = session.of(participant.id).messages
+    return any(m.sequence < session.sequence and m.status in out and m.kind == "invitation" for m in messages)

@@ -18,6 +18,7 @@ from hugathome.consultations import Consultations
 from hugathome.dispatch import Dispatch
 from hugathome.door import refuse_entry, refuse_invitation
 from hugathome.errors import CodeRejected, LinkUnknown, SessionError
+from hugathome.handover import message_of
 from hugathome.history import BY_CODE, Action, Change, DeliveryStatus, Message
 from hugathome.letters import Letters
 from hugathome.organisations import Organisations
@@ -76,6 +77,7 @@ class Reception:
     ) -> Invitation:
         """Give a participant their link, by SMS where they have a mobile number; twice sends once.
 
+        After `sessions.reschedule` it sends once more, and the link stays.
         `again` makes a new link with a new budget of codes, and ends the old ones; `deliver=False`
         sends nothing. Raises `ConsentMissing`, `SessionEnded`, and `SmsNotSent` if the gateway refused:
         the invitation stands, and inviting once more tries once more.
@@ -88,8 +90,9 @@ class Reception:
 
         trying = Change(action=Action.INVITE, at=self._clock.now(), participant=participant_id)
         session = await self._consultations.change(session_id, decide, trying=trying)
-        if fresh in session.of(participant_id).messages:
-            await self._dispatch.deliver(session_id, participant_id, fresh)
+        kept = message_of(session, participant_id, fresh.id)
+        if kept is not None:
+            await self._dispatch.deliver(session_id, participant_id, kept)
             session = await self._consultations.get(session_id)
         return self._invitation(session, session.participant(participant_id))
 
@@ -182,9 +185,7 @@ class Reception:
     def _invited(self, session: Session, whom: str, message: Message | None, *, again: bool) -> Session:
         attendance = session.of(whom)
         is_new = again or attendance.link_id is None or attendance.presence in OUT
-        is_sent = not is_new and any(
-            m.kind == "invitation" and m.status is not DeliveryStatus.FAILED for m in attendance.messages
-        )
+        is_sent = not is_new and any(_announces(m, session) for m in attendance.messages)
         wants_sms = message is not None and session.participant(whom).takes_sms and not is_sent
         if not is_new and not wants_sms:
             return session
@@ -193,12 +194,15 @@ class Reception:
             link_id = opaque(self._randomness(LINK_BYTES))
             invited = invited.noting(whom, link_id=link_id, challenge_id=None, messages=_told(attendance))
         if message is not None and wants_sms:
-            invited = invited.noting(whom, messages=(*invited.of(whom).messages, message))
+            announced = message.but(sequence=session.sequence)
+            invited = invited.noting(whom, messages=(*invited.of(whom).messages, announced))
         return invited
 
     def _invitation(self, session: Session, participant: Participant) -> Invitation:
         attendance = session.of(participant.id)
-        sent = [m.status for m in attendance.messages if m.kind == "invitation"]
+        sent = [
+            m.status for m in attendance.messages if m.kind == "invitation" and m.sequence == session.sequence
+        ]
         return Invitation(
             session=session.id,
             participant=participant.id,
@@ -212,6 +216,12 @@ class Reception:
         session, participant = await self.opened(link_id)
         refuse_entry(session, self._clock.now())
         return session, participant
+
+
+def _announces(message: Message, session: Session) -> bool:
+    """Whether a message has told, or will tell, when the visit is: of one that was put off, when by now."""
+    is_failed = message.status is DeliveryStatus.FAILED
+    return message.kind == "invitation" and message.sequence == session.sequence and not is_failed
 
 
 def _told(attendance: Attendance) -> tuple[Message, ...]:

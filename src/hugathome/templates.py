@@ -22,6 +22,10 @@ class TextKind(StrEnum):
     """A visit that comes later; the help line follows it."""
     INVITATION_WITHOUT_SMS = "invitation_without_sms"
     """The same for somebody whom no SMS reaches, to be printed or read to them; the help line follows it."""
+    MOVED = "moved"
+    """A visit that was announced for another time; the help line follows it."""
+    REMINDER = "reminder"
+    """A visit that was announced, and is near."""
     INVITATION_WITH_CODE = "invitation_with_code"
     """A visit that is now, with its code, where both fit one segment."""
     LINK_FIRST = "link_first"
@@ -34,6 +38,10 @@ class TextKind(StrEnum):
     """Somebody is ready for a patient whose page is closed."""
     PHONE_INVITATION = "phone_invitation"
     """A visit by telephone that comes later; the help line follows it."""
+    PHONE_MOVED = "phone_moved"
+    """A visit by telephone that was announced for another time; the help line follows it."""
+    PHONE_REMINDER = "phone_reminder"
+    """A visit by telephone that was announced, and is near."""
     PHONE_INVITATION_NOW = "phone_invitation_now"
     """A visit by telephone that is now; the help line follows it."""
     HELP = "help"
@@ -44,12 +52,16 @@ PLACES: Mapping[TextKind, frozenset[str]] = MappingProxyType(
     {
         TextKind.INVITATION: frozenset({"when", "link"}),
         TextKind.INVITATION_WITHOUT_SMS: frozenset({"when", "link"}),
+        TextKind.MOVED: frozenset({"when", "link"}),
+        TextKind.REMINDER: frozenset({"when", "link"}),
         TextKind.INVITATION_WITH_CODE: frozenset({"code", "link"}),
         TextKind.LINK_FIRST: frozenset({"link"}),
         TextKind.CODE: frozenset({"code"}),
         TextKind.CODE_TO_READ: frozenset({"code"}),
         TextKind.CALL: frozenset({"link"}),
         TextKind.PHONE_INVITATION: frozenset({"when", "word"}),
+        TextKind.PHONE_MOVED: frozenset({"when", "word"}),
+        TextKind.PHONE_REMINDER: frozenset({"when", "word"}),
         TextKind.PHONE_INVITATION_NOW: frozenset({"word"}),
         TextKind.HELP: frozenset({"phone"}),
     }

@@ -37,6 +37,22 @@ def invitation_without_sms(
     return (letterhead.write(TextKind.INVITATION_WITHOUT_SMS, language, when=when, link=link),)
 
 
+def moved(
+    letterhead: Letterhead, language: AnyLanguage, *, link: str, starts_at: datetime, zone: ZoneInfo
+) -> tuple[str, ...]:
+    """Tell somebody who was invited for another time when the visit is now; the link is the one they have."""
+    when = spelled_time(starts_at, language, zone=zone)
+    return (letterhead.write(TextKind.MOVED, language, when=when, link=link),)
+
+
+def reminder(
+    letterhead: Letterhead, language: AnyLanguage, *, link: str, starts_at: datetime, zone: ZoneInfo
+) -> tuple[str, ...]:
+    """Remind somebody who was invited of when the visit is; the link is the one they have."""
+    when = spelled_time(starts_at, language, zone=zone)
+    return (letterhead.write(TextKind.REMINDER, language, when=when, link=link),)
+
+
 def invitation_with_code(
     letterhead: Letterhead, language: AnyLanguage, *, link: str, code: str
 ) -> tuple[str, ...]:
@@ -69,6 +85,22 @@ def phone_invitation(
     """Announce a visit by telephone that comes later, and the word that we will say; nothing is to open."""
     when = spelled_time(starts_at, language, zone=zone)
     return (letterhead.write(TextKind.PHONE_INVITATION, language, when=when, word=word),)
+
+
+def phone_moved(
+    letterhead: Letterhead, language: AnyLanguage, *, starts_at: datetime, zone: ZoneInfo, word: str
+) -> tuple[str, ...]:
+    """Tell somebody whom we were to phone at another time when we will, and the word that we will say."""
+    when = spelled_time(starts_at, language, zone=zone)
+    return (letterhead.write(TextKind.PHONE_MOVED, language, when=when, word=word),)
+
+
+def phone_reminder(
+    letterhead: Letterhead, language: AnyLanguage, *, starts_at: datetime, zone: ZoneInfo, word: str
+) -> tuple[str, ...]:
+    """Remind somebody of when we will phone them, and of the word that we will say."""
+    when = spelled_time(starts_at, language, zone=zone)
+    return (letterhead.write(TextKind.PHONE_REMINDER, language, when=when, word=word),)
 
 
 def phone_invitation_now(letterhead: Letterhead, language: AnyLanguage, *, word: str) -> tuple[str, ...]:
