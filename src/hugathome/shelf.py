@@ -87,6 +87,10 @@ class SessionStore(AuditStore, Protocol):
         """Return sessions with one of these tags, by where it says they stand, and then their id."""
         ...
 
+    async def count_tagged(self, tags: Collection[str], *, before: tuple[datetime, str]) -> int:
+        """Return how many sessions with one of these tags come before this place and id in their order."""
+        ...
+
     async def rewrite_events(self, session_id: str, rewrite: Callable[[bytes], bytes]) -> None:
         """Put what `rewrite` makes of each event of a session into its place."""
         ...

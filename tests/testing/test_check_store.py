@@ -319,6 +319,11 @@ class OrdersTheTaggedByTheirStart(MemorySessions):
         return sorted(tagged, key=lambda each: each.starts_at)[:limit]
 
 
+class CountsWhoeverSharesAPlace(MemorySessions):
+    async def count_tagged(self, tags: Collection[str], *, before: tuple[datetime, str]) -> int:
+        return await super().count_tagged(tags, before=(before[0], "~"))
+
+
 class RewritesTheEventsOfAll(MemorySessions):
     async def rewrite_events(self, session_id: str, rewrite: Callable[[bytes], bytes]) -> None:
         for each in list(self._sessions):
@@ -400,6 +405,7 @@ class NeverAfterwards(MemorySessions):
         (ListsEveryStatus(), "a list has what is asked for and nothing else"),
         (ListsWhateverHasOneTag(), "a list has what is asked for and nothing else"),
         (OrdersTheTaggedByTheirStart(), "a tag orders who has it"),
+        (CountsWhoeverSharesAPlace(), "a tag counts who comes before"),
         (RewritesTheEventsOfAll(), "events are rewritten where they stand"),
         (KeepsNoTrail(), "an audit entry is written with its session"),
         (WritesTheTrailFirst(), "an audit entry is written with its session"),

@@ -67,10 +67,11 @@ class MemorySessions:
 
     async def tagged_sessions(self, tags: Collection[str], *, limit: int) -> Sequence[StoredSession]:
         """Return sessions with one of these tags, in their order."""
-        places = [
-            (at, each.id) for each in self._sessions.values() for tag, at in each.tags.items() if tag in tags
-        ]
-        return [self._sessions[session_id] for _, session_id in sorted(places)[:limit]]
+        return [self._sessions[session_id] for _, session_id in sorted(self._places(tags))[:limit]]
+
+    async def count_tagged(self, tags: Collection[str], *, before: tuple[datetime, str]) -> int:
+        """Return how many come before this place and id."""
+        return sum(place < before for place in self._places(tags))
 
     async def due_sessions(self, now: datetime, *, limit: int) -> Sequence[str]:
         """Return ids of sessions with something due."""
@@ -132,6 +133,10 @@ class MemorySessions:
     async def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
         """Await `work` now: what was saved is saved."""
         await work()
+
+    def _places(self, tags: Collection[str]) -> list[tuple[datetime, str]]:
+        every = list(self._sessions.values())
+        return [(at, each.id) for each in every for tag, at in each.tags.items() if tag in tags]
 
     def _append(self, organisation: str, audit: Append) -> None:
         self._trails[organisation].extend(audit(self._head(organisation)))

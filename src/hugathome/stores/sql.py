@@ -52,6 +52,13 @@ class SqlSessions:
         query = query.order_by(TAGS.c.at, TAGS.c.session_id).limit(limit)
         return await self._database.read(lambda c: _without_lookups(c.execute(query).mappings()))
 
+    async def count_tagged(self, tags: Collection[str], *, before: tuple[datetime, str]) -> int:
+        """Return how many come before this place and id."""
+        at, session_id = before
+        earlier = (TAGS.c.at < at) | sa.and_(TAGS.c.at == at, TAGS.c.session_id < session_id)
+        query = sa.select(sa.func.count()).where(TAGS.c.digest.in_(tags), earlier)
+        return await self._database.read(lambda c: c.execute(query).scalar_one())
+
     async def due_sessions(self, now: datetime, *, limit: int) -> Sequence[str]:
         """Return ids of sessions with something due."""
         query = (

@@ -279,6 +279,22 @@ async def a_tag_orders_who_has_it(shelf: Shelf, rule: str) -> None:
     await require(rule, _tagged(sessions, tag), order[1:])
 
 
+async def a_tag_counts_who_comes_before(shelf: Shelf, rule: str) -> None:
+    """Count to a place, and among those who share it, to an id."""
+    sessions, tag, other = shelf.open().sessions, unique(), unique()
+    minutes = (0, 1, 1, 2)
+    queue = [session_of(unique(), tags={tag: _START + n * _MINUTE, unique(): _START}) for n in minutes]
+    elsewhere = session_of(unique(), tags={other: _START})
+    for session in (*queue, elsewhere):
+        await sessions.save_session(session, expected=0, events=[])
+    order = sorted((session.tags[tag], session.id) for session in queue)
+    for number, place in enumerate(order):
+        await require(rule, sessions.count_tagged([tag], before=place), number)
+    end = (_START + 9 * _MINUTE, "")
+    await require(rule, sessions.count_tagged([tag, other], before=end), 5)
+    await require(rule, sessions.count_tagged([], before=end), 0)
+
+
 async def _tagged(sessions: SessionStore, *tags: str, limit: int = 10) -> list[str]:
     return [session.id for session in await sessions.tagged_sessions(tags, limit=limit)]
 
@@ -340,6 +356,7 @@ RULES = (
     a_list_orders_what_starts_at_once_by_id,
     a_list_has_what_is_asked_for_and_nothing_else,
     a_tag_orders_who_has_it,
+    a_tag_counts_who_comes_before,
     events_are_rewritten_where_they_stand,
     what_was_saved_outlives_its_store,
     what_follows_a_commit_is_done_when_the_call_returns,
