@@ -62,6 +62,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     databases = ["sqlite", *(["postgresql"] if servers.HAS_POSTGRESQL else [])]
     if "database" in metafunc.fixturenames:
         metafunc.parametrize("database", databases, indirect=True)
+    if "store_url" in metafunc.fixturenames:
+        metafunc.parametrize("store_url", ["memory", *databases], indirect=True)
     if "code_store_url" in metafunc.fixturenames:
         kinds = ["memory", *databases, *(["redis"] if servers.HAS_REDIS else [])]
         metafunc.parametrize("code_store_url", kinds, indirect=True)
@@ -95,6 +97,12 @@ def socket(request: pytest.FixtureRequest) -> str | None:
 @pytest.fixture
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Return the URL of a database that is empty but for its tables."""
+    return _emptied(request.param, request, tmp_path)
+
+
+@pytest.fixture
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return what `open_store` takes for an empty store of each kind."""
     return _emptied(request.param, request, tmp_path)
 
 

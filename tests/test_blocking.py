@@ -35,6 +35,7 @@ from hugathome.imaging import Site
 from hugathome.participants import Participant
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
+from hugathome.queues import Queues
 from hugathome.receipts import Receipt
 from hugathome.reception import Reception
 from hugathome.roles import Language, Step
@@ -56,6 +57,7 @@ COORDINATORS = (
     Doorkeeper,
     Deliveries,
     Dispatch,
+    Queues,
     Verifier,
     Ways,
 )
@@ -226,7 +228,25 @@ class Visit:
             "Consultations.queue_up", queue_up, organisation="hug", service="s", participants=[patient]
         )
         self.calls("Consultations.keep", self.hug._crew.consultations.keep, held.but(id="hug.new", slot=None))
+        self.wait_and_take()
         self.ask_experts()
+
+    def wait_and_take(self) -> None:
+        queue, doctor = self.hug.queue, Participant(id="dr-rossi", role="practitioner", name="Dr A. Rossi")
+        patient = Participant(id="p-1", role="patient", name="M. Dupont")
+        where = {"organisation": "hug", "service": "urgent"}
+        first = self.calls("Queues.enter", queue.enter, **where, participants=[patient])
+        self.clock.put(minutes=1)
+        second = queue.enter(**where, participants=[patient])
+        assert self.calls("Queues.waiting", queue.waiting, **where) == [first, second]
+        assert self.calls("Queues.place", queue.place, second.id).ahead == 1
+        self.calls("Queues.take_next", queue.take_next, **where, by=doctor)
+        self.calls("Queues.take", queue.take, second.id, by=doctor)
+        consultations = self.hug._crew.consultations
+        self.calls("Consultations.queued", consultations.queued, **where)
+        self.calls("Consultations.ahead_of", consultations.ahead_of, second)
+        find_by_slot = consultations.find_by_slot
+        self.calls("Consultations.find_by_slot", find_by_slot, organisation="hug", slot="tuesday 9:00")
 
     def ask_experts(self) -> None:
         sessions, by = self.hug.sessions, {"by": "dr-blanc"}
@@ -305,7 +325,8 @@ def test_the_blocking_calls_are_those_of_the_other_kind_of_host() -> None:
 
     assert public(app.HugAtHome) - public(blocking.HugAtHome) == {"aclose", "serve", "asgi"}
     assert public(blocking.HugAtHome) - public(app.HugAtHome) == {"close"}
-    inner = {"change", "decided", "events", "keep", "find_by_link", "find_by_message", "forget_room"}
+    inner = {"change", "decided", "events", "keep", "forget_room", "queued", "ahead_of"}
+    inner |= {"find_by_link", "find_by_message", "find_by_slot"}
     assert public(Consultations) - public(blocking.Sessions) == inner
 
 

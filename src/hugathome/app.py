@@ -36,6 +36,7 @@ from hugathome.logs import open_log
 from hugathome.organisations import House, Organisation, Organisations, adapted, zone
 from hugathome.participants import Participant
 from hugathome.policy import CodePolicy
+from hugathome.queues import Queues
 from hugathome.receipts import Receipt, is_known_token, receipts_at
 from hugathome.reception import Invitation
 from hugathome.roles import AnyLanguage, language_of
@@ -205,6 +206,11 @@ class HugAtHome(Deployment):
     def sessions(self) -> Consultations:
         """Everything that is done to a session by name."""
         return self._crew.consultations
+
+    @property
+    def queue(self) -> Queues:
+        """Where patients wait for whoever is free, and are taken."""
+        return self._crew.queues
 
     async def __aenter__(self) -> Self:
         return self

@@ -77,6 +77,13 @@ class Archive:
         tags = self._tagged("queue", organisation, service)
         return [self._opened(row) for row in await self._store.tagged_sessions(tags, limit=limit)]
 
+    async def ahead_of(self, session: Session) -> int:
+        """Return how many stand before a session in the queue in which it waits."""
+        if session.queue is None:
+            return 0
+        tags = self._tagged("queue", session.organisation, session.service)
+        return await self._store.count_tagged(tags, before=(session.queue.since, session.id))
+
     async def events(self, organisation: str, *, after: int, limit: int) -> Sequence[Event]:
         """Return an organisation's events after a position, in order."""
         rows = await self._store.load_events(organisation, after=after, limit=limit)

@@ -26,6 +26,7 @@ from hugathome.discretion import discreet
 from hugathome.doorkeeper import Doorkeeper
 from hugathome.grants import JoinGrant
 from hugathome.one_time_codes import CodesAlone
+from hugathome.queues import Queues
 from hugathome.reception import Reception
 from hugathome.shelf import Event
 from hugathome.switchboard import Switchboard
@@ -88,6 +89,24 @@ class Sessions:
     list = _driven(_consultations, Consultations.list)
 
 
+def _queues(owner: "Queue") -> Queues:
+    return owner._queues  # noqa: SLF001 - the class below, in the same module
+
+
+@discreet
+class Queue:
+    """Where patients wait for whoever is free; see `hugathome.queues.Queues`."""
+
+    def __init__(self, queues: Queues) -> None:
+        self._queues = queues
+
+    enter = _driven(_queues, Queues.enter)
+    waiting = _driven(_queues, Queues.waiting)
+    place = _driven(_queues, Queues.place)
+    take_next = _driven(_queues, Queues.take_next)
+    take = _driven(_queues, Queues.take)
+
+
 def _reception(owner: "HugAtHome") -> Reception:
     return owner._crew.reception  # noqa: SLF001 - the class below, in the same module
 
@@ -116,6 +135,11 @@ class HugAtHome(_Blocking, Deployment):
     def sessions(self) -> Sessions:
         """Everything that is done to a session by name."""
         return Sessions(self._crew.consultations)
+
+    @property
+    def queue(self) -> Queue:
+        """Where patients wait for whoever is free, and are taken."""
+        return Queue(self._crew.queues)
 
     def __enter__(self) -> Self:
         return self

@@ -19,6 +19,7 @@ from hugathome.journal import Journal
 from hugathome.keys import KeyRing
 from hugathome.letters import Letters
 from hugathome.organisations import Organisations
+from hugathome.queues import Queues
 from hugathome.reception import Reception
 from hugathome.shelf import SessionStore
 from hugathome.signalling import SignallingLog
@@ -56,6 +57,12 @@ class Crew:
             clock=clock,
             randomness=randomness,
             organisations=means.organisations,
+        )
+        self.queues = Queues(
+            consultations=self.consultations,
+            organisations=means.organisations,
+            clock=clock,
+            randomness=randomness,
         )
         self.trail = Trail(store=means.sessions, keys=keys, organisations=means.organisations)
         self.doorkeeper = Doorkeeper(

@@ -206,7 +206,9 @@ class Change(Record):
     """What it came to, as the host refers to it: a prescription, a report, a referral, an opinion."""
     absent: Personal[AnyAbsent | None] = None
     service: Personal[ShortText | None] = None
-    """Where a visit was transferred to."""
+    """Where a visit was planned, or transferred to."""
+    slot: Personal[ShortText | None] = Field(default=None, repr=False)
+    """What a plan has booked, or holds; a visit that is rescheduled gives up what it had."""
     site: Site | None = None
     """Where the expert is who takes a request on."""
     joining: Participant | None = None

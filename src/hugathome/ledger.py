@@ -119,6 +119,24 @@ class Ledger:
             raise InvalidInput("after= takes the last session of the page before, or its id")
         return await self.get(after)
 
+    async def queued(self, *, organisation: str, service: str, limit: int = 100) -> Sequence[Session]:
+        """Return the sessions that wait in a service's queue, whoever came first at its head."""
+        self._refuse_unless_ours(organisation)
+        _refuse_to_page(limit)
+        service = _name(service)
+        self._organisations.get(organisation).service(service)
+        return await self._archive.queue(organisation, service, limit=limit)
+
+    async def ahead_of(self, session: Session) -> int:
+        """Return how many wait in the queue of a session that waits, and have come before it."""
+        return await self._archive.ahead_of(session)
+
+    async def find_by_slot(self, *, organisation: str, slot: str) -> Session | None:
+        """Return the session that has booked a slot, or still holds it."""
+        self._refuse_unless_ours(organisation)
+        holder = await self._archive.of_slot(organisation, slot)
+        return None if holder is None or _has_run_out(holder, self._clock.now()) else holder
+
     async def events(self, *, organisation: str, after: int = 0, limit: int = 100) -> Sequence[Event]:
         """Return an organisation's events after a position, in order, at most `limit`."""
         self._refuse_unless_ours(organisation)
@@ -141,6 +159,8 @@ class Ledger:
             after = decided.but(version=before.version + 1)
             if await self._save(after, before=before):
                 return after
+            if after.slot is not None and after.slot != before.slot:
+                await self._free(after.organisation, after.slot)
         raise StaleSession("the session changed under every attempt to change it")
 
     async def decided(self, session: Session, decide: Decide, *, trying: Change | None) -> Session:
@@ -170,7 +190,7 @@ class Ledger:
         if holder is None:
             return
         now = self._clock.now()
-        if holder.held_until is None or now < holder.held_until:
+        if not _has_run_out(holder, now):
             raise SlotTaken("this slot has been booked, or is held")
         await self.change(holder.id, lambda session: run_out(session, now))
 
@@ -213,9 +233,13 @@ class Ledger:
 
 def run_out(session: Session, now: datetime) -> Session:
     """Return the session without its slot, if that was held until now at the latest and not confirmed."""
-    if session.status.is_terminal or session.held_until is None or now < session.held_until:
+    if session.status.is_terminal or not _has_run_out(session, now):
         return session
     return session.after(Change(action=Action.CANCEL, at=now, reason="not confirmed in time"))
+
+
+def _has_run_out(session: Session, now: datetime) -> bool:
+    return session.held_until is not None and session.held_until <= now
 
 
 def _refuse_to_page(limit: int, after: int = 0) -> None:

@@ -117,14 +117,17 @@ class Planning(Ledger):
         ends_at: datetime | None = None,
         by: str,
         reason: str | None = None,
+        slot: str | None = None,
     ) -> Session:
         """Put a session that has not begun off to another time; its links stay, its consent is asked again.
 
         What is left out stays: without an end, it takes as long as before; people come in as early and late.
+        The slot that it had is free again, and `slot` is its own; whoever waited in a queue has an hour now.
+        Raises `SlotTaken`.
         """
         starts_at, at = aware(starts_at, "starts_at"), self._clock.now()
         ends_at = None if ends_at is None else aware(ends_at, "ends_at")
-        change = Change(action=Action.RESCHEDULE, at=at, by=by, reason=reason)
+        change = Change(action=Action.RESCHEDULE, at=at, by=by, reason=reason, slot=slot)
 
         def decide(session: Session) -> Session:
             window = _moved(session.window, starts_at, ends_at)
@@ -198,7 +201,14 @@ class Planning(Ledger):
         session = Session(
             id=f"{organisation}.{opaque(self._randomness(16))}", organisation=organisation, **facts
         )
-        plan = Change(action=Action.PLAN, at=at, window=session.window, modality=session.modality)
+        plan = Change(
+            action=Action.PLAN,
+            at=at,
+            service=session.service,
+            window=session.window,
+            modality=session.modality,
+            slot=session.slot,
+        )
         return session.but(version=1, history=(plan,))
 
     def _reminders(self, takes: Service | None, window: Window) -> tuple[datetime, ...]:
@@ -243,21 +253,21 @@ def _moved(window: Window, starts_at: datetime, ends_at: datetime | None) -> Win
     )
 
 
-_PLANNED = ("organisation", "service", "kind", "slot")
-
-
 def _same_plan(known: Session, wanted: Session) -> Session:
     """Return `known`, or raise `ReferenceTaken` where it was planned otherwise.
 
-    What may change later is compared as it was planned: window, modality, and who took part then.
+    What may change later is compared as it was planned: service, slot, window, modality, who took part.
     """
     plan = known.history[0]
     joined = [change.joining for change in known.history if change.joining is not None]
     is_same = (
-        (plan.modality or known.modality) == wanted.modality
+        (known.organisation, known.kind) == (wanted.organisation, wanted.kind)
+        and (plan.service or known.service) == wanted.service
+        and plan.slot == wanted.slot
+        and (plan.modality or known.modality) == wanted.modality
         and (plan.window == wanted.window or wanted.queue is not None)
         and tuple(each for each in known.participants if each not in joined) == wanted.participants
     )
-    if not is_same or any(getattr(known, field) != getattr(wanted, field) for field in _PLANNED):
+    if not is_same:
         raise ReferenceTaken("this reference names a session with other content")
     return known

@@ -291,6 +291,9 @@ def _recorded_facts(session: Session, change: Change) -> dict[str, object]:
         case Action.RESCHEDULE if change.window is not None:
             return {
                 "window": change.window,
+                "slot": change.slot,
+                "held_until": session.held_until if change.slot else None,
+                "queue": None,
                 "sequence": session.sequence + 1,
                 "consent": None,
                 "reminders": (),
