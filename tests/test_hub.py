@@ -566,6 +566,50 @@ async def test_whoever_reads_slowly_gets_no_credentials_after_the_admission_was_
     patient.transport.cut()
 
 
+# --- Whoever only watches ------------------------------------------------------------------------
+
+
+async def watched(clinic: Clinic) -> tuple[Session, Device, Device, Pair]:
+    """The doctor, and a student whom the patient lets watch; they are paired."""
+    session = await clinic.plan()
+    student = Participant(id="student", role="observer", name="C. Blanc")
+    await clinic.consultations.join(session.id, student, by="dr")
+    await clinic.consultations.accept(session.id, "pat", recorded_by="dr", observers=True)
+    doctor = await clinic.join(session, "dr")
+    watching = await clinic.join(session, "student")
+    await doctor.say(Admit(participant="student"))
+    await doctor.until(Pair)
+    return session, doctor, watching, await watching.until(Pair)
+
+
+@pytest.mark.parametrize("why", ["withdrawn", "given again without observers"])
+async def test_whoever_watches_is_out_at_once_when_the_patient_no_longer_agrees_to_it(
+    clinic: Clinic, why: str
+) -> None:
+    session, doctor, watching, pair = await watched(clinic)
+
+    if why == "withdrawn":
+        await clinic.consultations.withdraw(session.id, "pat", recorded_by="dr")
+    else:
+        await clinic.consultations.accept(session.id, "pat", recorded_by="dr")
+
+    await doctor.until(Unpair)
+    seen = len(doctor.heard)
+    alone = await watching.until(Snapshot)
+    assert alone.state == "waiting"
+    assert [seen.participant for seen in alone.participants] == ["student"]
+    assert alone.pairs == ()
+    await watching.transport.send(AskIceServers().to_json())
+    assert (await watching.until(Error)).code == "not-admitted"
+    await watching.until_acked(await watching.say(Offer(pc=pair.pc, gen=pair.gen, neg=1, sdp=sdp())))
+    await doctor.say(Admit(participant="student"))
+    assert (await doctor.until(Error)).code == "consent-missing"
+    assert not any(isinstance(each, Offer | Pair) for each in doctor.heard[seen:])
+    again = await clinic.join(session, "student")
+    assert again.welcome.state == "waiting"
+    assert again.welcome.ice_servers is None
+
+
 # --- Going, and coming back ----------------------------------------------------------------------
 
 
