@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hugathome.audit import START, Append, Head, SealedEntry
+from hugathome.stores._statement import Statement
 from hugathome.stores._tables import AUDIT, COUNTERS, EVENTS
 
 
@@ -25,15 +26,12 @@ def append(
     if not events and audit is None:
         return
     last, head = _behind_the_lock(connection, organisation, count=len(events))
-    if events:
-        numbered = enumerate(events, start=last - len(events) + 1)
-        names = {"organisation": organisation, "session_id": session_id}
-        connection.execute(
-            sa.insert(EVENTS), [{**names, "position": at, "body": body} for at, body in numbered]
+    for position, body in enumerate(events, start=last - len(events) + 1):
+        _INSERT_EVENT.on(
+            connection, organisation=organisation, position=position, session_id=session_id, body=body
         )
-    if audit is not None:
-        rows = [{"organisation": organisation, **_columns(entry)} for entry in audit(head)]
-        connection.execute(sa.insert(AUDIT), rows)
+    for entry in () if audit is None else audit(head):
+        _INSERT_ENTRY.on(connection, organisation=organisation, **_columns(entry))
 
 
 def events_of(
@@ -70,11 +68,10 @@ def head_of(connection: sa.Connection, organisation: str) -> Head:
 
 def _behind_the_lock(connection: sa.Connection, organisation: str, *, count: int) -> tuple[int, Head]:
     """Count events, and return the position of the last one and the head of the trail."""
-    if connection.execute(_COUNT, {"of": organisation, "more": count}).rowcount == 0:
+    if _COUNT.on(connection, of=organisation, more=count).rowcount == 0:
         connection.execute(sa.insert(COUNTERS).values(organisation=organisation, position=count))
-    row = connection.execute(_LAST, {"of": organisation}).one()
-    head = START if row.digest is None else Head(position=row.position, digest=row.digest)
-    return row.last, head
+    last, position, digest = _LAST.on(connection, of=organisation).fetchone()
+    return last, START if digest is None else Head(position=position, digest=digest)
 
 
 def _columns(entry: SealedEntry) -> dict[str, Any]:
@@ -98,7 +95,11 @@ def _of_the_last_entry(name: str) -> sa.Label[Any]:
 
 
 _MINE = COUNTERS.c.organisation == sa.bindparam("of")
-_COUNT = sa.update(COUNTERS).where(_MINE).values(position=COUNTERS.c.position + sa.bindparam("more"))
-_LAST = sa.select(
-    COUNTERS.c.position.label("last"), _of_the_last_entry("position"), _of_the_last_entry("digest")
-).where(_MINE)
+_COUNT = Statement(
+    sa.update(COUNTERS).where(_MINE).values(position=COUNTERS.c.position + sa.bindparam("more"))
+)
+_LAST = Statement(
+    sa.select(COUNTERS.c.position, _of_the_last_entry("position"), _of_the_last_entry("digest")).where(_MINE)
+)
+_INSERT_EVENT = Statement(sa.insert(EVENTS))
+_INSERT_ENTRY = Statement(sa.insert(AUDIT))

@@ -19,6 +19,7 @@ from hugathome.shelf import Listing, StoredSession
 from hugathome.stores._database import Database
 from hugathome.stores._numbered import append, entries_of, events_of, head_of, rewrite_events
 from hugathome.stores._records import microseconds, read_record, write_record
+from hugathome.stores._statement import Statement, arranged
 from hugathome.stores._tables import CODES, LOOKUPS, METADATA, SESSIONS, TAGS
 from hugathome.transitions import Status
 
@@ -45,11 +46,13 @@ class SqlSessions:
         query = _listed(listing)
         return await self._database.read(lambda c: _without_lookups(c.execute(query).mappings()))
 
-    async def tagged_sessions(self, tags: Collection[str], *, limit: int) -> Sequence[StoredSession]:
+    async def tagged_sessions(
+        self, tags: Collection[str], *, limit: int, skip: int = 0
+    ) -> Sequence[StoredSession]:
         """Return sessions with one of these tags, in their order."""
         tagged = SESSIONS.join(TAGS, TAGS.c.session_id == SESSIONS.c.id)
         query = sa.select(SESSIONS).select_from(tagged).where(TAGS.c.digest.in_(tags))
-        query = query.order_by(TAGS.c.at, TAGS.c.session_id).limit(limit)
+        query = query.order_by(TAGS.c.at, TAGS.c.session_id).limit(limit).offset(skip)
         return await self._database.read(lambda c: _without_lookups(c.execute(query).mappings()))
 
     async def count_tagged(self, tags: Collection[str], *, before: tuple[datetime, str]) -> int:
@@ -85,8 +88,7 @@ class SqlSessions:
         def save(connection: sa.Connection) -> bool:
             if not _saved(connection, session, expected=expected):
                 return False
-            _replace_lookups(connection, session)
-            _replace_tags(connection, session)
+            _lead_to(connection, session, is_new=expected == 0)
             append(connection, session.organisation, session_id=session.id, events=events, audit=audit)
             return True
 
@@ -170,43 +172,81 @@ def _listed(listing: Listing) -> sa.Select[Any]:
     return query.order_by(SESSIONS.c.starts_at, SESSIONS.c.id).limit(listing.limit)
 
 
-def _replace_tags(connection: sa.Connection, session: StoredSession) -> None:
-    mine = TAGS.c.session_id == session.id
-    before = connection.execute(sa.select(TAGS.c.digest, TAGS.c.at).where(mine))
-    kept = {tag.digest: tag.at for tag in before}
-    if kept == session.tags:
-        return
-    if kept:
-        connection.execute(sa.delete(TAGS).where(mine))
-    if session.tags:
-        rows = [{"digest": tag, "at": at, "session_id": session.id} for tag, at in session.tags.items()]
-        connection.execute(sa.insert(TAGS), rows)
-
-
 def _saved(connection: sa.Connection, session: StoredSession, *, expected: int) -> bool:
+    if expected == 0 and _is_taken(connection, session):
+        return False
     values = {column.name: getattr(session, column.name) for column in SESSIONS.columns}
     if expected == 0:
-        taken = sa.select(sa.literal(1)).where(
-            sa.exists().where(SESSIONS.c.id == session.id)
-            | sa.exists().where(LOOKUPS.c.digest.in_(session.lookups))
-        )
-        if connection.execute(taken).first() is not None:
-            return False
         connection.execute(sa.insert(SESSIONS).values(values))
         return True
-    unchanged = sa.and_(SESSIONS.c.id == session.id, SESSIONS.c.version == expected)
-    return connection.execute(sa.update(SESSIONS).where(unchanged).values(values)).rowcount == 1
+    return bool(_UPDATE.on(connection, expected=expected, **_plain(values)).rowcount == 1)
 
 
-def _replace_lookups(connection: sa.Connection, session: StoredSession) -> None:
-    mine = LOOKUPS.c.session_id == session.id
-    kept = set(connection.execute(sa.select(LOOKUPS.c.digest).where(mine)).scalars())
-    if gone := kept - session.lookups:
-        connection.execute(sa.delete(LOOKUPS).where(LOOKUPS.c.digest.in_(gone)))
-    if new := session.lookups - kept:
-        connection.execute(
-            sa.insert(LOOKUPS), [{"digest": digest, "session_id": session.id} for digest in new]
-        )
+def _is_taken(connection: sa.Connection, session: StoredSession) -> bool:
+    taken = sa.select(sa.literal(1)).where(
+        sa.exists().where(SESSIONS.c.id == session.id)
+        | sa.exists().where(LOOKUPS.c.digest.in_(session.lookups))
+    )
+    return connection.execute(taken).first() is not None
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a session's columns as a driver takes them."""
+    due_at = values["due_at"]
+    plain = {
+        "status": values["status"].value,
+        "starts_at": microseconds(values["starts_at"]),
+        "due_at": None if due_at is None else microseconds(due_at),
+    }
+    return {f"new_{name}": value for name, value in {**values, **plain}.items()}
+
+
+def _lead_to(connection: sa.Connection, session: StoredSession, *, is_new: bool) -> None:
+    """Let look-ups and tags lead to a session; mostly, they do already."""
+    leads = {(digest, None) for digest in session.lookups}
+    marks = {(digest, microseconds(at)) for digest, at in session.tags.items()}
+    wanted: set[tuple[str, int | None]] = leads | marks
+    kept = set() if is_new else {tuple(row) for row in _LEADING.on(connection, of=session.id).fetchall()}
+    _forget(connection, session.id, kept - wanted)
+    for digest, at in wanted - kept:
+        if at is None:
+            _INSERT_LOOKUP.on(connection, digest=digest, session_id=session.id)
+        else:
+            _INSERT_TAG.on(connection, digest=digest, at=at, session_id=session.id)
+
+
+def _forget(connection: sa.Connection, session_id: str, gone: set[tuple[str, int | None]]) -> None:
+    for digest, at in gone:
+        if at is None:
+            _DELETE_LOOKUP.on(connection, gone=digest)
+        else:
+            _DELETE_TAG.on(connection, gone=digest, was=at, of=session_id)
+
+
+_UPDATE = Statement(
+    sa.update(SESSIONS)
+    .where(SESSIONS.c.id == sa.bindparam("new_id"), SESSIONS.c.version == sa.bindparam("expected"))
+    .values(
+        {name: sa.bindparam(f"new_{name}") for name in ("version", "status", "starts_at", "due_at", "body")}
+    )
+)
+_OF: sa.BindParameter[str] = sa.bindparam("of")
+_LEADING = Statement(
+    sa.union_all(
+        sa.select(LOOKUPS.c.digest, sa.cast(sa.null(), sa.BigInteger)).where(LOOKUPS.c.session_id == _OF),
+        sa.select(TAGS.c.digest, sa.type_coerce(TAGS.c.at, sa.BigInteger)).where(TAGS.c.session_id == _OF),
+    )
+)
+_INSERT_LOOKUP = Statement(sa.insert(LOOKUPS))
+_INSERT_TAG = Statement(sa.insert(TAGS))
+_DELETE_LOOKUP = Statement(sa.delete(LOOKUPS).where(LOOKUPS.c.digest == sa.bindparam("gone")))
+_DELETE_TAG = Statement(
+    sa.delete(TAGS).where(
+        TAGS.c.digest == sa.bindparam("gone"),
+        TAGS.c.at == sa.bindparam("was", type_=sa.BigInteger),
+        TAGS.c.session_id == _OF,
+    )
+)
 
 
 class _Statement:
@@ -221,15 +261,10 @@ class _Statement:
         self._compiled = compiled = self._compiled or self._statement.compile(dialect=connection.dialect)
         try:
             cursor = connection.connection.cursor()
-            cursor.execute(str(compiled), _arranged(compiled, values))
+            cursor.execute(str(compiled), arranged(compiled, values))
         except connection.dialect.loaded_dbapi.Error:
             return connection.execute(self._statement, values)  # it knows a lost connection from a bad one
         return cursor
-
-
-def _arranged(compiled: Any, values: dict[str, object]) -> Any:
-    """Return the values as the driver takes them: by name, or in order."""
-    return [values[name] for name in compiled.positiontup] if compiled.positional else values
 
 
 class SqlCodes:
