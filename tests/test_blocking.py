@@ -38,6 +38,7 @@ from hugathome.policy import CodePolicy
 from hugathome.queues import Queues
 from hugathome.receipts import Receipt
 from hugathome.reception import Reception
+from hugathome.retention import Retention
 from hugathome.roles import Language, Step
 from hugathome.session import Session
 from hugathome.sms import OutboxSms
@@ -58,6 +59,7 @@ COORDINATORS = (
     Deliveries,
     Dispatch,
     Queues,
+    Retention,
     Verifier,
     Ways,
 )
@@ -189,6 +191,7 @@ class Visit:
         self.end_otherwise()
         self.plan_otherwise()
         self.look_inside()
+        self.say_and_erase()
 
     def look(self, session: Session) -> None:
         sessions, consultations = self.hug.sessions, self.hug._crew.consultations
@@ -234,7 +237,7 @@ class Visit:
     def wait_and_take(self) -> None:
         queue, doctor = self.hug.queue, Participant(id="dr-rossi", role="practitioner", name="Dr A. Rossi")
         patient = Participant(id="p-1", role="patient", name="M. Dupont")
-        where = {"organisation": "hug", "service": "urgent"}
+        where: dict[str, Any] = {"organisation": "hug", "service": "urgent"}
         first = self.calls("Queues.enter", queue.enter, **where, participants=[patient])
         self.clock.put(minutes=1)
         second = queue.enter(**where, participants=[patient])
@@ -259,6 +262,21 @@ class Visit:
         self.calls("Consultations.take_on", sessions.take_on, taken_on.id, **by)
         self.calls("Consultations.give_opinion", sessions.give_opinion, taken_on.id, opinion="r/1", **by)
         self.calls("Consultations.decline", sessions.decline, declined.id, **by)
+
+    def say_and_erase(self) -> None:
+        hug, sessions = self.hug, self.hug.sessions
+        patient = Participant(id="p-1", role="patient", name="M. Dupont", reference="pid/4711")
+        where: dict[str, Any] = {"organisation": "hug", "service": "s"}
+        ended = [hug.queue.enter(**where, participants=[patient]) for _ in range(2)]
+        for session in ended:
+            sessions.cancel(session.id, by="the secretary")
+        who = {"organisation": "hug", "reference": "pid/4711"}
+        assert len(self.calls("Retention.export", hug.export, **who).sessions) == 2
+        attend = hug._crew.retention.attend
+        self.calls("Retention.attend", attend, sessions.get(ended[0].id))
+        assert len(self.calls("Retention.erase", hug.erase, **who, by="the secretary")) == 2
+        later = self.clock.now() + timedelta(days=1)
+        assert self.calls("Retention.forget", hug.forget, organisation="hug", before=later, by="cron")
 
     def look_inside(self) -> None:
         """What other parts call: the same way, without a loop."""

@@ -29,6 +29,7 @@ from hugathome.errors import (
     RemoteProtocolError,
     SendTooSoon,
     SmsNotSent,
+    StillOpen,
 )
 
 FACTS: list[HugathomeError] = [
@@ -43,6 +44,7 @@ FACTS: list[HugathomeError] = [
     RemoteProtocolError("the offer has no fingerprint", code=4001),
     SendTooSoon(retry_after=timedelta(seconds=30)),
     SmsNotSent("the gateway answered 500"),
+    StillOpen(sessions=("hug.7a1c", "hug.93e0")),
 ]
 
 
@@ -162,4 +164,5 @@ def test_facts_are_told_in_the_sentence() -> None:
         "RemoteProtocolError": "the offer has no fingerprint",
         "SendTooSoon": "a code was sent a moment ago; retry after 30 s",
         "SmsNotSent": "the message was not sent: the gateway answered 500",
+        "StillOpen": "these sessions have not ended: hug.7a1c, hug.93e0",
     }

@@ -5,6 +5,7 @@ from hugathome.audit import AuditEntry, AuditStore
 from hugathome.channels import Addressee, Channel, Notice
 from hugathome.clock import Clock, SystemClock
 from hugathome.codes import Challenge, ChallengeStore, Sms, SmsGateway
+from hugathome.dossier import Dossier
 from hugathome.errors import (
     AuditBroken,
     ByPhone,
@@ -43,6 +44,7 @@ from hugathome.errors import (
     SignallingError,
     SmsNotSent,
     StaleSession,
+    StillOpen,
     StoreUnavailable,
     TooManyAttempts,
     TransportClosed,
@@ -104,6 +106,7 @@ __all__ = [
     "ConfigurationError",
     "ConsentMissing",
     "DeliveryStatus",
+    "Dossier",
     "Event",
     "Expertise",
     "ExpertiseKind",
@@ -168,6 +171,7 @@ __all__ = [
     "StaleSession",
     "Status",
     "Step",
+    "StillOpen",
     "StoreUnavailable",
     "SystemClock",
     "Territory",

@@ -26,6 +26,7 @@ from hugathome.codes import ChallengeStore, SmsGateway
 from hugathome.consultations import Consultations
 from hugathome.crew import Crew, Means
 from hugathome.discretion import discreet
+from hugathome.dossier import Dossier
 from hugathome.errors import ConfigurationError, StoreUnavailable
 from hugathome.grants import JoinGrant, VisitPass
 from hugathome.hub import Hub
@@ -346,6 +347,20 @@ class HugAtHome(Deployment):
     ) -> Head:
         """Return how far an audit trail is as it was written, or raise `AuditBroken`; see `Trail.verify`."""
         return await self._crew.trail.verify(organisation, after=after, head=head)
+
+    # --- How long things are kept ----------------------------------------------------------------
+
+    async def export(self, *, organisation: str, reference: str) -> Dossier:
+        """Return everything that is held about one person; see `Retention.export`."""
+        return await self._crew.retention.export(organisation=organisation, reference=reference)
+
+    async def erase(self, *, organisation: str, reference: str, by: str) -> tuple[str, ...]:
+        """Erase one person, and leave evidence that names nobody; see `Retention.erase`."""
+        return await self._crew.retention.erase(organisation=organisation, reference=reference, by=by)
+
+    async def forget(self, *, organisation: str, before: datetime, by: str) -> int:
+        """Erase everybody in sessions that ended before that; see `Retention.forget`."""
+        return await self._crew.retention.forget(organisation=organisation, before=before, by=by)
 
     async def run_due(self) -> datetime | None:
         """Deliver what is due, forget what has had its time, and return when to come again.

@@ -90,6 +90,15 @@ class Archive:
         opened = ((at, self._keys.open("event", body, bound_to=(organisation,))) for at, body in rows)
         return [_Told.from_json(body).at(position) for position, body in opened]
 
+    async def rewrite_events(self, session: Session, rewrite: Callable[[Change], Change]) -> None:
+        """Put what `rewrite` makes of each change of a session into its event; the places stay."""
+
+        def sealed(body: bytes) -> bytes:
+            told = _Told.from_json(self._keys.open("event", body, bound_to=(session.organisation,)))
+            return self._seal("event", told.but(change=rewrite(told.change)), session.organisation)
+
+        await self._store.rewrite_events(session.id, sealed)
+
     async def save(self, session: Session, *, expected: int, news: Sequence[Change]) -> bool:
         """Save a session and tell its news in one write, if its stored version is `expected`."""
         events = [self._event(session, change) for change in news]

@@ -28,6 +28,7 @@ from hugathome.grants import JoinGrant
 from hugathome.one_time_codes import CodesAlone
 from hugathome.queues import Queues
 from hugathome.reception import Reception
+from hugathome.retention import Retention
 from hugathome.shelf import Event
 from hugathome.switchboard import Switchboard
 
@@ -123,6 +124,10 @@ def _deliveries(owner: "HugAtHome") -> Deliveries:
     return owner._crew.deliveries  # noqa: SLF001 - the class below, in the same module
 
 
+def _retention(owner: "HugAtHome") -> Retention:
+    return owner._crew.retention  # noqa: SLF001 - the class below, in the same module
+
+
 class _Blocking:
     _adapted = staticmethod(blocking_variant)
 
@@ -167,6 +172,9 @@ class HugAtHome(_Blocking, Deployment):
     regrant = _driven(_doorkeeper, Doorkeeper.regrants)
     holder = _driven(_doorkeeper, Doorkeeper.holder)
     receive_receipt = _driven(_deliveries, Deliveries.receive)
+    export = _driven(_retention, Retention.export)
+    erase = _driven(_retention, Retention.erase)
+    forget = _driven(_retention, Retention.forget)
 
     def run_due(self) -> datetime | None:
         """Deliver what is due, forget what has had its time, and return when to come again."""

@@ -8,6 +8,7 @@ What they draw on comes in as `Means`. Nobody acts here: making a crew does no I
 
 from dataclasses import dataclass
 
+from hugathome.archive import Archive
 from hugathome.check_in_codes import CheckInCodes
 from hugathome.clock import Clock
 from hugathome.codes import ChallengeStore
@@ -21,6 +22,7 @@ from hugathome.letters import Letters
 from hugathome.organisations import Organisations
 from hugathome.queues import Queues
 from hugathome.reception import Reception
+from hugathome.retention import Retention
 from hugathome.shelf import SessionStore
 from hugathome.signalling import SignallingLog
 from hugathome.switchboard import Switchboard
@@ -65,6 +67,14 @@ class Crew:
             randomness=randomness,
         )
         self.trail = Trail(store=means.sessions, keys=keys, organisations=means.organisations)
+        self.retention = Retention(
+            consultations=self.consultations,
+            archive=Archive(store=means.sessions, keys=keys, randomness=randomness),
+            trail=self.trail,
+            journal=self.journal,
+            organisations=means.organisations,
+            clock=clock,
+        )
         self.doorkeeper = Doorkeeper(
             consultations=self.consultations, keys=keys, issuer=means.site, clock=clock, randomness=randomness
         )
@@ -83,6 +93,7 @@ class Crew:
             codes=codes,
             letters=letters,
             deliveries=self.deliveries,
+            retention=self.retention,
             store=means.sessions,
             organisations=means.organisations,
             clock=means.clock,

@@ -50,6 +50,7 @@ from hugathome.participants import Participant
 from hugathome.phone import PhoneNumber
 from hugathome.receipts import is_out
 from hugathome.reminders import is_too_late, with_reminders
+from hugathome.retention import Retention
 from hugathome.session import Session
 from hugathome.shelf import SessionStore
 from hugathome.transitions import OUT
@@ -68,6 +69,7 @@ class Dispatch:
         codes: CheckInCodes,
         letters: Letters,
         deliveries: Deliveries,
+        retention: Retention,
         store: SessionStore,
         organisations: Organisations,
         clock: Clock,
@@ -77,6 +79,7 @@ class Dispatch:
         self._codes = codes
         self._letters = letters
         self._deliveries = deliveries
+        self._retention = retention
         self._store = store
         self._organisations = organisations
         self._clock = clock
@@ -110,7 +113,7 @@ class Dispatch:
     async def _run_session(self, session_id: str) -> None:
         session = await self._consultations.get(session_id)
         if session.status.is_terminal:
-            await self._consultations.forget_room(session_id)
+            await self._retention.attend(session)
             return
         for whom, reminder in await self._settle(session_id):
             with suppress(NotDelivered):  # recorded; the others go on

@@ -27,6 +27,7 @@
     │   ├── ByPhone
     │   ├── AlreadyTaken
     │   ├── SlotTaken
+    │   ├── StillOpen(sessions)
     │   └── ReferenceTaken
     ├── SignallingError
     │   ├── GrantRefused
@@ -291,6 +292,16 @@ class SlotTaken(SessionError):
 
     problem = _PROBLEM + "slot-taken"
     public = "Somebody else has just booked this time. Please choose another."
+
+
+class StillOpen(SessionError):
+    """Nobody is erased from sessions that have not ended: complete or cancel those named in `sessions`."""
+
+    problem = _PROBLEM + "still-open"
+
+    def __init__(self, *, sessions: tuple[str, ...]) -> None:
+        super().__init__(f"these sessions have not ended: {', '.join(sessions)}")
+        self.sessions = sessions
 
 
 class ReferenceTaken(SessionError):

@@ -202,11 +202,14 @@ class Ledger:
         return await self.change(session_id, lambda session: session.after(change), trying=change)
 
     async def forget_room(self, session_id: str) -> None:
-        """Delete the log of a session's room, once its time is over."""
+        """Delete the log of a session's room, once its time is over; what is due then is the people's."""
         await self._journal.forget(session_id)
 
         def decide(session: Session) -> Session:
-            return session if session.room_kept_until is None else session.but(room_kept_until=None)
+            if session.room_kept_until is None:
+                return session
+            kept_until = self._organisations.kept_until(session.organisation, session.ended_at)
+            return session.but(room_kept_until=None, kept_until=kept_until)
 
         await self.change(session_id, decide)
 

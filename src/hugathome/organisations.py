@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -10,7 +11,7 @@ from hugathome.codes import SmsGateway
 from hugathome.errors import ConfigurationError, InvalidInput
 from hugathome.letterhead import Letterhead
 from hugathome.policy import CodePolicy
-from hugathome.roles import AnyLanguage, Language, language_of
+from hugathome.roles import ORGANISATION_ID, AnyLanguage, Language, language_of
 from hugathome.services import Service
 from hugathome.texts import Texts
 from hugathome.voice import VoiceGateway
@@ -35,6 +36,12 @@ class Organisation:
     """What they leave out is said in the deployment's texts, and then in the library's."""
     services: Mapping[str, Service] | None = None
     """The services that it has, and no others; None: the deployment's."""
+    kept: timedelta | None = None
+    """How long after its end `run_due` erases whoever took part in a session; None: never by itself."""
+
+    def __post_init__(self) -> None:
+        if self.kept is not None and not (isinstance(self.kept, timedelta) and self.kept > timedelta(0)):
+            raise ConfigurationError("kept= takes a timedelta that is longer than nothing")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +56,7 @@ class House:
     timezone: ZoneInfo
     language: Language
     services: Mapping[str, Service] | None = None
+    kept: timedelta | None = None
 
     def service(self, name: str) -> Service | None:
         """Return what a service takes, None where any will do; raise `InvalidInput` for an unknown one."""
@@ -82,15 +90,31 @@ class Organisations:
 
     def get(self, organisation: str) -> House:
         """Return the settings of an organisation; raise `InvalidInput` for one that is not named."""
-        if self._named is None:
+        if self._named is None and _is_name(organisation):
             return self._default
+        if self._named is None:
+            raise InvalidInput("an organisation's name has at most 32 of A-Z a-z 0-9 _ -")
         if not isinstance(organisation, str) or organisation not in self._named:
             raise InvalidInput("this organisation is not one of the deployment's")
         return self._named[organisation]
 
+    def kept_until(self, organisation: str, ended_at: datetime | None) -> datetime | None:
+        """Return when people are erased from a session that ended then; None for never by itself."""
+        kept = self.get(organisation).kept
+        if kept is None or ended_at is None:
+            return None
+        try:
+            return ended_at + kept
+        except OverflowError:  # for longer than the calendar goes
+            return None
+
     def all(self) -> tuple[House, ...]:
         """Return every set of settings that a text may be written under."""
         return (self._default,) if self._named is None else tuple(self._named.values())
+
+
+def _is_name(organisation: object) -> bool:
+    return isinstance(organisation, str) and ORGANISATION_ID.fullmatch(organisation) is not None
 
 
 def zone(name: str) -> ZoneInfo:
@@ -117,4 +141,5 @@ def _filled(own: Organisation, default: House) -> House:
         timezone=zone(own.timezone) if own.timezone else default.timezone,
         language=language_of(own.language, refusal=ConfigurationError) if own.language else default.language,
         services=default.services if own.services is None else own.services,
+        kept=own.kept,
     )

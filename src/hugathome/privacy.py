@@ -50,7 +50,7 @@ class Life(StrEnum):
     """Until when a record is kept."""
 
     CODE = "`run_due` or `forget_old` deletes it, a day after its time (on Redis: a week after its last save)"
-    SESSION = "the host deletes it"
+    SESSION = "the host deletes it; `erase`, or `run_due` after `Organisation(kept=…)`, makes it name nobody"
     ROOM = "`run_due` deletes it, 15 minutes after the visit has ended"
     EVIDENCE = "the host deletes it, the oldest first; it outlives its session"
     FOR_EVER = "never deleted: it numbers the events"

@@ -96,6 +96,8 @@ class Session(Record):
     history: tuple[Change, ...] = Field(default=(), repr=False)
     room_kept_until: Public[Instant | None] = None
     """When the log of the room, which holds network addresses, is forgotten; the end sets it."""
+    kept_until: Public[Instant | None] = None
+    """When whoever took part is erased, where the organisation says for how long it keeps them."""
     version: Public[int] = 0
     """How often it has been saved."""
 
@@ -136,6 +138,14 @@ class Session(Record):
         """Whether somebody only watches, and the patient has not agreed to that."""
         is_observer = self.participant(participant_id).role == Role.OBSERVER
         return is_observer and not (self.consent and self.consent.observers)
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it ended, if it has."""
+        if not self.status.is_terminal:
+            return None
+        last = (change.at for change in reversed(self.history) if change.action is not Action.ERASE)
+        return next(last, None)
 
     @property
     def kind(self) -> Kind:
@@ -184,9 +194,9 @@ class Session(Record):
 
     @property
     def due_at(self) -> datetime | None:
-        """When a message, a reminder or the end of a hold is next due; after the end, the room's oblivion."""
+        """When a message, a reminder or the end of a hold is next due; after the end, oblivion."""
         if self.status.is_terminal:
-            return self.room_kept_until
+            return self.room_kept_until or self.kept_until
         messages = (m for a in self.attendance.values() for m in a.messages)
         queued = [m.due_at for m in messages if m.status is DeliveryStatus.QUEUED]
         held = [self.held_until] if self.held_until else []

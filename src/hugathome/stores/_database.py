@@ -98,7 +98,10 @@ class _Owned:
         return self._url.get_backend_name() == "sqlite"
 
     def _tuned(self, engine: sa.Engine) -> None:
-        """SQLite: write-ahead log, and writers queue at BEGIN instead of failing in the middle."""
+        """SQLite: write-ahead log, and writers queue at BEGIN instead of failing in the middle.
+
+        What is replaced is overwritten: it would else lie in free pages for as long as the file does.
+        """
         if not self._is_sqlite:
             return
 
@@ -110,6 +113,7 @@ class _Owned:
                 cursor.execute("PRAGMA journal_mode=WAL")
             cursor.execute("PRAGMA busy_timeout=5000")
             cursor.execute(f"PRAGMA synchronous={self._synchronous}")
+            cursor.execute("PRAGMA secure_delete=ON")
             cursor.close()
 
         @sa.event.listens_for(engine, "begin")
