@@ -1,0 +1,251 @@
+"""Whole lives of visits, in any order, by anybody, with several workers at them at once.
+
+What holds whatever happens: nothing that was saved is lost; a reader of the events misses none, gets none
+twice and none out of order; record, events and audit trail tell the same; nobody does what their role may
+not; nobody is let in, or shown a name, who was not admitted; what has ended has ended.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from tests.lives import (
+    DEEDS,
+    DOCTOR,
+    EVERYBODY,
+    PATIENT,
+    PLANNED,
+    refuse_afterlife,
+    refuse_disagreement,
+    refuse_gaps,
+    refuse_uninvited,
+    refuse_what_nobody_may,
+)
+
+from hugathome import AuditEntry, Event, HugAtHome, Session
+from hugathome.audit import Head
+from hugathome.errors import HugathomeError, NotPermitted
+from hugathome.logs import open_log
+from hugathome.organisations import Organisation
+from hugathome.presets import presets
+from hugathome.roles import Role
+from hugathome.seats import Seat
+from hugathome.services import Service
+from hugathome.shelf import StoredSession
+from hugathome.sms import OutboxSms
+from hugathome.stores import Store, open_store
+from hugathome.stores.memory import MemoryCodes, MemorySessions
+from hugathome.testing import FakeClock, Robot
+from hugathome.testing.fake import seeded
+from hugathome.testing.site import MemorySite
+
+NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
+ORGANISATION = "hug"
+WORKERS = 3
+TEACHING = Service(id="teaching", welcome=tuple(Seat(role=role) for role in Role))
+SERVICES = {**presets(), "teaching": TEACHING}
+OFTEN = st.sampled_from([DOCTOR, DOCTOR, DOCTOR, *EVERYBODY])
+DEED = st.tuples(st.sampled_from(sorted(DEEDS)), OFTEN, st.sampled_from([PATIENT, PATIENT, *EVERYBODY]))
+_LIVES = count(1)
+
+
+class Interleaved(MemorySessions):
+    """In memory, where others may come between a load and the save that follows it."""
+
+    async def load_session(self, session_id: str) -> StoredSession | None:
+        await asyncio.sleep(0)
+        return await super().load_session(session_id)
+
+
+class Clinic:
+    """Stores over one database, one for each worker, and the loop on which they run."""
+
+    def __init__(self, where: str) -> None:
+        self._runner = asyncio.Runner()
+        self.read: list[Event] = []
+        if where == "memory://":
+            shared = Store(sessions=Interleaved(), codes=MemoryCodes())
+            self.stores = [shared] * WORKERS
+        else:
+            self.stores = [open_store(where) for _ in range(WORKERS)]
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Return what `work` returns."""
+        return self._runner.run(work)
+
+    def close(self) -> None:
+        """Close every store."""
+        for store in self.stores:
+            self.run(store.aclose())
+        self._runner.close()
+
+
+class Lives(RuleBasedStateMachine):
+    """Visits that begin where those of the example before have ended: no database is emptied between."""
+
+    def __init__(self, clinic: Clinic) -> None:
+        super().__init__()
+        number = next(_LIVES)
+        self.number = number
+        self.clinic = clinic
+        self.clock = FakeClock(NOW)
+        self.workers = [
+            self._worker(store, seed=number * WORKERS + n) for n, store in enumerate(clinic.stores)
+        ]
+        self.known: dict[str, Session] = {}
+
+    def _worker(self, store: Store, *, seed: int) -> HugAtHome:
+        return HugAtHome(
+            key=b"a key that is only ever used in tests",
+            store=store,
+            log=open_log("memory://"),
+            sms=OutboxSms(clock=self.clock),
+            site="https://visit.example.ch",
+            timezone="Europe/Zurich",
+            brand="HUG",
+            organisations={ORGANISATION: Organisation(services=SERVICES)},
+            clock=self.clock,
+            randomness=seeded(seed),
+        )
+
+    # --- What may be done ------------------------------------------------------------------------
+
+    @initialize(hours=st.integers(0, 3))
+    def begin(self, hours: int) -> None:
+        self.since = self.clinic.run(self.workers[0].audit_head(organisation=ORGANISATION))
+        self.begun_at = len(self.clinic.read)
+        self.everybody_plans(reference=0, minutes=hours * 60)
+
+    @rule(reference=st.integers(0, 2), minutes=st.sampled_from([0, 20, 90]))
+    def everybody_plans(self, reference: int, minutes: int) -> None:
+        """Plan the same visit from every worker at once: it is one."""
+        starts_at = self.clock.now() + timedelta(minutes=minutes)
+
+        async def plan(hug: HugAtHome) -> Session:
+            return await hug.sessions.plan(
+                organisation=ORGANISATION,
+                service="teaching",
+                participants=PLANNED,
+                starts_at=starts_at,
+                reference=f"{self.number}.{reference}",
+            )
+
+        planned = self._at_once([plan(hug) for hug in self.workers])
+        assert len({session.id for session in planned if isinstance(session, Session)}) <= 1
+        for session in planned:
+            if isinstance(session, Session):
+                self.known.setdefault(session.id, session)
+
+    @rule(deed=DEED, which=st.integers(0, 9), worker=st.integers(0, WORKERS - 1))
+    def somebody_does(self, deed: tuple[str, Any, Any], which: int, worker: int) -> None:
+        self._at_once([self._done(deed, which, worker)])
+
+    @rule(deeds=st.lists(DEED, min_size=2, max_size=WORKERS), which=st.integers(0, 9))
+    def several_do_at_once(self, deeds: list[tuple[str, Any, Any]], which: int) -> None:
+        self._at_once([self._done(deed, which, worker) for worker, deed in enumerate(deeds)])
+
+    @rule(which=st.integers(0, 9))
+    def the_visit_begins(self, which: int) -> None:
+        """Go the way that most visits go: by chance alone few would get far."""
+        for deed in ("accept", "arrive", "admit"):
+            self._at_once([self._done((deed, DOCTOR, PATIENT), which, 0)])
+
+    @rule(minutes=st.integers(1, 90))
+    def time_passes_and_every_worker_does_what_is_due(self, minutes: int) -> None:
+        self.clinic.run(self.clock.advance(minutes=minutes))
+        self._at_once([hug.run_due() for hug in self.workers])
+
+    @rule(whom=st.sampled_from(EVERYBODY), which=st.integers(0, 9), worker=st.integers(0, WORKERS - 1))
+    def somebody_opens_their_page(self, whom: Any, which: int, worker: int) -> None:
+        """Whoever is not in the visit is shown nobody's name; the page is told as the record stands."""
+        session, hug = self._chosen(which), self.workers[worker]
+
+        async def shown() -> tuple[set[str | None], Session]:
+            page = Robot.from_grant(hug.grant(session.id, whom.id), at=MemorySite(hug), media=False)
+            async with page:
+                others = {w.name for id, w in page.peer.participants.items() if id != whom.id}
+                return others, await hug.sessions.get(session.id)
+
+        (seen,) = self._at_once([shown()])
+        if isinstance(seen, tuple):
+            others, record = seen
+            assert not others or record.is_let_in(whom.id)
+
+    def _chosen(self, which: int) -> Session:
+        return list(self.known.values())[which % len(self.known)]
+
+    async def _done(self, deed: tuple[str, Any, Any], which: int, worker: int) -> object:
+        name, by, whom = deed
+        return await DEEDS[name](self.workers[worker], self._chosen(which).id, by.id, whom.id)
+
+    def _at_once(self, work: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
+        """Do it all at the same time, with somebody who reads the events; only our own errors come out."""
+
+        async def together() -> list[Any]:
+            return await asyncio.gather(self._follow(), *work, return_exceptions=True)
+
+        came_of_it: list[Any] = self.clinic.run(together())
+        for each in came_of_it:
+            if isinstance(each, BaseException) and not isinstance(each, HugathomeError):
+                raise each
+        return came_of_it[1:]
+
+    async def _follow(self) -> None:
+        read, hug = self.clinic.read, self.workers[-1]
+        read += [event async for event in hug.events(organisation=ORGANISATION, after=len(read))]
+
+    # --- What holds ------------------------------------------------------------------------------
+
+    @invariant()
+    def nothing_is_lost_and_what_has_ended_has_ended(self) -> None:
+        for session_id, before in self.known.items():
+            after = self.clinic.run(self.workers[0].sessions.get(session_id))
+            refuse_afterlife(before, after)
+            refuse_what_nobody_may(after)
+            refuse_uninvited(after)
+            self.known[session_id] = after
+
+    def teardown(self) -> None:
+        if not self.known:
+            return
+        hug = self.workers[0]
+        self._at_once([hug.sessions.complete(each, by=DOCTOR.id) for each in self.known])
+        self._at_once([hug.sessions.cancel(each, by=DOCTOR.id) for each in self.known])
+        self._at_once([each._hub.aclose() for each in self.workers])  # the stores go on to the next example
+        self._at_once([])
+        self.nothing_is_lost_and_what_has_ended_has_ended()
+        assert all(session.status.is_terminal for session in self.known.values())
+        refuse_gaps(self.clinic.read)
+        trail = self.clinic.run(_told(hug, since=self.since))
+        for session in self.known.values():
+            refuse_disagreement(session, self.clinic.read[self.begun_at :], trail)
+        refused = [entry for entry in trail if entry.result == NotPermitted.problem.rpartition(":")[2]]
+        assert all(entry.by != DOCTOR.id for entry in refused if entry.action != "accept")
+
+
+async def _told(hug: HugAtHome, *, since: Head) -> list[AuditEntry]:
+    """Return what the audit trail tells from somewhere on, once it is verified from there."""
+    await hug.verify_audit(organisation=ORGANISATION, after=since)
+    return [entry async for entry in hug.audit(organisation=ORGANISATION, after=since.position)]
+
+
+@pytest.fixture
+def clinic(store_url: str) -> Iterator[Clinic]:
+    clinic = Clinic(store_url)
+    yield clinic
+    clinic.close()
+
+
+@pytest.mark.hypothesis
+def test_whole_lives_under_competing_workers(clinic: Clinic) -> None:
+    is_in_full = settings.default is not None and settings.default.max_examples > 100
+    run_state_machine_as_test(
+        lambda: Lives(clinic),  # type: ignore[arg-type]  # it calls what it is given, a class or not
+        settings=None if is_in_full else settings(max_examples=6, stateful_step_count=30),
+    )
