@@ -72,10 +72,11 @@ class Archive:
         )
         return [self._opened(row) for row in await self._store.list_sessions(listing)]
 
-    async def queue(self, organisation: str, service: str, *, limit: int) -> Sequence[Session]:
-        """Return the sessions that wait in a service's queue, whoever came first at its head."""
+    async def queue(self, organisation: str, service: str, *, limit: int, skip: int = 0) -> Sequence[Session]:
+        """Return the sessions that wait in a service's queue, less the first few, in their order."""
         tags = self._tagged("queue", organisation, service)
-        return [self._opened(row) for row in await self._store.tagged_sessions(tags, limit=limit)]
+        rows = await self._store.tagged_sessions(tags, limit=limit, skip=skip)
+        return [self._opened(row) for row in rows]
 
     async def ahead_of(self, session: Session) -> int:
         """Return how many stand before a session in the queue in which it waits."""

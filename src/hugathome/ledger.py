@@ -119,13 +119,15 @@ class Ledger:
             raise InvalidInput("after= takes the last session of the page before, or its id")
         return await self.get(after)
 
-    async def queued(self, *, organisation: str, service: str, limit: int = 100) -> Sequence[Session]:
-        """Return the sessions that wait in a service's queue, whoever came first at its head."""
+    async def queued(
+        self, *, organisation: str, service: str, limit: int = 100, skip: int = 0
+    ) -> Sequence[Session]:
+        """Return the sessions that wait in a service's queue, less the first few, in their order."""
         self._refuse_unless_ours(organisation)
         _refuse_to_page(limit)
         service = _name(service)
         self._organisations.get(organisation).service(service)
-        return await self._archive.queue(organisation, service, limit=limit)
+        return await self._archive.queue(organisation, service, limit=limit, skip=skip)
 
     async def ahead_of(self, session: Session) -> int:
         """Return how many wait in the queue of a session that waits, and have come before it."""
@@ -135,7 +137,7 @@ class Ledger:
         """Return the session that has booked a slot, or still holds it."""
         self._refuse_unless_ours(organisation)
         holder = await self._archive.of_slot(organisation, slot)
-        return None if holder is None or _has_run_out(holder, self._clock.now()) else holder
+        return None if holder is None or has_run_out(holder, self._clock.now()) else holder
 
     async def events(self, *, organisation: str, after: int = 0, limit: int = 100) -> Sequence[Event]:
         """Return an organisation's events after a position, in order, at most `limit`."""
@@ -190,7 +192,7 @@ class Ledger:
         if holder is None:
             return
         now = self._clock.now()
-        if not _has_run_out(holder, now):
+        if not has_run_out(holder, now):
             raise SlotTaken("this slot has been booked, or is held")
         await self.change(holder.id, lambda session: run_out(session, now))
 
@@ -236,12 +238,13 @@ class Ledger:
 
 def run_out(session: Session, now: datetime) -> Session:
     """Return the session without its slot, if that was held until now at the latest and not confirmed."""
-    if session.status.is_terminal or not _has_run_out(session, now):
+    if session.status.is_terminal or not has_run_out(session, now):
         return session
     return session.after(Change(action=Action.CANCEL, at=now, reason="not confirmed in time"))
 
 
-def _has_run_out(session: Session, now: datetime) -> bool:
+def has_run_out(session: Session, now: datetime) -> bool:
+    """Whether a slot was held until now at the latest, and not confirmed."""
     return session.held_until is not None and session.held_until <= now
 
 

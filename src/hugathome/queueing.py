@@ -43,11 +43,13 @@ def estimated_wait(*, ahead: int, typical: timedelta, clinicians: int = 1) -> ti
     return (ahead + 0.5) * typical / clinicians
 
 
-def spread(lost: int, *, waiting: int, chance: bytes) -> int:
-    """Return which of those who wait to try to take, after `lost` races for others of them.
+_MOST_DOUBLINGS = 8
 
-    The first is tried first. Whoever loses looks among twice as many, at `chance`, two random bytes: so
-    many clinicians share out a queue in few attempts, and nobody at its head is left for long.
+
+def spread(lost: int, *, chance: bytes) -> int:
+    """Return how many of those who wait to pass over, after `lost` races for some of them.
+
+    The first is tried first. Whoever loses looks among twice as many, 256 at most, at `chance`, two random
+    bytes: so many clinicians share out a queue in few attempts, and nobody at its head is left for long.
     """
-    among = min(waiting, 1 << min(lost, 8))
-    return int.from_bytes(chance) % among
+    return int.from_bytes(chance) % (1 << min(lost, _MOST_DOUBLINGS))

@@ -28,9 +28,6 @@ from hugathome.verifier import Randomness
 _RACES = 64
 """How many patients one may lose to others before `StaleSession`; of hundreds at once, some lose ten."""
 
-_MOST_DOUBLINGS = 8
-"""After how many lost races nobody looks among more patients: then there are two for each of a hundred."""
-
 _TYPICAL = timedelta(minutes=20)
 """What a visit takes of which no service says so."""
 
@@ -64,6 +61,8 @@ class Queues:
         self._organisations = organisations
         self._clock = clock
         self._randomness = randomness
+        self._taking: list[tuple[str, str, object]] = []
+        """From which queues somebody is being taken here right now: all would race for the head."""
 
     async def enter(
         self,
@@ -112,14 +111,18 @@ class Queues:
         Raises `NotPermitted` where their role takes nobody in.
         """
         _refuse_unless_somebody(by)
-        for lost in range(_RACES):
-            among = 1 << min(lost, _MOST_DOUBLINGS)
-            waiting = await self._still_there(organisation, service, limit=among)
-            if not waiting:
-                return None
-            chosen = waiting[spread(lost, waiting=len(waiting), chance=self._randomness(2))]
-            with suppress(_Gone):
-                return await self._taken_from(chosen.service, chosen.id, by)
+        mine = (organisation, service, object())
+        rivals = sum(each[:2] == mine[:2] for each in tuple(self._taking))
+        self._taking.append(mine)
+        try:
+            for lost in range(rivals.bit_length(), _RACES):
+                chosen = await self._one_of(organisation, service, lost)
+                if chosen is None:
+                    return None
+                with suppress(_Gone):
+                    return await self._taken_from(chosen.service, chosen.id, by)
+        finally:
+            self._taking.remove(mine)
         raise StaleSession("others were faster, again and again")
 
     async def take(self, session_id: str, *, by: Participant) -> Session:
@@ -143,17 +146,23 @@ class Queues:
 
         return await self._consultations.change(session_id, decide, trying=_trying(by, at))
 
-    async def _still_there(self, organisation: str, service: str, *, limit: int) -> Sequence[Session]:
-        """Return the head of a queue, having cancelled those in it who are gone for good."""
+    async def _one_of(self, organisation: str, service: str, lost: int) -> Session | None:
+        """Return somebody who waits, having cancelled whoever turned out to have waited in vain."""
+        skip = spread(lost, chance=self._randomness(2))
         while True:
-            listed = await self._consultations.queued(organisation=organisation, service=service, limit=limit)
-            over = [session for session in listed if _is_over(session, self._clock.now())]
-            if not over:
-                return listed
-            for session in over:
+            found = await self._consultations.queued(
+                organisation=organisation, service=service, limit=1, skip=skip
+            )
+            if found and not _is_over(found[0], self._clock.now()):
+                return found[0]
+            if found:
                 await self._consultations.change(
-                    session.id, lambda known: _given_up(known, self._clock.now())
+                    found[0].id, lambda known: _given_up(known, self._clock.now())
                 )
+            elif skip == 0:
+                return None
+            else:
+                skip = 0  # so many do not wait
 
 
 # --- Rules ---------------------------------------------------------------------------------------

@@ -83,8 +83,13 @@ class SessionStore(AuditStore, Protocol):
         """Return the sessions that are asked for, by start and then id; look-ups and tags may be left out."""
         ...
 
-    async def tagged_sessions(self, tags: Collection[str], *, limit: int) -> Sequence[StoredSession]:
-        """Return sessions with one of these tags, by where it says they stand, and then their id."""
+    async def tagged_sessions(
+        self, tags: Collection[str], *, limit: int, skip: int = 0
+    ) -> Sequence[StoredSession]:
+        """Return sessions with one of these tags, by where it says they stand, and then their id.
+
+        The first `skip` are passed over.
+        """
         ...
 
     async def count_tagged(self, tags: Collection[str], *, before: tuple[datetime, str]) -> int:

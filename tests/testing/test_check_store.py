@@ -314,9 +314,18 @@ class ListsWhateverHasOneTag(MemorySessions):
 
 
 class OrdersTheTaggedByTheirStart(MemorySessions):
-    async def tagged_sessions(self, tags: Collection[str], *, limit: int) -> Sequence[StoredSession]:
+    async def tagged_sessions(
+        self, tags: Collection[str], *, limit: int, skip: int = 0
+    ) -> Sequence[StoredSession]:
         tagged = await super().tagged_sessions(tags, limit=10**6)
-        return sorted(tagged, key=lambda each: each.starts_at)[:limit]
+        return sorted(tagged, key=lambda each: each.starts_at)[skip : skip + limit]
+
+
+class PassesNobodyOver(MemorySessions):
+    async def tagged_sessions(
+        self, tags: Collection[str], *, limit: int, skip: int = 0
+    ) -> Sequence[StoredSession]:
+        return await super().tagged_sessions(tags, limit=limit)
 
 
 class CountsWhoeverSharesAPlace(MemorySessions):
@@ -405,6 +414,7 @@ class NeverAfterwards(MemorySessions):
         (ListsEveryStatus(), "a list has what is asked for and nothing else"),
         (ListsWhateverHasOneTag(), "a list has what is asked for and nothing else"),
         (OrdersTheTaggedByTheirStart(), "a tag orders who has it"),
+        (PassesNobodyOver(), "a tag orders who has it"),
         (CountsWhoeverSharesAPlace(), "a tag counts who comes before"),
         (RewritesTheEventsOfAll(), "events are rewritten where they stand"),
         (KeepsNoTrail(), "an audit entry is written with its session"),

@@ -65,9 +65,12 @@ class MemorySessions:
         asked = [each for each in self._sessions.values() if _is_asked_for(each, listing)]
         return sorted(asked, key=_place)[: listing.limit]
 
-    async def tagged_sessions(self, tags: Collection[str], *, limit: int) -> Sequence[StoredSession]:
+    async def tagged_sessions(
+        self, tags: Collection[str], *, limit: int, skip: int = 0
+    ) -> Sequence[StoredSession]:
         """Return sessions with one of these tags, in their order."""
-        return [self._sessions[session_id] for _, session_id in sorted(self._places(tags))[:limit]]
+        places = sorted(self._places(tags))[skip : skip + limit]
+        return [self._sessions[session_id] for _, session_id in places]
 
     async def count_tagged(self, tags: Collection[str], *, before: tuple[datetime, str]) -> int:
         """Return how many come before this place and id."""

@@ -273,6 +273,8 @@ async def a_tag_orders_who_has_it(shelf: Shelf, rule: str) -> None:
     order = [session.id for session in reversed(queue)]
     await require(rule, _tagged(sessions, tag), order)
     await require(rule, _tagged(sessions, tag, limit=2), order[:2])
+    await require(rule, _tagged(sessions, tag, limit=1, skip=1), order[1:2])
+    await require(rule, _tagged(sessions, tag, skip=3), [])
     await require(rule, _tagged(sessions, tag, other), [elsewhere.id, *order])
     await require(rule, _tagged(sessions), [])
     await sessions.save_session(replace(queue[2], version=2, tags={}), expected=1, events=[])
@@ -295,8 +297,8 @@ async def a_tag_counts_who_comes_before(shelf: Shelf, rule: str) -> None:
     await require(rule, sessions.count_tagged([], before=end), 0)
 
 
-async def _tagged(sessions: SessionStore, *tags: str, limit: int = 10) -> list[str]:
-    return [session.id for session in await sessions.tagged_sessions(tags, limit=limit)]
+async def _tagged(sessions: SessionStore, *tags: str, limit: int = 10, skip: int = 0) -> list[str]:
+    return [session.id for session in await sessions.tagged_sessions(tags, limit=limit, skip=skip)]
 
 
 async def _page(sessions: SessionStore, organisation: str, *, limit: int = 10, **asked: Any) -> list[str]:
