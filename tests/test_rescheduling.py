@@ -13,7 +13,9 @@ from hugathome.errors import ConsentMissing, NotYetOpen, SendTooSoon
 from hugathome.history import DeliveryStatus
 from hugathome.organisations import Organisation
 from hugathome.participants import Participant
+from hugathome.receipts import Receipt
 from hugathome.reception import Invitation
+from hugathome.roles import Step
 from hugathome.services import Service
 from hugathome.session import Session
 from hugathome.stores import Store, open_store
@@ -205,6 +207,23 @@ async def test_a_reminder_of_the_old_time_that_falls_due_never_goes_out(
 
     assert sms.accepted == []
     assert (await hug.sessions.get(session.id)).reminders == (LATER - DAY, LATER - HOUR)
+
+
+async def test_that_a_message_of_the_old_time_never_arrived_is_no_longer_told_to_staff(
+    hug: HugAtHome, sms: Gateway
+) -> None:
+    session = await accepted(hug)
+    await hug.invite(session.id, "p-1")
+    old = sms.accepted[-1].idempotency_key
+    await put_off(hug, session.id)
+    await hug.invite(session.id, "p-1")
+
+    assert await hug.receive_receipt(Receipt(reference=old, status=DeliveryStatus.FAILED))
+
+    after = await hug.sessions.get(session.id)
+    assert [m.status for m in after.of("p-1").messages] == [DeliveryStatus.FAILED, DeliveryStatus.SENT]
+    assert Step.SMS_FAILED not in {change.step for change in after.steps("p-1")}
+    assert (await hug.invite(session.id, "p-1")).delivery is DeliveryStatus.SENT
 
 
 # --- A code that was open ------------------------------------------------------------------------

@@ -144,8 +144,9 @@ def _is_news(known: Message, message: Message, status: DeliveryStatus) -> bool:
 
 
 def _is_moot(session: Session, whom: str, message: Message) -> bool:
-    """Whether a message has become of no interest: who is there needs neither link nor code any more."""
-    return message.kind != "call" and session.of(whom).presence in HERE
+    """Whether a message has become of no interest: to who is there already, or once it tells an old time."""
+    is_old = message.kind in ("invitation", "reminder") and message.sequence < session.sequence
+    return is_old or (message.kind != "call" and session.of(whom).presence in HERE)
 
 
 def _kept(session: Session, whom: str, message: Message) -> Session:

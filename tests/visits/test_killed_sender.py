@@ -13,8 +13,10 @@ from hugathome.app import HugAtHome
 from hugathome.clock import SystemClock
 from hugathome.codes import Challenge, Sms
 from hugathome.history import IN_DOUBT, DeliveryStatus
+from hugathome.organisations import Organisation
 from hugathome.participants import Participant
 from hugathome.receipts import Receipt
+from hugathome.services import Service
 from hugathome.session import Session
 from hugathome.stores import open_store
 from hugathome.testing.clock import FakeClock
@@ -43,8 +45,15 @@ hug = HugAtHome(
     key={key!r}, store=open_store(database), sms=DyingSms(), site="https://www.example.ch",
     timezone="Europe/Zurich", brand="HUG",
 )
-hug.send_code(whom) if call == "send_code" else hug.invite(whom, "p-1")
+match call:
+    case "send_code":
+        hug.send_code(whom)
+    case "invite":
+        hug.invite(whom, "p-1")
+    case "run_due":
+        hug.run_due()
 """
+CLINIC = {"hug": Organisation(services={"cardiology": Service(id="cardiology")})}
 
 
 class Provider:
@@ -82,15 +91,16 @@ class Clinic:
             site="https://www.example.ch",
             timezone="Europe/Zurich",
             brand="HUG",
+            organisations=CLINIC,
             clock=self.clock,
         )
 
-    async def plan(self, hug: HugAtHome) -> Session:
+    async def plan(self, hug: HugAtHome, *, after: timedelta = timedelta(0)) -> Session:
         session = await hug.sessions.plan(
             organisation="hug",
             service="cardiology",
-            starts_at=self.clock.now(),
-            ends_at=self.clock.now() + timedelta(minutes=30),
+            starts_at=self.clock.now() + after,
+            ends_at=self.clock.now() + after + timedelta(minutes=30),
             participants=[
                 Participant(id="dr-rossi", role="practitioner", name="Dr A. Rossi"),
                 Participant(id="p-1", role="patient", name="M. Dupont", phone="+41791234567"),
@@ -172,6 +182,27 @@ async def test_an_invitation_whose_sender_is_killed_goes_to_no_gateway_twice_tha
         assert (told.delivery, told.reason) == (DeliveryStatus.FAILED, IN_DOUBT)
         assert (await hug.invite(session.id, "p-1")).delivery is DeliveryStatus.SENT
     assert len(clinic.provider.asked) == 1
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_a_reminder_whose_sender_is_killed_goes_out_once(clinic: Clinic, moment: str) -> None:
+    clinic.clock = FakeClock(SystemClock().now() - timedelta(minutes=10))
+    async with clinic.opened() as hug:
+        session = await clinic.plan(hug, after=timedelta(minutes=65))  # it falls due five minutes ago
+        await hug.invite(session.id, "p-1", deliver=False)
+
+    clinic.dies(moment, "run_due", session.id)
+
+    async with clinic.opened() as hug:
+        await clinic.clock.advance(minutes=10)
+        await hug.run_due()
+        assert clinic.provider.asked == [], "its sender may still be at it"
+        for _ in range(2):
+            await clinic.clock.advance(minutes=2)
+            await hug.run_due()
+        (message,) = (await hug.sessions.get(session.id)).of("p-1").messages
+        assert (message.kind, message.status) == ("reminder", DeliveryStatus.SENT)
+    assert clinic.provider.taken == clinic.provider.asked == [f"{message.id}.1"]
 
 
 async def test_what_a_receipt_shows_to_have_gone_out_is_not_even_tried_again(clinic: Clinic) -> None:
