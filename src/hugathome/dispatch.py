@@ -125,25 +125,21 @@ class Dispatch:
 
     async def _settle(self, session_id: str) -> list[tuple[str, Message]]:
         """Let go of a slot that was only held, or reserve the reminders that are due, and return them."""
-        reserved: list[Message] = []
+        reserved: set[str] = set()
 
         def reserve() -> Message:
-            reserved.append(self.message("reminder"))
-            return reserved[-1]
+            message = self.message("reminder")
+            reserved.add(message.id)
+            return message
 
         def settle(session: Session) -> Session:
-            reserved.clear()
             now = self._clock.now()
             let_go = run_out(session, now)
             return let_go if let_go is not session else with_reminders(session, now, reserve=reserve)
 
         session = await self._consultations.change(session_id, settle)
-        return [
-            (one.id, kept)
-            for one in session.participants
-            for message in reserved
-            if (kept := message_of(session, one.id, message.id)) is not None
-        ]
+        messages = ((one.id, m) for one in session.participants for m in session.of(one.id).messages)
+        return [(whom, message) for whom, message in messages if message.id in reserved]
 
     async def _claim(self, session_id: str, whom: str) -> list[Message]:
         """Take over the messages that nobody has sent in time."""
