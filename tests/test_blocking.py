@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 
 from hugathome import app, blocking
 from hugathome._drive import drive
+from hugathome.bookings import Bookings
 from hugathome.channels import Addressee
 from hugathome.check_in_codes import CheckInCodes
 from hugathome.codes import Sms
@@ -31,7 +32,8 @@ from hugathome.errors import (
 )
 from hugathome.expertise import Expertise
 from hugathome.history import Action, DeliveryStatus
-from hugathome.imaging import Site
+from hugathome.imaging import Site, Territory
+from hugathome.offers import Offer, Slot
 from hugathome.participants import Participant
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
@@ -51,6 +53,7 @@ from hugathome.ways import Ways
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 COORDINATORS = (
+    Bookings,
     CheckInCodes,
     Consultations,
     Reception,
@@ -87,6 +90,28 @@ def sms() -> OutboxSms:
     return OutboxSms()
 
 
+class Agenda:
+    """A directory that waits for nothing."""
+
+    whose = Offer(
+        id="rossi",
+        organisation="hug",
+        service="cardiology",
+        practitioner=Participant(id="dr-rossi", role="practitioner", name="Dr A. Rossi"),
+        discipline="cardiology",
+        languages=("fr",),
+        registered_in=Territory(nation="CH"),
+    )
+
+    async def offers(self, organisation: str) -> Sequence[Offer]:
+        return [self.whose]
+
+    async def slots(self, offer: Offer, *, since: datetime, until: datetime) -> Sequence[Slot]:
+        monday = NOW + timedelta(days=1)
+        half_hours = [monday + timedelta(minutes=30 * n) for n in range(4)]
+        return [Slot(id=f"{at:%H:%M}", starts_at=at, ends_at=at + timedelta(minutes=30)) for at in half_hours]
+
+
 def hug_over(store: Store, sms: Any, clock: StoppedClock) -> blocking.HugAtHome:
     return blocking.HugAtHome(
         key=b"a secret of thirty-two bytes, no",
@@ -96,6 +121,7 @@ def hug_over(store: Store, sms: Any, clock: StoppedClock) -> blocking.HugAtHome:
         timezone="Europe/Zurich",
         brand="HUG",
         clock=clock,
+        directory=Agenda(),
     )
 
 
@@ -232,6 +258,7 @@ class Visit:
         )
         self.calls("Consultations.keep", self.hug._crew.consultations.keep, held.but(id="hug.new", slot=None))
         self.wait_and_take()
+        self.choose()
         self.ask_experts()
 
     def wait_and_take(self) -> None:
@@ -250,6 +277,17 @@ class Visit:
         self.calls("Consultations.ahead_of", consultations.ahead_of, second)
         find_by_slot = consultations.find_by_slot
         self.calls("Consultations.find_by_slot", find_by_slot, organisation="hug", slot="tuesday 9:00")
+
+    def choose(self) -> None:
+        offers, days = self.hug.offers, {"since": NOW, "until": NOW + timedelta(days=7)}
+        patient = {"participants": [Participant(id="p-1", role="patient", name="M. Dupont")]}
+        (found,) = self.calls("Bookings.search", offers.search, organisation="hug")
+        first, second, third, fourth = self.calls("Bookings.slots", offers.slots, found.offer, **days)
+        held = self.calls("Bookings.hold", offers.hold, found.offer, first, **patient)
+        self.calls("Bookings.confirm", offers.confirm, held.id)
+        self.calls("Bookings.book", offers.book, found.offer, second, **patient)
+        self.calls("Bookings.move", offers.move, held.id, found.offer, third, by="the secretary")
+        assert offers.slots(found.offer, **days) == [first, fourth]
 
     def ask_experts(self) -> None:
         sessions, by = self.hug.sessions, {"by": "dr-blanc"}

@@ -7,6 +7,7 @@ from hugathome.clock import Clock, SystemClock
 from hugathome.codes import Challenge, ChallengeStore, Sms, SmsGateway
 from hugathome.dossier import Dossier
 from hugathome.errors import (
+    AlreadyTaken,
     AuditBroken,
     ByPhone,
     ChannelUnavailable,
@@ -42,6 +43,7 @@ from hugathome.errors import (
     SessionError,
     SessionNotFound,
     SignallingError,
+    SlotTaken,
     SmsNotSent,
     StaleSession,
     StillOpen,
@@ -63,6 +65,7 @@ from hugathome.history import (
 from hugathome.ice import IceServer
 from hugathome.imaging import ImagingStudyRef, KeyImage, Nearness, Site, Territory, nearness
 from hugathome.needs import Needs
+from hugathome.offers import Coverage, Directory, Offer, Price, Slot, Wish
 from hugathome.one_time_codes import OneTimeCodes
 from hugathome.organisations import Organisation
 from hugathome.participants import Participant
@@ -87,6 +90,7 @@ __all__ = [
     "OWASP_ASVS_5",
     "Action",
     "Addressee",
+    "AlreadyTaken",
     "AuditBroken",
     "AuditEntry",
     "AuditStore",
@@ -105,7 +109,9 @@ __all__ = [
     "CodeRejected",
     "ConfigurationError",
     "ConsentMissing",
+    "Coverage",
     "DeliveryStatus",
+    "Directory",
     "Dossier",
     "Event",
     "Expertise",
@@ -141,12 +147,14 @@ __all__ = [
     "NotYetOpen",
     "Notice",
     "NumberType",
+    "Offer",
     "OneTimeCodes",
     "Organisation",
     "Outcome",
     "Participant",
     "PhoneNumber",
     "Presence",
+    "Price",
     "QuotaReached",
     "Reach",
     "Receipt",
@@ -164,6 +172,8 @@ __all__ = [
     "SignallingError",
     "SignallingLog",
     "Site",
+    "Slot",
+    "SlotTaken",
     "Sms",
     "SmsGateway",
     "SmsNotSent",
@@ -185,6 +195,7 @@ __all__ = [
     "VoiceCall",
     "VoiceGateway",
     "Window",
+    "Wish",
     "due_reminders",
     "nearness",
     "receipt_url",

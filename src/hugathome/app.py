@@ -20,6 +20,7 @@ from hugathome import words
 from hugathome._closing import closing
 from hugathome._origins import embedding
 from hugathome.audit import START, AuditEntry, Head
+from hugathome.bookings import Bookings
 from hugathome.channels import Channel, named_apart
 from hugathome.clock import Clock, SystemClock
 from hugathome.codes import ChallengeStore, SmsGateway
@@ -34,6 +35,7 @@ from hugathome.ice import IceServer
 from hugathome.keys import KeyRing
 from hugathome.letterhead import Letterhead
 from hugathome.logs import open_log
+from hugathome.offers import Directory
 from hugathome.organisations import House, Organisation, Organisations, adapted, zone
 from hugathome.participants import Participant
 from hugathome.policy import CodePolicy
@@ -91,6 +93,7 @@ class Deployment:
         frames: Sequence[str] = (),
         receipt_secrets: Mapping[str, str] = MappingProxyType({}),
         organisations: Mapping[str, Organisation] | None = None,
+        directory: Directory | None = None,
         limits: Limits = Limits(),
         clock: Clock = SystemClock(),
         randomness: Randomness = token_bytes,
@@ -103,6 +106,7 @@ class Deployment:
         your own wordings of the SMS. `log`: where workers meet; left out, it is the store's own. `entry`:
         where the room sends staff whose grant is old. `frames`: origins that may embed the room.
         `receipt_secrets`: by the names of gateways that sign their receipts; `twilio`'s is the auth token.
+        `directory`: who offers what, where patients choose.
         Raises `ConfigurationError`.
         """
         self.site = _checked_site(site)
@@ -135,6 +139,7 @@ class Deployment:
             limits=limits,
             clock=clock,
             randomness=randomness,
+            directory=self._adapted(directory),
         )
         self._crew = Crew(means)
         self._hub = Hub(
@@ -165,6 +170,11 @@ class Deployment:
     def knows_receipts(self, gateway: str, token: str) -> bool:
         """Whether a receipt came to an address that `receipt_url` has given out."""
         return is_known_token(self._keys, gateway=gateway, token=token)
+
+    def _bookings(self) -> Bookings:
+        if self._crew.bookings is None:
+            raise ConfigurationError("where patients choose, directory= says who offers what")
+        return self._crew.bookings
 
     async def _run_due(self) -> datetime | None:
         due_at = await self._crew.dispatch.run_due()
@@ -212,6 +222,11 @@ class HugAtHome(Deployment):
     def queue(self) -> Queues:
         """Where patients wait for whoever is free, and are taken."""
         return self._crew.queues
+
+    @property
+    def offers(self) -> Bookings:
+        """What patients choose from and book; raise `ConfigurationError` without a `directory=`."""
+        return self._bookings()
 
     async def __aenter__(self) -> Self:
         return self

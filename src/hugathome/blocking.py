@@ -19,6 +19,7 @@ from hugathome._closing import closing
 from hugathome._drive import blocking_variant, drive
 from hugathome.app import EVENTS_AT_ONCE, Deployment
 from hugathome.audit import START, AuditEntry, Head
+from hugathome.bookings import Bookings
 from hugathome.consultations import Consultations
 from hugathome.deliveries import Deliveries
 from hugathome.desk import Desk
@@ -108,6 +109,25 @@ class Queue:
     take = _driven(_queues, Queues.take)
 
 
+def _bookings(owner: "Offers") -> Bookings:
+    return owner._bookings  # noqa: SLF001 - the class below, in the same module
+
+
+@discreet
+class Offers:
+    """What patients choose from and book; see `hugathome.bookings.Bookings`."""
+
+    def __init__(self, bookings: Bookings) -> None:
+        self._bookings = bookings
+
+    search = _driven(_bookings, Bookings.search)
+    slots = _driven(_bookings, Bookings.slots)
+    hold = _driven(_bookings, Bookings.hold)
+    book = _driven(_bookings, Bookings.book)
+    confirm = _driven(_bookings, Bookings.confirm)
+    move = _driven(_bookings, Bookings.move)
+
+
 def _reception(owner: "HugAtHome") -> Reception:
     return owner._crew.reception  # noqa: SLF001 - the class below, in the same module
 
@@ -145,6 +165,11 @@ class HugAtHome(_Blocking, Deployment):
     def queue(self) -> Queue:
         """Where patients wait for whoever is free, and are taken."""
         return Queue(self._crew.queues)
+
+    @property
+    def offers(self) -> Offers:
+        """What patients choose from and book; raise `ConfigurationError` without a `directory=`."""
+        return Offers(self._bookings())
 
     def __enter__(self) -> Self:
         return self

@@ -9,6 +9,7 @@ What they draw on comes in as `Means`. Nobody acts here: making a crew does no I
 from dataclasses import dataclass
 
 from hugathome.archive import Archive
+from hugathome.bookings import Bookings
 from hugathome.check_in_codes import CheckInCodes
 from hugathome.clock import Clock
 from hugathome.codes import ChallengeStore
@@ -19,6 +20,7 @@ from hugathome.doorkeeper import Doorkeeper
 from hugathome.journal import Journal
 from hugathome.keys import KeyRing
 from hugathome.letters import Letters
+from hugathome.offers import Directory
 from hugathome.organisations import Organisations
 from hugathome.queues import Queues
 from hugathome.reception import Reception
@@ -44,6 +46,8 @@ class Means:
     limits: Limits
     clock: Clock
     randomness: Randomness
+    directory: Directory | None = None
+    """None where patients do not choose."""
 
 
 class Crew:
@@ -66,6 +70,7 @@ class Crew:
             clock=clock,
             randomness=randomness,
         )
+        self.bookings = None if means.directory is None else self._bookings(means, means.directory)
         self.trail = Trail(store=means.sessions, keys=keys, organisations=means.organisations)
         self.retention = Retention(
             consultations=self.consultations,
@@ -81,6 +86,14 @@ class Crew:
         self.verifier = Verifier(store=means.codes, keys=keys, clock=clock, randomness=randomness)
         self.deliveries = Deliveries(consultations=self.consultations, verifier=self.verifier, clock=clock)
         self.dispatch, self.reception, self.switchboard = self._front_desk(means)
+
+    def _bookings(self, means: Means, directory: Directory) -> Bookings:
+        return Bookings(
+            directory=directory,
+            consultations=self.consultations,
+            organisations=means.organisations,
+            clock=means.clock,
+        )
 
     def _front_desk(self, means: Means) -> tuple[Dispatch, Reception, Switchboard]:
         """Return who sends messages, who lets people in, and who calls them."""

@@ -72,7 +72,7 @@ class Slot(Record):
     """Time that somebody is free."""
 
     id: ShortText
-    """The host's own, unique within its organisation."""
+    """The host's own, unique within its organisation: time that is offered twice is one slot."""
     starts_at: Instant
     ends_at: Instant
 
@@ -164,7 +164,10 @@ def notice(offer: Offer, *, nation: str | None, language: AnyLanguage) -> str | 
 
 
 class Directory(Protocol):
-    """The host's own list of who offers what, and when they are free."""
+    """The host's own list of who offers what, and when they are free.
+
+    Every method raises `StoreUnavailable` at most.
+    """
 
     async def offers(self, organisation: str) -> Sequence[Offer]:
         """Return what an organisation's practitioners offer, in the order in which to show it."""

@@ -9,6 +9,7 @@ from hugathome.app import HugAtHome
 from hugathome.channels import Channel
 from hugathome.ice import IceServer
 from hugathome.logs import open_log
+from hugathome.offers import Directory
 from hugathome.organisations import Organisation
 from hugathome.policy import CodePolicy
 from hugathome.roles import AnyLanguage
@@ -43,6 +44,7 @@ class FakeHugAtHome(HugAtHome):
         ice_servers: Sequence[IceServer] = (),
         voice: VoiceGateway | None = None,
         channels: Sequence[Channel] = (),
+        directory: Directory | None = None,
     ) -> None:
         clock = FakeClock(now)
         sms = OutboxSms(clock=clock)
@@ -62,6 +64,7 @@ class FakeHugAtHome(HugAtHome):
             code_policy=code_policy,
             organisations=organisations,
             ice_servers=ice_servers,
+            directory=directory,
             clock=clock,
             randomness=seeded(seed),
         )
