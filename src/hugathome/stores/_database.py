@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import greenlet_spawn
 
 from hugathome.errors import ConfigurationError, MissingExtra, StoreUnavailable
+from hugathome.stores._statement import PIPELINED, Statement
 
 T = TypeVar("T")
 Work = Callable[[sa.Connection], T]
@@ -81,6 +82,9 @@ def _naming_the_extra() -> Iterator[None]:
         raise MissingExtra("sql") from None
 
 
+_BEGIN, _BEGIN_IMMEDIATE = Statement(sa.text("BEGIN")), Statement(sa.text("BEGIN IMMEDIATE"))
+
+
 class _Owned:
     """Engines of our own, made at the first use: constructing one does no I/O and survives a fork."""
 
@@ -119,7 +123,7 @@ class _Owned:
         @sa.event.listens_for(engine, "begin")
         def _begun(connection: sa.Connection) -> None:
             reads = connection.get_execution_options().get("hugathome_reads", False)
-            connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+            (_BEGIN if reads else _BEGIN_IMMEDIATE).on(connection)
 
     def _options(self) -> dict[str, Any]:
         """SQLite's driver begins nothing by itself; with a server, what takes a round trip is weighed."""
@@ -127,7 +131,7 @@ class _Owned:
             return {"connect_args": {"isolation_level": None}}
         if self._is_each_alone:
             return {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
-        return {"pool_pre_ping": True}
+        return {"pool_pre_ping": True, "execution_options": {PIPELINED: _has_pipelines()}}
 
     def _done(self, connection: sa.Connection, work: Work[T]) -> T:
         self._prepared(connection)
@@ -255,6 +259,12 @@ class BlockingDatabase(_Owned):
         if "_engine" in self.__dict__:
             self._engine.dispose()
             del self._engine
+
+
+def _has_pipelines() -> bool:
+    import psycopg
+
+    return psycopg.Pipeline.is_supported()
 
 
 _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}

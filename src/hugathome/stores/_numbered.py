@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hugathome.audit import START, Append, Head, SealedEntry
-from hugathome.stores._statement import Statement
+from hugathome.stores._statement import Statement, together
 from hugathome.stores._tables import AUDIT, COUNTERS, EVENTS
 
 
@@ -26,12 +26,12 @@ def append(
     if not events and audit is None:
         return
     last, head = _behind_the_lock(connection, organisation, count=len(events))
-    for position, body in enumerate(events, start=last - len(events) + 1):
-        _INSERT_EVENT.on(
-            connection, organisation=organisation, position=position, session_id=session_id, body=body
-        )
-    for entry in () if audit is None else audit(head):
-        _INSERT_ENTRY.on(connection, organisation=organisation, **_columns(entry))
+    names = {"organisation": organisation, "session_id": session_id}
+    numbered = enumerate(events, start=last - len(events) + 1)
+    rows = [_INSERT_EVENT.with_(**names, position=position, body=body) for position, body in numbered]
+    entries = () if audit is None else audit(head)
+    rows += [_INSERT_ENTRY.with_(organisation=organisation, **_columns(entry)) for entry in entries]
+    together(connection, *rows)
 
 
 def events_of(
@@ -68,10 +68,13 @@ def head_of(connection: sa.Connection, organisation: str) -> Head:
 
 def _behind_the_lock(connection: sa.Connection, organisation: str, *, count: int) -> tuple[int, Head]:
     """Count events, and return the position of the last one and the head of the trail."""
-    if _COUNT.on(connection, of=organisation, more=count).rowcount == 0:
+    last = _LAST.with_(of=organisation)
+    counted, found = together(connection, _COUNT.with_(of=organisation, more=count), last)
+    if counted.changed == 0:
         connection.execute(sa.insert(COUNTERS).values(organisation=organisation, position=count))
-    last, position, digest = _LAST.on(connection, of=organisation).fetchone()
-    return last, START if digest is None else Head(position=position, digest=digest)
+        (found,) = together(connection, last)
+    ((position, of_entry, digest),) = found.rows
+    return position, START if digest is None else Head(position=of_entry, digest=digest)
 
 
 def _columns(entry: SealedEntry) -> dict[str, Any]:

@@ -3,9 +3,28 @@
 Values go to the driver as they are given: instants as microseconds, a status as its text.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.util import await_only
+
+PIPELINED = "hugathome_pipelined"
+"""The execution option of an engine whose driver sends several statements in one round trip."""
+
+
+class Answer(NamedTuple):
+    """What came of a statement: how many rows it changed, or those that it found."""
+
+    changed: int
+    rows: Sequence[Any]
+
+
+class Said(NamedTuple):
+    """A statement with its values, to be sent together with others."""
+
+    statement: "Statement"
+    values: dict[str, object]
 
 
 class Statement:
@@ -15,16 +34,19 @@ class Statement:
         self._statement: Any = statement
         self._compiled: dict[str, tuple[Any, dict[str, object]]] = {}
 
-    def on(self, connection: sa.Connection, **values: object) -> Any:
-        """Execute it and return the cursor; raise what SQLAlchemy would."""
-        dialect = connection.dialect
+    def on(self, connection: sa.Connection, **values: object) -> Answer:
+        """Execute it; raise what SQLAlchemy would."""
+        (answer,) = together(connection, self.with_(**values))
+        return answer
+
+    def with_(self, **values: object) -> Said:
+        """Return it with its values."""
+        return Said(self, values)
+
+    def words(self, dialect: sa.Dialect, values: dict[str, object]) -> tuple[str, Any]:
+        """Return its text and its values, as a driver takes them."""
         compiled, constants = self._compiled.get(dialect.name) or self._compile(dialect)
-        cursor = connection.connection.cursor()
-        try:
-            cursor.execute(compiled.string, arranged(compiled, constants | values))
-        except dialect.loaded_dbapi.Error as failed:
-            raise _judged(connection, failed, cursor) from None
-        return cursor
+        return compiled.string, arranged(compiled, constants | values)
 
     def _compile(self, dialect: sa.Dialect) -> tuple[Any, dict[str, object]]:
         """Return it in the words of a dialect, with what it says itself, such as a limit."""
@@ -33,15 +55,49 @@ class Statement:
         return self._compiled.setdefault(dialect.name, (compiled, constants))
 
 
+def together(connection: sa.Connection, *said: Said) -> list[Answer]:
+    """Execute statements in order, where the driver can in one round trip; raise what SQLAlchemy would."""
+    words = [statement.words(connection.dialect, values) for statement, values in said]
+    try:
+        if len(words) == 1 or not connection.get_execution_options().get(PIPELINED):
+            return [_executed(connection, text, values) for text, values in words]
+        raw: Any = connection.connection.driver_connection
+        if connection.dialect.is_async:
+            return await_only(_piped_on_a_loop(raw, words))
+        return _piped(raw, words)
+    except connection.dialect.loaded_dbapi.Error as failed:
+        raise _judged(connection, failed) from None
+
+
 def arranged(compiled: Any, values: dict[str, object]) -> Any:
     """Return the values as the driver takes them: by name, or in order."""
     return [values[name] for name in compiled.positiontup] if compiled.positional else values
 
 
-def _judged(connection: sa.Connection, failed: Any, cursor: Any) -> Exception:
+def _executed(connection: sa.Connection, text: str, values: Any) -> Answer:
+    cursor = connection.connection.cursor()
+    cursor.execute(text, values)
+    return Answer(cursor.rowcount, cursor.fetchall() if cursor.description else ())
+
+
+def _piped(raw: Any, words: Sequence[tuple[str, Any]]) -> list[Answer]:
+    with raw.pipeline():
+        cursors = [raw.execute(text, values) for text, values in words]
+    return [Answer(cursor.rowcount, cursor.fetchall() if cursor.description else ()) for cursor in cursors]
+
+
+async def _piped_on_a_loop(raw: Any, words: Sequence[tuple[str, Any]]) -> list[Answer]:
+    async with raw.pipeline():
+        cursors = [await raw.execute(text, values) for text, values in words]
+    return [
+        Answer(cursor.rowcount, await cursor.fetchall() if cursor.description else ()) for cursor in cursors
+    ]
+
+
+def _judged(connection: sa.Connection, failed: Any) -> Exception:
     """Return SQLAlchemy's error for a driver's, and let go of a connection that is lost."""
     dialect = connection.dialect
-    is_lost = dialect.is_disconnect(failed, connection.connection.dbapi_connection, cursor)
+    is_lost = dialect.is_disconnect(failed, connection.connection.dbapi_connection, None)
     if is_lost:
         connection.invalidate(failed)
     error: Exception = sa.exc.DBAPIError.instance(

@@ -19,7 +19,8 @@ from hugathome.shelf import Listing, StoredSession
 from hugathome.stores._database import Database
 from hugathome.stores._numbered import append, entries_of, events_of, head_of, rewrite_events
 from hugathome.stores._records import microseconds, read_record, write_record
-from hugathome.stores._statement import Statement, arranged
+from hugathome.stores._saving import saved
+from hugathome.stores._statement import arranged
 from hugathome.stores._tables import CODES, LOOKUPS, METADATA, SESSIONS, TAGS
 from hugathome.transitions import Status
 
@@ -86,9 +87,8 @@ class SqlSessions:
         """Save all of it in one transaction, or nothing."""
 
         def save(connection: sa.Connection) -> bool:
-            if not _saved(connection, session, expected=expected):
+            if not saved(connection, session, expected=expected):
                 return False
-            _lead_to(connection, session, is_new=expected == 0)
             append(connection, session.organisation, session_id=session.id, events=events, audit=audit)
             return True
 
@@ -170,83 +170,6 @@ def _listed(listing: Listing) -> sa.Select[Any]:
         tag = TAGS.alias()
         query = query.join(tag, sa.and_(tag.c.session_id == SESSIONS.c.id, tag.c.digest.in_(digests)))
     return query.order_by(SESSIONS.c.starts_at, SESSIONS.c.id).limit(listing.limit)
-
-
-def _saved(connection: sa.Connection, session: StoredSession, *, expected: int) -> bool:
-    if expected == 0 and _is_taken(connection, session):
-        return False
-    values = {column.name: getattr(session, column.name) for column in SESSIONS.columns}
-    if expected == 0:
-        connection.execute(sa.insert(SESSIONS).values(values))
-        return True
-    return bool(_UPDATE.on(connection, expected=expected, **_plain(values)).rowcount == 1)
-
-
-def _is_taken(connection: sa.Connection, session: StoredSession) -> bool:
-    taken = sa.select(sa.literal(1)).where(
-        sa.exists().where(SESSIONS.c.id == session.id)
-        | sa.exists().where(LOOKUPS.c.digest.in_(session.lookups))
-    )
-    return connection.execute(taken).first() is not None
-
-
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a session's columns as a driver takes them."""
-    due_at = values["due_at"]
-    plain = {
-        "status": values["status"].value,
-        "starts_at": microseconds(values["starts_at"]),
-        "due_at": None if due_at is None else microseconds(due_at),
-    }
-    return {f"new_{name}": value for name, value in {**values, **plain}.items()}
-
-
-def _lead_to(connection: sa.Connection, session: StoredSession, *, is_new: bool) -> None:
-    """Let look-ups and tags lead to a session; mostly, they do already."""
-    leads = {(digest, None) for digest in session.lookups}
-    marks = {(digest, microseconds(at)) for digest, at in session.tags.items()}
-    wanted: set[tuple[str, int | None]] = leads | marks
-    kept = set() if is_new else {tuple(row) for row in _LEADING.on(connection, of=session.id).fetchall()}
-    _forget(connection, session.id, kept - wanted)
-    for digest, at in wanted - kept:
-        if at is None:
-            _INSERT_LOOKUP.on(connection, digest=digest, session_id=session.id)
-        else:
-            _INSERT_TAG.on(connection, digest=digest, at=at, session_id=session.id)
-
-
-def _forget(connection: sa.Connection, session_id: str, gone: set[tuple[str, int | None]]) -> None:
-    for digest, at in gone:
-        if at is None:
-            _DELETE_LOOKUP.on(connection, gone=digest)
-        else:
-            _DELETE_TAG.on(connection, gone=digest, was=at, of=session_id)
-
-
-_UPDATE = Statement(
-    sa.update(SESSIONS)
-    .where(SESSIONS.c.id == sa.bindparam("new_id"), SESSIONS.c.version == sa.bindparam("expected"))
-    .values(
-        {name: sa.bindparam(f"new_{name}") for name in ("version", "status", "starts_at", "due_at", "body")}
-    )
-)
-_OF: sa.BindParameter[str] = sa.bindparam("of")
-_LEADING = Statement(
-    sa.union_all(
-        sa.select(LOOKUPS.c.digest, sa.cast(sa.null(), sa.BigInteger)).where(LOOKUPS.c.session_id == _OF),
-        sa.select(TAGS.c.digest, sa.type_coerce(TAGS.c.at, sa.BigInteger)).where(TAGS.c.session_id == _OF),
-    )
-)
-_INSERT_LOOKUP = Statement(sa.insert(LOOKUPS))
-_INSERT_TAG = Statement(sa.insert(TAGS))
-_DELETE_LOOKUP = Statement(sa.delete(LOOKUPS).where(LOOKUPS.c.digest == sa.bindparam("gone")))
-_DELETE_TAG = Statement(
-    sa.delete(TAGS).where(
-        TAGS.c.digest == sa.bindparam("gone"),
-        TAGS.c.at == sa.bindparam("was", type_=sa.BigInteger),
-        TAGS.c.session_id == _OF,
-    )
-)
 
 
 class _Statement:
