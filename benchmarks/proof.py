@@ -109,6 +109,35 @@ FIGURES = (
         at_most=0.2,
     ),
     Figure("the same among a million codes, against a thousand", "codes.py", key="rows_ratio", at_most=1.3),
+    Figure("change a session in memory, against a copy of it", "sessions.py", key="memory_ratio"),
+    *(
+        Figure(
+            f"save a session with its event on {where}, against these two writes alone",
+            "sessions.py",
+            key=f"{name}_ratio",
+            at_most=1.3,
+        )
+        for name, where in (
+            ("sqlite", "SQLite"),
+            ("sqlite_on_a_loop", "SQLite under asyncio"),
+            ("postgresql", "PostgreSQL"),
+            ("postgresql_on_a_loop", "PostgreSQL under asyncio"),
+        )
+    ),
+    *(
+        Figure(
+            f"list {what} among a million sessions on {where}, against a thousand",
+            "sessions.py",
+            key=f"{name}_{key}_ratio",
+            at_most=1.5,
+        )
+        for name, where in (("sqlite", "SQLite"), ("postgresql", "PostgreSQL"))
+        for key, what in (("day", "a service's day"), ("queue", "a queue"))
+    ),
+    *(
+        Figure(f"microseconds to read and open an event on {where}", "sessions.py", key=f"{name}_event_us")
+        for name, where in (("sqlite", "SQLite"), ("postgresql", "PostgreSQL"))
+    ),
     Figure(
         "attacks on codes that succeed, on four stores: races of sixteen processes 200 times, the rest once",
         "attacks.py",

@@ -65,6 +65,22 @@ async def test_a_code_is_verified_at_every_place_beside_its_floor(proof: Any) ->
     assert all(math.isfinite(value) and value > 0 for value in values.values())
 
 
+@pytest.mark.skipif(not servers.HAS_POSTGRESQL, reason="needs a server")
+async def test_a_session_is_changed_saved_listed_and_told_beside_its_floors(proof: Any) -> None:
+    benchmark = load("sessions")
+    keys = {figure.key for figure in proof.FIGURES if figure.script == "sessions.py"}
+
+    values = {
+        **await benchmark.changing(times=3),
+        **await benchmark.saving(times=3),
+        **await benchmark.listing(times=3, rows=(1_000, 2_000)),
+        **await benchmark.reading(events=1_500),
+    }
+
+    assert keys <= set(values)
+    assert all(math.isfinite(value) and value > 0 for value in values.values())
+
+
 @pytest.mark.media
 @pytest.mark.browser
 async def test_a_click_on_our_pages_is_timed_until_each_shows_the_other() -> None:

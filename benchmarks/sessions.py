@@ -1,0 +1,372 @@
+"""What a session's record costs: to change it, to save it with its event, to list a day, to read events.
+
+In memory the floor copies the record with other values, and judges nothing. On a store it is the conditional
+update and the event's row in one transaction, done bare over the same driver: no look-ups, no tags, no
+counter that makes positions dense, and no audit trail, all of which ours has. Both sides take turns, and each
+save has a session of its own. SQLite's file and PostgreSQL are synced at each commit.
+
+    PYTHONPATH=. python benchmarks/sessions.py
+"""
+
+import asyncio
+import json
+import sqlite3
+import statistics
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from secrets import token_bytes
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import psycopg
+from tests import servers
+
+from hugathome import Participant
+from hugathome.archive import Archive
+from hugathome.audit import Append
+from hugathome.history import Action, Change, Window
+from hugathome.keys import KeyRing
+from hugathome.session import Session
+from hugathome.shelf import Listing, SessionStore, StoredSession
+from hugathome.stores import open_store, schema
+from hugathome.stores._records import microseconds
+from hugathome.stores.memory import MemorySessions
+
+SAVES = 1_500
+LISTS = 300
+ROWS = (1_000, 100_000, 1_000_000)
+EVENTS = 20_000
+A_DAY = 100
+"""How many sessions start on each day, however many days there are."""
+NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
+END = NOW + timedelta(minutes=30)
+KEYS = KeyRing(token_bytes(32))
+
+Step = Callable[[], Awaitable[object]]
+Statement = tuple[str, Sequence[object]]
+
+
+def visit(number: int = 0) -> Session:
+    """Return a session as it is planned."""
+    return Session(
+        id=f"hug.{number:020x}",
+        organisation="hug",
+        service="cardiology",
+        modality="video",
+        window=Window(opens_at=NOW, starts_at=NOW, ends_at=END, closes_at=END),
+        participants=(
+            Participant(id="dr-rossi", role="practitioner", name="Dr A. Rossi"),
+            Participant(id="p-1", role="patient", name="M. Dupont", phone="+41791234567", reference="p/77"),
+        ),
+        reference=f"appointment/{number}",
+        history=(Change(action=Action.PLAN, at=NOW, by="dr-rossi"),),
+    )
+
+
+ARRIVED = Change(action=Action.ARRIVE, at=NOW, participant="p-1")
+
+# --- Places --------------------------------------------------------------------------------------
+
+
+class Place(NamedTuple):
+    """A store of sessions, a bare transaction beside it, and how many rows are written there at once."""
+
+    store: SessionStore
+    bare: Callable[[Sequence[Statement]], Awaitable[None]]
+    fill: Callable[[str, Iterator[Sequence[object]]], None]
+
+
+@asynccontextmanager
+async def sqlite(*, is_blocking: bool) -> AsyncIterator[Place]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/clinic.db"
+        store = open_store(f"sqlite:///{path}")
+        store = store.for_blocking() if is_blocking else store
+        await store.sessions.next_due()  # there are tables now
+        with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as raw:
+            raw.execute("PRAGMA synchronous=FULL")
+            yield Place(store.sessions, _bare_sqlite(raw, is_blocking=is_blocking), _filler(raw))
+        await store.aclose()
+
+
+def _bare_sqlite(raw: sqlite3.Connection, *, is_blocking: bool) -> Callable[..., Awaitable[None]]:
+    """Return what runs statements in one transaction; on a loop all of it in one thread."""
+
+    def transact(statements: Sequence[Statement]) -> None:
+        raw.execute("BEGIN IMMEDIATE")
+        for text, values in statements:
+            raw.execute(text, values)
+        raw.execute("COMMIT")
+
+    async def step(statements: Sequence[Statement]) -> None:
+        if is_blocking:
+            transact(statements)
+        else:
+            await asyncio.to_thread(transact, statements)
+
+    return step
+
+
+def _filler(raw: sqlite3.Connection) -> Callable[[str, Iterator[Sequence[object]]], None]:
+    def fill(table: str, rows: Iterator[Sequence[object]]) -> None:
+        first = next(rows)
+        places = ", ".join("?" * len(first))
+        raw.execute("BEGIN")
+        raw.execute(f"INSERT INTO {table} VALUES ({places})", first)
+        raw.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
+        raw.execute("COMMIT")
+        raw.execute("ANALYZE")
+
+    return fill
+
+
+@asynccontextmanager
+async def postgresql(*, is_blocking: bool) -> AsyncIterator[Place]:
+    with servers.postgresql(fsync=True) as url, psycopg.connect(url, autocommit=True) as raw:
+        raw.execute(schema("postgresql").encode())
+        store = open_store(url)
+        store = store.for_blocking() if is_blocking else store
+        async with await psycopg.AsyncConnection.connect(url) as on_loop:
+            with psycopg.connect(url) as blocking:
+                bare = _bare_postgresql(blocking if is_blocking else on_loop)
+                yield Place(store.sessions, bare, _copier(raw))
+        await store.aclose()
+
+
+def _bare_postgresql(connection: Any) -> Callable[..., Awaitable[None]]:
+    async def step(statements: Sequence[Statement]) -> None:
+        for text, values in statements:
+            await _come(connection.execute(text.replace("?", "%s"), values))
+        await _come(connection.commit())
+
+    return step
+
+
+def _copier(raw: psycopg.Connection) -> Callable[[str, Iterator[Sequence[object]]], None]:
+    def fill(table: str, rows: Iterator[Sequence[object]]) -> None:
+        with raw.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN".encode()) as copied:
+            for row in rows:
+                copied.write_row(row)
+        raw.execute(f"ANALYZE {table}".encode())
+
+    return fill
+
+
+async def _come(answer: Any) -> Any:
+    """Return an answer that is there, or that comes."""
+    return await answer if isinstance(answer, Awaitable) else answer
+
+
+PLACES = {"sqlite": sqlite, "postgresql": postgresql}
+
+# --- To save -------------------------------------------------------------------------------------
+
+_UPDATE = (
+    "UPDATE hugathome_session SET organisation = ?, version = ?, status = ?, starts_at = ?, due_at = ?,"
+    " body = ? WHERE id = ? AND version = ?"
+)
+_EVENT = "INSERT INTO hugathome_event (organisation, position, session_id, body) VALUES (?, ?, ?, ?)"
+
+
+class Sealed(NamedTuple):
+    """What an archive hands to a store."""
+
+    row: StoredSession
+    expected: int
+    events: Sequence[bytes]
+    audit: Append | None
+
+    async def save(self, store: SessionStore) -> None:
+        saved = await store.save_session(
+            self.row, expected=self.expected, events=self.events, audit=self.audit
+        )
+        _require(saved, "a save was refused")
+
+
+class Asked(MemorySessions):
+    """A store that notes what is to be saved, and keeps nothing."""
+
+    async def save_session(
+        self, session: StoredSession, *, expected: int, events: Sequence[bytes], audit: Append | None = None
+    ) -> bool:
+        self.sealed = Sealed(session, expected, events, audit)
+        return True
+
+
+async def sealed(session: Session, *, expected: int) -> Sealed:
+    """Return what a session's last change comes to."""
+    asked = Asked()
+    archive = Archive(store=asked, keys=KEYS, randomness=token_bytes)
+    await archive.save(session, expected=expected, news=session.history[-1:])
+    return asked.sealed
+
+
+class Saves:
+    """Saves a change to sessions, each of its own: as ours does it, and bare."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._numbers = count(1)
+
+    async def changed(self) -> Sealed:
+        """Return the next change of a session that is planned."""
+        session = visit(next(self._numbers)).but(version=1)
+        await (await sealed(session, expected=0)).save(self._place.store)
+        return await sealed(session.after(ARRIVED).but(version=2), expected=1)
+
+    async def ours(self) -> Step:
+        change = await self.changed()
+        return lambda: change.save(self._place.store)
+
+    async def bare(self) -> Step:
+        row, expected, events, _ = await self.changed()
+        due = None if row.due_at is None else microseconds(row.due_at)
+        fields = (row.organisation, row.version, row.status, microseconds(row.starts_at), due, row.body)
+        event = ("floor", next(self._numbers), row.id, events[0])
+        return lambda: self._place.bare([(_UPDATE, (*fields, row.id, expected)), (_EVENT, event)])
+
+
+async def in_turn(sides: Sequence[Callable[[], Awaitable[Step]]], *, times: int) -> list[float]:
+    """Return the median of each side in microseconds; every step is prepared before the first is taken."""
+    took: list[list[float]] = [[] for _ in sides]
+    for steps in [[await side() for side in sides] for _ in range(times)]:
+        for step, seconds in zip(steps, took, strict=True):
+            began = perf_counter()
+            await step()
+            seconds.append(perf_counter() - began)
+    return [statistics.median(seconds) * 1e6 for seconds in took]
+
+
+async def saving(*, times: int) -> dict[str, float]:
+    """Compare a save at every place with the floor there."""
+    values: dict[str, float] = {}
+    for name, place in PLACES.items():
+        for suffix, is_blocking in (("", True), ("_on_a_loop", False)):
+            async with place(is_blocking=is_blocking) as here:
+                saves = Saves(here)
+                values |= _told(name + suffix, *await in_turn([saves.bare, saves.ours], times=times))
+    return values
+
+
+async def changing(*, times: int) -> dict[str, float]:
+    """Compare a transition in memory with a copy of the record that has as many new values."""
+    session = visit()
+    after = session.after(ARRIVED)
+    values = {"attendance": after.attendance, "history": after.history, "status": after.status}
+
+    async def bare() -> object:
+        return session.model_copy(update=values)
+
+    async def ours() -> object:
+        return session.after(ARRIVED)
+
+    async def sides(step: Step) -> Step:
+        return step
+
+    return _told("memory", *await in_turn([lambda: sides(bare), lambda: sides(ours)], times=times))
+
+
+# --- To list and to read -------------------------------------------------------------------------
+
+
+async def listing(*, times: int, rows: Sequence[int]) -> dict[str, float]:
+    """Compare a page of a day, and of a service's day, among few sessions and many."""
+    values: dict[str, float] = {}
+    for name, place in PLACES.items():
+        for size in rows:
+            async with place(is_blocking=True) as here:
+                values |= await _listed(here, f"{name}_{size}", times=times, size=size)
+        for what in ("day", "queue"):
+            first, *more = (values[f"{name}_{size}_{what}_us"] for size in rows)
+            values[f"{name}_{what}_ratio"] = max(more) / first
+    return values
+
+
+async def _listed(here: Place, name: str, *, times: int, size: int) -> dict[str, float]:
+    _fill(here, (await sealed(visit().but(version=1), expected=0)).row, size)
+    day = NOW + timedelta(days=size // A_DAY // 2)
+    listing = Listing(
+        organisation="hug",
+        since=day,
+        until=day + timedelta(days=1),
+        tags=(frozenset({"cardiology"}),),
+        limit=50,
+    )
+
+    async def of_the_day() -> object:
+        found = await here.store.list_sessions(listing)
+        _require(len(found) == 25, "a day was not listed")
+        return found
+
+    async def of_the_queue() -> object:
+        found = await here.store.tagged_sessions(["queue"], limit=50)
+        _require(len(found) == 50, "a queue was not listed")
+        return found
+
+    async def sides(step: Step) -> Step:
+        return step
+
+    day_us, queue_us = await in_turn([lambda: sides(of_the_day), lambda: sides(of_the_queue)], times=times)
+    return {f"{name}_day_us": day_us, f"{name}_queue_us": queue_us}
+
+
+def _fill(here: Place, model: StoredSession, size: int) -> None:
+    """Put sessions into a store: a hundred on each day, a quarter of them in cardiology, 60 in its queue."""
+
+    def at(number: int) -> int:
+        return microseconds(NOW + timedelta(days=number // A_DAY, minutes=number % A_DAY))
+
+    def names() -> Iterator[tuple[int, str]]:
+        return ((number, f"hug.{number:020x}") for number in range(size))
+
+    here.fill(
+        "hugathome_session",
+        ((name, "hug", 1, str(model.status), at(number), None, model.body) for number, name in names()),
+    )
+    services = ("cardiology", "oncology", "paediatrics", "radiology")
+    here.fill("hugathome_tag", ((services[number % 4], at(number), name) for number, name in names()))
+    here.fill("hugathome_tag", (("queue", at(number), name) for number, name in names() if number < 60))
+
+
+async def reading(*, events: int) -> dict[str, float]:
+    """Time events that are read and opened, a thousand at a time."""
+    values: dict[str, float] = {}
+    for name, place in PLACES.items():
+        async with place(is_blocking=True) as here:
+            opened = Archive(store=here.store, keys=KEYS, randomness=token_bytes)
+            (body,) = (await sealed(visit(), expected=0)).events
+            here.fill("hugathome_event", (("hug", at, "hug.1", body) for at in range(1, events + 1)))
+            began = perf_counter()
+            after = 0
+            while page := await opened.events("hug", after=after, limit=1_000):
+                after = page[-1].position
+            took = perf_counter() - began
+            values |= {f"{name}_event_us": took / events * 1e6, f"{name}_events_per_second": events / took}
+            _require(after == events, "events were missed")
+    return values
+
+
+def _require(is_so: bool, otherwise: str) -> None:
+    if not is_so:
+        raise RuntimeError(otherwise)
+
+
+def _told(name: str, floor: float, library: float) -> dict[str, float]:
+    return {f"{name}_floor_us": floor, f"{name}_us": library, f"{name}_ratio": library / floor}
+
+
+async def _measured() -> dict[str, float]:
+    values = await changing(times=SAVES) | await saving(times=SAVES)
+    return values | await listing(times=LISTS, rows=ROWS) | await reading(events=EVENTS)
+
+
+def measure() -> dict[str, float]:
+    """Return every figure: floors and ours in microseconds, ratios, and events in a second."""
+    return asyncio.run(_measured())
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(), indent=2))
