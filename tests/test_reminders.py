@@ -91,7 +91,9 @@ async def test_whoever_was_invited_is_due_and_asking_changes_nothing(hug: HugAtH
     assert await hug.sessions.get(session.id) == session
 
 
-async def test_whom_no_sms_reaches_is_due_for_the_host_to_remind(hug: HugAtHome, sms: Gateway) -> None:
+async def test_whom_no_sms_reaches_is_due_for_the_host_to_remind_until_what_is_due_has_run(
+    hug: HugAtHome, sms: Gateway, clock: FakeClock
+) -> None:
     at_home = Participant(id="p-1", role="patient", name="M. Dupont")
     session = await hug.sessions.plan(
         organisation="hug", service="cardiology", starts_at=STARTS, participants=[DOCTOR, at_home]
@@ -99,7 +101,12 @@ async def test_whom_no_sms_reaches_is_due_for_the_host_to_remind(hug: HugAtHome,
     await hug.sessions.accept(session.id, "p-1", recorded_by="dr-rossi")
     await hug.invite(session.id, "p-1")
 
-    assert due_reminders(await hug.sessions.get(session.id), STARTS - DAY) == (at_home,)
+    await at(clock, STARTS - DAY)
+    assert due_reminders(await hug.sessions.get(session.id), clock.now()) == (at_home,)
+    await hug.run_due()
+
+    assert due_reminders(await hug.sessions.get(session.id), clock.now()) == ()
+    assert await reminders(hug, session) == []
 
 
 # --- Sent, by whoever runs what is due -----------------------------------------------------------

@@ -226,6 +226,21 @@ async def test_that_a_message_of_the_old_time_never_arrived_is_no_longer_told_to
     assert (await hug.invite(session.id, "p-1")).delivery is DeliveryStatus.SENT
 
 
+async def test_that_a_reminder_of_the_new_time_never_arrived_is_told(
+    hug: HugAtHome, sms: Gateway, clock: FakeClock
+) -> None:
+    session = await accepted(hug)
+    await put_off(hug, session.id)
+    await hug.invite(session.id, "p-1", deliver=False)
+    await at(clock, LATER - DAY)
+    await hug.run_due()
+
+    reference = sms.accepted[-1].idempotency_key
+    await hug.receive_receipt(Receipt(reference=reference, status=DeliveryStatus.FAILED))
+
+    assert (await hug.sessions.get(session.id)).steps("p-1")[-1].step is Step.SMS_FAILED
+
+
 # --- A code that was open ------------------------------------------------------------------------
 
 

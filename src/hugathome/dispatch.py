@@ -158,21 +158,21 @@ class Dispatch:
 
     async def _try_again(self, session_id: str, whom: str, message: Message) -> None:
         """Send a message that was taken over, or give it up: that is told as every failure is."""
-        session = await self._consultations.get(session_id)
-        if message.attempts <= MAX_ATTEMPTS and not is_too_late(session, message, self._clock.now()):
+        if message.attempts <= MAX_ATTEMPTS:
             await self._deliver(session_id, whom, message)
         else:
-            await self._failed(session_id, whom, message, reason=IN_DOUBT if is_in_doubt(message) else None)
+            await self._give_up(session_id, whom, message)
 
     # --- One message -----------------------------------------------------------------------------
 
     async def _deliver(self, session_id: str, whom: str, message: Message) -> None:
         session = await self._consultations.get(session_id)
         held = _held(session, whom, message)
-        if held is None or is_too_late(session, held, self._clock.now()):
+        if held is None:
             return
-        if is_in_doubt(held) and not may_be_asked_again(self._gateway(session)):
-            await self._failed(session_id, whom, held, reason=IN_DOUBT)
+        may_not_be_asked = is_in_doubt(held) and not may_be_asked_again(self._gateway(session))
+        if may_not_be_asked or is_too_late(session, held, self._clock.now()):
+            await self._give_up(session_id, whom, held)
             return
         texts: tuple[str, ...] = ()
         try:
@@ -231,6 +231,9 @@ class Dispatch:
 
         await self._consultations.change(session_id, note)
         return is_ours
+
+    async def _give_up(self, session_id: str, whom: str, message: Message) -> None:
+        await self._failed(session_id, whom, message, reason=IN_DOUBT if is_in_doubt(message) else None)
 
     async def _failed(
         self, session_id: str, whom: str, message: Message, *, texts: int = 0, reason: str | None
