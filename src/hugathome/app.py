@@ -157,7 +157,9 @@ class Deployment:
         self, session_id: str, participant_id: str, *, claims: Mapping[str, Any] | None = None
     ) -> JoinGrant:
         """Return a grant for somebody whom the host has authenticated: at the click, it lives two minutes."""
-        return self._crew.doorkeeper.grant(session_id, participant_id, claims=claims)
+        grant = self._crew.doorkeeper.grant(session_id, participant_id, claims=claims)
+        self._organisations.get(grant.organisation)  # it would open what another deployment keeps
+        return grant
 
     def room_url(self, grant: JoinGrant) -> str:
         """Return the address of the page for whoever holds `grant`; it travels in the fragment only."""

@@ -59,7 +59,7 @@ class Ledger:
 
     async def get(self, session_id: str) -> Session:
         """Return a session by its id, or raise `SessionNotFound`."""
-        session = await self._archive.load(session_id)
+        session = self._ours(await self._archive.load(session_id))
         if session is None:
             raise SessionNotFound("no session has this id")
         return session
@@ -75,11 +75,11 @@ class Ledger:
 
     async def find_by_link(self, link_id: str) -> Session | None:
         """Return the session that an invitation's link belongs to."""
-        return await self._archive.of_link(link_id)
+        return self._ours(await self._archive.of_link(link_id))
 
     async def find_by_message(self, message_id: str) -> Session | None:
         """Return the session that a message was sent for."""
-        return await self._archive.of_message(message_id)
+        return self._ours(await self._archive.of_message(message_id))
 
     async def list(
         self,
@@ -108,16 +108,18 @@ class Ledger:
             until=aware(until, "until"),
             statuses=_statuses(status),
             named={label: _name(name) for label, name in named.items()},
-            after=None if after is None else await self._last(after),
+            after=None if after is None else await self._last(after, organisation),
             limit=limit,
         )
 
-    async def _last(self, after: Session | str) -> Session:
-        if isinstance(after, Session):
-            return after
-        if not isinstance(after, str) or not OPAQUE_ID.fullmatch(after):
+    async def _last(self, after: Session | str, organisation: str) -> Session:
+        is_id = isinstance(after, str) and OPAQUE_ID.fullmatch(after) is not None
+        if not is_id and not isinstance(after, Session):
             raise InvalidInput("after= takes the last session of the page before, or its id")
-        return await self.get(after)
+        last = after if isinstance(after, Session) else await self.get(after)
+        if last.organisation != organisation:
+            raise SessionNotFound("no session of this organisation has this id")
+        return last
 
     async def queued(
         self, *, organisation: str, service: str, limit: int = 100, skip: int = 0
@@ -214,6 +216,10 @@ class Ledger:
             return session.but(room_kept_until=None, kept_until=kept_until)
 
         await self.change(session_id, decide)
+
+    def _ours(self, session: Session | None) -> Session | None:
+        """Return a session of an organisation of this deployment; its store may have those of others."""
+        return session if session is not None and self._organisations.has(session.organisation) else None
 
     def _refuse_unless_ours(self, organisation: str) -> None:
         self._organisations.get(organisation)

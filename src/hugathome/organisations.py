@@ -98,6 +98,10 @@ class Organisations:
             raise InvalidInput("this organisation is not one of the deployment's")
         return self._named[organisation]
 
+    def has(self, organisation: str) -> bool:
+        """Whether an organisation is one of the deployment's."""
+        return self._named is None or organisation in self._named
+
     def kept_until(self, organisation: str, ended_at: datetime | None) -> datetime | None:
         """Return when people are erased from a session that ended then; None for never by itself."""
         kept = self.get(organisation).kept
