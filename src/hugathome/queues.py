@@ -26,7 +26,7 @@ from hugathome.transitions import Status
 from hugathome.verifier import Randomness
 
 _RACES = 64
-"""How many patients one may lose to others before `StaleSession`; of hundreds at once, some lose ten."""
+"""How many patients one may lose to others before `StaleSession`; hundreds at once lose far fewer."""
 
 _TYPICAL = timedelta(minutes=20)
 """What a visit takes of which no service says so."""
