@@ -59,7 +59,7 @@ class Listing:
     """Sessions that start from `since` to before `until`."""
     statuses: frozenset[Status] = frozenset(Status)
     tags: tuple[frozenset[str], ...] = ()
-    """A session has one of each of these sets."""
+    """A session has one of each of these sets, and such a tag stands where the session starts."""
     after: tuple[datetime, str] | None = None
     """Start and id of the last session of the page before."""
     limit: int

@@ -151,7 +151,7 @@ def _stored(row: sa.RowMapping, *, lookups: frozenset[str], tags: Mapping[str, d
 
 
 def _listed(listing: Listing) -> sa.Select[Any]:
-    """Ask for a page, by an index that has the organisation's sessions in this order, or a tag's."""
+    """Ask for a page, by the index of the organisation's sessions, or of a tag's: both have them in order."""
     query = sa.select(SESSIONS).where(
         SESSIONS.c.organisation == listing.organisation,
         SESSIONS.c.starts_at >= listing.since,
@@ -168,7 +168,9 @@ def _listed(listing: Listing) -> sa.Select[Any]:
         )
     for digests in listing.tags:
         tag = TAGS.alias()
-        query = query.join(tag, sa.and_(tag.c.session_id == SESSIONS.c.id, tag.c.digest.in_(digests)))
+        stands_there = sa.and_(tag.c.at >= listing.since, tag.c.at < listing.until)
+        has_one = sa.and_(tag.c.session_id == SESSIONS.c.id, tag.c.digest.in_(digests), stands_there)
+        query = query.join(tag, has_one)
     return query.order_by(SESSIONS.c.starts_at, SESSIONS.c.id).limit(listing.limit)
 
 
