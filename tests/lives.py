@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
 
+from hypothesis import settings
+
 from hugathome import Action, AuditEntry, Event, HugAtHome, Participant, Session
 from hugathome.audit import DONE
 from hugathome.roles import Capability, Role
@@ -85,9 +87,14 @@ DEEDS: Mapping[str, Deed] = MappingProxyType(
 """What staff, patients and pages do, well or badly timed, and whether they may or not."""
 
 
-def refuse_gaps(events: Sequence[Event]) -> None:
+def is_in_full() -> bool:
+    """Whether these tests are part of the proof: `--hypothesis-profile=proof`."""
+    return settings.default is not None and settings.default.max_examples > 100
+
+
+def refuse_gaps(events: Sequence[Event], *, after: int = 0) -> None:
     """Fail where a reader of the stream has missed an event, got one twice, or out of order."""
-    assert [event.position for event in events] == list(range(1, len(events) + 1))
+    assert [event.position for event in events] == list(range(after + 1, after + 1 + len(events)))
 
 
 def refuse_disagreement(session: Session, events: Sequence[Event], trail: Sequence[AuditEntry]) -> None:
@@ -112,6 +119,16 @@ def refuse_what_nobody_may(session: Session) -> None:
             assert session.participant(change.by or "").may(needed), change.action
         if change.action is Action.ACCEPT:
             assert session.participant(change.participant or "").may(Capability.CONSENT)
+
+
+def refuse_double_taking(session: Session) -> None:
+    """Fail where somebody was taken from a queue whom another had already taken from there."""
+    is_taken = False
+    for change in session.history:
+        if change.action is Action.TAKE:
+            assert not is_taken
+        if change.action in {Action.TAKE, Action.TRANSFER}:
+            is_taken = change.service is None  # in the queue of another service they wait again
 
 
 def _has_run_out(by: str | None, action: Action) -> bool:
