@@ -19,16 +19,19 @@ from tests.lives import (
     DEEDS,
     DOCTOR,
     EVERYBODY,
+    MOTHER,
     PATIENT,
     PLANNED,
+    is_in_full,
     refuse_afterlife,
     refuse_disagreement,
+    refuse_double_taking,
     refuse_gaps,
     refuse_uninvited,
     refuse_what_nobody_may,
 )
 
-from hugathome import AuditEntry, Event, HugAtHome, Session
+from hugathome import AuditEntry, Event, HugAtHome, Participant, Session
 from hugathome.audit import Head
 from hugathome.errors import HugathomeError, NotPermitted
 from hugathome.logs import open_log
@@ -48,7 +51,7 @@ from hugathome.testing.site import MemorySite
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 ORGANISATION = "hug"
 WORKERS = 3
-TEACHING = Service(id="teaching", welcome=tuple(Seat(role=role) for role in Role))
+TEACHING = Service(id="teaching", welcome=tuple(Seat(role=role) for role in Role), on_demand=True)
 SERVICES = {**presets(), "teaching": TEACHING}
 OFTEN = st.sampled_from([DOCTOR, DOCTOR, DOCTOR, *EVERYBODY])
 DEED = st.tuples(st.sampled_from(sorted(DEEDS)), OFTEN, st.sampled_from([PATIENT, PATIENT, *EVERYBODY]))
@@ -156,6 +159,28 @@ class Lives(RuleBasedStateMachine):
         for deed in ("accept", "arrive", "admit"):
             self._at_once([self._done((deed, DOCTOR, PATIENT), which, 0)])
 
+    @rule()
+    def somebody_queues_up(self) -> None:
+        entering = self.workers[0].queue.enter(
+            organisation=ORGANISATION, service="teaching", participants=[PATIENT, MOTHER]
+        )
+        (session,) = self._at_once([entering])
+        self.known[session.id] = session
+
+    @rule()
+    def everybody_takes_the_next(self) -> None:
+        """Take as many as there are workers: each somebody else."""
+        clinicians = [Participant(id=f"dr-{n}", role="practitioner", name=f"Dr {n}") for n in range(WORKERS)]
+        taken = self._at_once(
+            [
+                hug.queue.take_next(organisation=ORGANISATION, service="teaching", by=by)
+                for hug, by in zip(self.workers, clinicians, strict=True)
+            ]
+        )
+        ids = [session.id for session in taken if isinstance(session, Session)]
+        assert len(set(ids)) == len(ids)
+        assert set(ids) <= set(self.known)
+
     @rule(minutes=st.integers(1, 90))
     def time_passes_and_every_worker_does_what_is_due(self, minutes: int) -> None:
         self.clinic.run(self.clock.advance(minutes=minutes))
@@ -209,14 +234,15 @@ class Lives(RuleBasedStateMachine):
             refuse_afterlife(before, after)
             refuse_what_nobody_may(after)
             refuse_uninvited(after)
+            refuse_double_taking(after)
             self.known[session_id] = after
 
     def teardown(self) -> None:
         if not self.known:
             return
         hug = self.workers[0]
-        self._at_once([hug.sessions.complete(each, by=DOCTOR.id) for each in self.known])
-        self._at_once([hug.sessions.cancel(each, by=DOCTOR.id) for each in self.known])
+        self._at_once([hug.sessions.complete(s.id, by=_practitioner(s)) for s in self.known.values()])
+        self._at_once([hug.sessions.cancel(each, by="desk") for each in self.known])
         self._at_once([each._hub.aclose() for each in self.workers])  # the stores go on to the next example
         self._at_once([])
         self.nothing_is_lost_and_what_has_ended_has_ended()
@@ -227,6 +253,11 @@ class Lives(RuleBasedStateMachine):
             refuse_disagreement(session, self.clinic.read[self.begun_at :], trail)
         refused = [entry for entry in trail if entry.result == NotPermitted.problem.rpartition(":")[2]]
         assert all(entry.by != DOCTOR.id for entry in refused if entry.action != "accept")
+
+
+def _practitioner(session: Session) -> str:
+    """Return who may end a session; nobody needs to, whom nobody has taken from the queue."""
+    return next((each.id for each in session.participants if each.role == "practitioner"), "")
 
 
 async def _told(hug: HugAtHome, *, since: Head) -> list[AuditEntry]:
@@ -244,8 +275,7 @@ def clinic(store_url: str) -> Iterator[Clinic]:
 
 @pytest.mark.hypothesis
 def test_whole_lives_under_competing_workers(clinic: Clinic) -> None:
-    is_in_full = settings.default is not None and settings.default.max_examples > 100
     run_state_machine_as_test(
         lambda: Lives(clinic),  # type: ignore[arg-type]  # it calls what it is given, a class or not
-        settings=None if is_in_full else settings(max_examples=6, stateful_step_count=30),
+        settings=None if is_in_full() else settings(max_examples=6, stateful_step_count=30),
     )
