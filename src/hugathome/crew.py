@@ -76,7 +76,6 @@ class Crew:
             consultations=self.consultations,
             archive=Archive(store=means.sessions, keys=keys, randomness=randomness),
             trail=self.trail,
-            journal=self.journal,
             organisations=means.organisations,
             clock=clock,
         )

@@ -42,6 +42,7 @@ STAYS: Final[Mapping[type[Record], frozenset[str]]] = MappingProxyType(
                 "consent",
                 "attendance",
                 "history",
+                "room_kept_until",
                 "version",
             }
         ),
@@ -127,8 +128,13 @@ def erasing(session: Session, whom: Collection[str]) -> Callable[[Change], Chang
 
 
 def blanked(session: Session) -> Session:
-    """Return a session as evidence that names nobody; what is that already comes back equal."""
+    """Return a session as evidence that names nobody."""
     return _reduced(session)
+
+
+def is_blank(session: Session) -> bool:
+    """Whether a session names nobody any more."""
+    return blanked(session).but(kept_until=session.kept_until) == session
 
 
 def _change_without(change: Change, whom: Collection[str]) -> Change:

@@ -15,10 +15,9 @@ from hugathome.clock import Clock
 from hugathome.consultations import Consultations
 from hugathome.discretion import discreet
 from hugathome.dossier import Dossier, disclosed, disclosed_change
-from hugathome.erasure import blanked, erased, erasing, people
+from hugathome.erasure import erased, erasing, is_blank, people
 from hugathome.errors import InvalidInput, StillOpen
 from hugathome.history import Action, Change
-from hugathome.journal import Journal
 from hugathome.ledger import aware
 from hugathome.organisations import Organisations
 from hugathome.session import Session
@@ -41,14 +40,12 @@ class Retention:
         consultations: Consultations,
         archive: Archive,
         trail: Trail,
-        journal: Journal,
         organisations: Organisations,
         clock: Clock,
     ) -> None:
         self._consultations = consultations
         self._archive = archive
         self._trail = trail
-        self._journal = journal
         self._organisations = organisations
         self._clock = clock
 
@@ -92,7 +89,7 @@ class Retention:
         while page := await self._page(organisation, statuses=_ENDED, after=after):
             for session in page:
                 is_over = session.ended_at is not None and session.ended_at < before
-                if is_over and blanked(session) != session:
+                if is_over and not is_blank(session):
                     await self._erase(session, _everybody(session), by=by)
                     count += 1
             after = page[-1]
@@ -104,19 +101,20 @@ class Retention:
             await self._consultations.forget_room(session.id)
             return
         until = self._organisations.kept_until(session.organisation, session.ended_at)
-        if until is not None and until <= self._clock.now():
+        if until is not None and until <= self._clock.now() and not is_blank(session):
             await self._erase(session, _everybody(session), by=None)
-        else:
-            await self._consultations.change(session.id, lambda known: known.but(kept_until=until))
+            return
+        left = None if is_blank(session) else until
+        await self._consultations.change(session.id, lambda known: known.but(kept_until=left))
 
     async def _erase(self, session: Session, whom: Collection[str], *, by: str | None) -> None:
-        """Erase persons from a session that has ended: its room and events first, then what leads to them."""
-        await self._journal.forget(session.id)
+        """Erase persons from the events of a session that has ended, then from it, and then its room."""
         await self._archive.rewrite_events(session, erasing(session, whom))
         change = Change(action=Action.ERASE, at=self._clock.now(), by=by)
         await self._consultations.change(
             session.id, lambda known: erased(known, whom).after(change), trying=change
         )
+        await self._archive.after_commit(lambda: self._consultations.forget_room(session.id))
 
     # --- Looking, page by page -------------------------------------------------------------------
 
