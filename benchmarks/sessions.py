@@ -14,7 +14,7 @@ import sqlite3
 import statistics
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from secrets import token_bytes
@@ -150,7 +150,7 @@ def _copier(raw: psycopg.Connection) -> Callable[[str, Iterator[Sequence[object]
         with raw.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN".encode()) as copied:
             for row in rows:
                 copied.write_row(row)
-        raw.execute(f"ANALYZE {table}".encode())
+        raw.execute(f"VACUUM (ANALYZE) {table}".encode())
 
     return fill
 
@@ -263,54 +263,54 @@ async def changing(*, times: int) -> dict[str, float]:
     async def ours() -> object:
         return session.after(ARRIVED)
 
-    async def sides(step: Step) -> Step:
-        return step
-
-    return _told("memory", *await in_turn([lambda: sides(bare), lambda: sides(ours)], times=times))
+    return _told("memory", *await in_turn([_prepared(bare), _prepared(ours)], times=times))
 
 
 # --- To list and to read -------------------------------------------------------------------------
 
 
 async def listing(*, times: int, rows: Sequence[int]) -> dict[str, float]:
-    """Compare a page of a day, and of a service's day, among few sessions and many."""
+    """Compare a page of a service's day, and of a queue, among few sessions and many, in turn."""
     values: dict[str, float] = {}
     for name, place in PLACES.items():
-        for size in rows:
-            async with place(is_blocking=True) as here:
-                values |= await _listed(here, f"{name}_{size}", times=times, size=size)
-        for what in ("day", "queue"):
-            first, *more = (values[f"{name}_{size}_{what}_us"] for size in rows)
-            values[f"{name}_{what}_ratio"] = max(more) / first
+        async with AsyncExitStack() as stack:
+            places = [await stack.enter_async_context(place(is_blocking=True)) for _ in rows]
+            for here, size in zip(places, rows, strict=True):
+                _fill(here, (await sealed(visit().but(version=1), expected=0)).row, size)
+            for what, page in (("day", of_the_day), ("queue", of_the_queue)):
+                sides = [_prepared(page(here, size)) for here, size in zip(places, rows, strict=True)]
+                took = await in_turn(sides, times=times)
+                values |= {f"{name}_{size}_{what}_us": us for size, us in zip(rows, took, strict=True)}
+                values[f"{name}_{what}_ratio"] = max(took[1:]) / took[0]
     return values
 
 
-async def _listed(here: Place, name: str, *, times: int, size: int) -> dict[str, float]:
-    _fill(here, (await sealed(visit().but(version=1), expected=0)).row, size)
+def of_the_day(here: Place, size: int) -> Step:
+    """Return what lists one service's sessions of a day in the middle."""
     day = NOW + timedelta(days=size // A_DAY // 2)
-    listing = Listing(
-        organisation="hug",
-        since=day,
-        until=day + timedelta(days=1),
-        tags=(frozenset({"cardiology"}),),
-        limit=50,
-    )
+    tags = (frozenset({"cardiology"}),)
+    asked = Listing(organisation="hug", since=day, until=day + timedelta(days=1), tags=tags, limit=50)
 
-    async def of_the_day() -> object:
-        found = await here.store.list_sessions(listing)
-        _require(len(found) == 25, "a day was not listed")
-        return found
+    async def step() -> None:
+        _require(len(await here.store.list_sessions(asked)) == A_DAY // 4, "a day was not listed")
 
-    async def of_the_queue() -> object:
-        found = await here.store.tagged_sessions(["queue"], limit=50)
-        _require(len(found) == 50, "a queue was not listed")
-        return found
+    return step
 
-    async def sides(step: Step) -> Step:
+
+def of_the_queue(here: Place, _size: int) -> Step:
+    """Return what lists a queue's head."""
+
+    async def step() -> None:
+        _require(len(await here.store.tagged_sessions(["queue"], limit=50)) == 50, "a queue was not listed")
+
+    return step
+
+
+def _prepared(step: Step) -> Callable[[], Awaitable[Step]]:
+    async def side() -> Step:
         return step
 
-    day_us, queue_us = await in_turn([lambda: sides(of_the_day), lambda: sides(of_the_queue)], times=times)
-    return {f"{name}_day_us": day_us, f"{name}_queue_us": queue_us}
+    return side
 
 
 def _fill(here: Place, model: StoredSession, size: int) -> None:
