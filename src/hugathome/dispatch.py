@@ -58,6 +58,8 @@ from hugathome.verifier import Randomness, opaque
 
 _LOGGER = logging.getLogger("hugathome")
 
+_AT_ONCE = 100
+
 
 class Dispatch:
     """The way out for the messages of one deployment."""
@@ -98,17 +100,36 @@ class Dispatch:
 
     async def run_due(self) -> datetime | None:
         """Send what is due, let go of what was held or kept, and return when to come again, if at all."""
-        earliest = self._clock.now()
-        for session_id in await self._store.due_sessions(earliest, limit=100):
-            try:
-                await self._run_session(session_id)
-            except HugathomeError as refused:  # a session that cannot be read holds up no other
-                _LOGGER.error("what is due of a session was not done: %s", refused)
-                earliest = self._clock.now() + LEASE
+        began = self._clock.now()
+        is_all_done = await self._run_all(began)
         due_at = await self._store.next_due()
-        return None if due_at is None else max(due_at, earliest)
+        if due_at is None:
+            return None
+        return max(due_at, began if is_all_done else self._clock.now() + LEASE)
 
     # --- What is due -----------------------------------------------------------------------------
+
+    async def _run_all(self, now: datetime) -> bool:
+        """Do what is due, and return whether all of it could be done.
+
+        What cannot be done stays due, before whatever is due later: it is passed over, however much it is.
+        """
+        failed: set[str] = set()
+        known = -1
+        while known < len(failed):
+            known = len(failed)
+            for session_id in await self._store.due_sessions(now, limit=_AT_ONCE + known):
+                if session_id not in failed and not await self._is_run(session_id):
+                    failed.add(session_id)
+        return not failed
+
+    async def _is_run(self, session_id: str) -> bool:
+        try:
+            await self._run_session(session_id)
+        except HugathomeError as refused:  # a session that cannot be read holds up no other
+            _LOGGER.error("what is due of a session was not done: %s", refused)
+            return False
+        return True
 
     async def _run_session(self, session_id: str) -> None:
         session = await self._consultations.get(session_id)
