@@ -381,7 +381,7 @@ def test_the_blocking_calls_are_those_of_the_other_kind_of_host() -> None:
 
     assert public(app.HugAtHome) - public(blocking.HugAtHome) == {"aclose", "serve", "asgi"}
     assert public(blocking.HugAtHome) - public(app.HugAtHome) == {"close"}
-    inner = {"change", "decided", "events", "keep", "forget_room", "queued", "ahead_of"}
+    inner = {"change", "decided", "events", "keep", "forget_room", "queued", "ahead_of", "service_of"}
     inner |= {"find_by_link", "find_by_message", "find_by_slot"}
     assert public(Consultations) - public(blocking.Sessions) == inner
 

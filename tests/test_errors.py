@@ -28,6 +28,7 @@ from hugathome.errors import (
     RegionRefused,
     RemoteProtocolError,
     SendTooSoon,
+    SignInTooWeak,
     SmsNotSent,
     StillOpen,
 )
@@ -43,6 +44,7 @@ FACTS: list[HugathomeError] = [
     QuotaReached(retry_after=timedelta(hours=5)),
     RemoteProtocolError("the offer has no fingerprint", code=4001),
     SendTooSoon(retry_after=timedelta(seconds=30)),
+    SignInTooWeak(acr=("http://eidas.europa.eu/LoA/high",)),
     SmsNotSent("the gateway answered 500"),
     StillOpen(sessions=("hug.7a1c", "hug.93e0")),
 ]
@@ -163,6 +165,7 @@ def test_facts_are_told_in_the_sentence() -> None:
         "QuotaReached": "the quota is used up; retry after 18000 s",
         "RemoteProtocolError": "the offer has no fingerprint",
         "SendTooSoon": "a code was sent a moment ago; retry after 30 s",
+        "SignInTooWeak": "the service asks for a stronger sign-in",
         "SmsNotSent": "the message was not sent: the gateway answered 500",
         "StillOpen": "these sessions have not ended: hug.7a1c, hug.93e0",
     }

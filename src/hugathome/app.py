@@ -43,6 +43,7 @@ from hugathome.queues import Queues
 from hugathome.receipts import Receipt, is_known_token, receipts_at
 from hugathome.reception import Invitation
 from hugathome.roles import AnyLanguage, language_of
+from hugathome.services import Service
 from hugathome.session import Session
 from hugathome.shelf import Event
 from hugathome.signalling import SignallingLog, Transport
@@ -93,6 +94,7 @@ class Deployment:
         frames: Sequence[str] = (),
         receipt_secrets: Mapping[str, str] = MappingProxyType({}),
         organisations: Mapping[str, Organisation] | None = None,
+        services: Mapping[str, Service] | None = None,
         directory: Directory | None = None,
         limits: Limits = Limits(),
         clock: Clock = SystemClock(),
@@ -106,7 +108,8 @@ class Deployment:
         your own wordings of the SMS. `log`: where workers meet; left out, it is the store's own. `entry`:
         where the room sends staff whose grant is old. `frames`: origins that may embed the room.
         `receipt_secrets`: by the names of gateways that sign their receipts; `twilio`'s is the auth token.
-        `directory`: who offers what, where patients choose.
+        `services`: what visits of each take; None: any service will do. `directory`: who offers what, where
+        patients choose.
         Raises `ConfigurationError`.
         """
         self.site = _checked_site(site)
@@ -125,6 +128,7 @@ class Deployment:
             code_policy=code_policy,
             timezone=zone(timezone),
             language=language_of(language, refusal=ConfigurationError),
+            services=services,
         )
         self._organisations = Organisations(adapted(default, self._adapted), self._settled(organisations))
         self.notices = self._say_notices()

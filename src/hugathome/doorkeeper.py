@@ -15,6 +15,7 @@ from hugathome.errors import (
     NotYetOpen,
     SessionEnded,
     SessionNotFound,
+    SignInTooWeak,
     UnknownParticipant,
 )
 from hugathome.grants import (
@@ -28,7 +29,7 @@ from hugathome.grants import (
 )
 from hugathome.keys import KeyRing
 from hugathome.participants import Participant
-from hugathome.roles import Capability
+from hugathome.roles import Capability, Role
 from hugathome.session import Session
 from hugathome.transitions import OUT
 from hugathome.verifier import Randomness, opaque
@@ -90,13 +91,16 @@ class Doorkeeper:
             device=session.of(grant.participant).device,
             jti=opaque(self._randomness(16)),
             issued_at=self._clock.now(),
+            claims=grant.claims,
         )
         return sign_pass(visit_pass, keys=self._keys, issuer=self._issuer)
 
     async def regrants(self, pass_token: str) -> JoinGrant:
         """Trade a pass for a fresh grant; raise `GrantRefused` or what the record says."""
         visit_pass, _ = await self._recognised(pass_token)
-        return self.grant(visit_pass.session, visit_pass.participant, device=visit_pass.device)
+        return self.grant(
+            visit_pass.session, visit_pass.participant, device=visit_pass.device, claims=visit_pass.claims
+        )
 
     async def holder(self, pass_token: str) -> tuple[Session, Participant]:
         """Return the session that a pass is for and whose it is; raise as `regrants` does."""
@@ -127,7 +131,15 @@ class Doorkeeper:
         if token.device is not None and token.device != attendance.device:
             raise GrantRefused("another device has taken over")
         self._refuse_outside_the_window(session, token.participant)
+        self._refuse_weak_sign_in(session, token)
         return session
+
+    def _refuse_weak_sign_in(self, session: Session, token: JoinGrant | VisitPass) -> None:
+        """A service may ask how its practitioners have signed in; of patients it asks their code."""
+        takes = self._consultations.service_of(session)
+        is_practitioner = session.participant(token.participant).role == Role.PRACTITIONER
+        if takes is not None and is_practitioner and not takes.trusts(token.acr):
+            raise SignInTooWeak(acr=takes.acr)
 
     def _refuse_outside_the_window(self, session: Session, participant_id: str) -> None:
         """Whoever enters without being admitted comes and goes as they like until the end."""

@@ -31,6 +31,7 @@
     │   └── ReferenceTaken
     ├── SignallingError
     │   ├── GrantRefused
+    │   │   └── SignInTooWeak(acr)
     │   ├── LocalProtocolError
     │   ├── RemoteProtocolError
     │   ├── TransportClosed
@@ -327,6 +328,14 @@ class GrantRefused(SignallingError):
     problem = _PROBLEM + "grant-refused"
     status = 403
     public = "Please open the link from your SMS again."
+
+
+class SignInTooWeak(GrantRefused):
+    """The service asks its practitioners to sign in as one of `acr` says: have them do so, and grant anew."""
+
+    def __init__(self, *, acr: tuple[str, ...]) -> None:
+        super().__init__("the service asks for a stronger sign-in")
+        self.acr = acr
 
 
 class LocalProtocolError(SignallingError):

@@ -46,14 +46,22 @@ class _Token(Record):
     issued_at: Instant
     token: str = Field(default="", repr=False)
     """The signed text, as it travels."""
+    claims: dict[str, Any] = Field(default_factory=dict, repr=False)
+    """What the host vouches for about this person, in the words of OpenID Connect: `iss` and `sub`, by which
+    it knows them, `acr`, how they signed in, and whatever else, such as a national identifier. Only `acr` is
+    read here, where a service asks for one."""
+
+    @property
+    def acr(self) -> str | None:
+        """How they signed in, if the host says so."""
+        acr = self.claims.get("acr")
+        return acr if isinstance(acr, str) else None
 
 
 class JoinGrant(_Token):
     """Opens one signalling connection, once."""
 
     expires_at: Instant
-    claims: dict[str, Any] = Field(default_factory=dict, repr=False)
-    """What the host vouches for about this person; carried, never interpreted."""
 
 
 class VisitPass(_Token):
@@ -62,7 +70,7 @@ class VisitPass(_Token):
 
 def sign_grant(grant: JoinGrant, *, keys: KeyRing, issuer: str) -> JoinGrant:
     """Return the grant with its `token`."""
-    extra = {"exp": int(grant.expires_at.timestamp()), "claims": grant.claims}
+    extra = {"exp": int(grant.expires_at.timestamp())}
     return grant.but(token=_signed(grant, "join", keys=keys, issuer=issuer, extra=extra))
 
 
@@ -76,7 +84,7 @@ def judge_grant(token: str, *, keys: KeyRing, issuer: str, now: datetime) -> Joi
     claims = _verified(token, "join", keys=keys, issuer=issuer, now=now)
     with _refusing():
         expires_at = datetime.fromtimestamp(claims["exp"], UTC)
-        grant = JoinGrant(**_common(claims, token), expires_at=expires_at, claims=claims.get("claims", {}))
+        grant = JoinGrant(**_common(claims, token), expires_at=expires_at)
     if now >= expires_at + LEEWAY:
         raise GrantRefused("the grant is too old")
     return grant
@@ -101,6 +109,7 @@ def _signed(token: _Token, kind: str, *, keys: KeyRing, issuer: str, extra: dict
         "jti": token.jti,
         "iat": int(token.issued_at.timestamp()),
         "typ": kind,
+        "claims": token.claims,
         **extra,
     }
     private = _signing_key(keys.current)
@@ -147,6 +156,7 @@ def _common(claims: dict[str, Any], token: str) -> dict[str, Any]:
         "jti": claims["jti"],
         "issued_at": datetime.fromtimestamp(claims["iat"], UTC),
         "token": token,
+        "claims": claims.get("claims", {}),
     }
 
 

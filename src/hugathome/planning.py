@@ -192,6 +192,13 @@ class Planning(Ledger):
         """Cancel a session that has not begun."""
         return await self._do(session_id, Action.CANCEL, by=by, reason=reason)
 
+    def service_of(self, session: Session) -> Service | None:
+        """Return what a session's service takes; None where nobody says, or no longer."""
+        try:
+            return self._takes(session.organisation, session.service)
+        except InvalidInput:
+            return None
+
     def _takes(self, organisation: str, service: str) -> Service | None:
         self._refuse_unless_ours(organisation)
         return self._organisations.get(organisation).service(service)

@@ -13,6 +13,7 @@ from hugathome.offers import Directory
 from hugathome.organisations import Organisation
 from hugathome.policy import CodePolicy
 from hugathome.roles import AnyLanguage
+from hugathome.services import Service
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
 from hugathome.testing.clock import FakeClock
@@ -44,6 +45,7 @@ class FakeHugAtHome(HugAtHome):
         ice_servers: Sequence[IceServer] = (),
         voice: VoiceGateway | None = None,
         channels: Sequence[Channel] = (),
+        services: Mapping[str, Service] | None = None,
         directory: Directory | None = None,
     ) -> None:
         clock = FakeClock(now)
@@ -64,6 +66,7 @@ class FakeHugAtHome(HugAtHome):
             code_policy=code_policy,
             organisations=organisations,
             ice_servers=ice_servers,
+            services=services,
             directory=directory,
             clock=clock,
             randomness=seeded(seed),
