@@ -59,7 +59,7 @@ document.addEventListener("click", ({ target }) => {
     if (target.closest("[data-action=admit], [data-action=call]")) window.begun = now();
 }, true);
 """
-"""Notes when *admit* or the other button was clicked, and when the page showed the first frame of the other."""
+"""Notes when *admit*, or its like, was clicked, and when the page showed the first frame of the other."""
 ATTEND = """
 async ({ id, port }) => {
     const stream = await navigator.mediaDevices.getUserMedia({
