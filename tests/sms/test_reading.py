@@ -247,7 +247,8 @@ bodies = (
     body=bodies,
     kind=st.sampled_from(KINDS),
     query=st.dictionaries(st.just("reference"), st.text()),
-    seal=st.none() | st.builds(Seal, secret=st.text(min_size=1), url=st.text(), signature=st.none() | st.text()),
+    seal=st.none()
+    | st.builds(Seal, secret=st.text(min_size=1), url=st.text(), signature=st.none() | st.text()),
 )
 def test_whatever_is_posted_is_a_receipt_or_refused(
     gateway: str, body: bytes, kind: str, query: dict[str, Any], seal: Seal | None
