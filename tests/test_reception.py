@@ -36,6 +36,7 @@ from hugathome.errors import (
     HugathomeError,
     LinkUnknown,
     MalformedCode,
+    NotDelivered,
     NotYetOpen,
     QuotaReached,
     SendTooSoon,
@@ -853,6 +854,19 @@ async def test_a_gateway_that_breaks_its_promise_holds_up_no_other_visit(
     failed = [e async for e in hug.events(organisation="hug") if e.change.step is Step.SMS_FAILED]
     assert [event.change.reason for event in failed] == [IN_DOUBT, IN_DOUBT]
     assert caplog.messages == ["a gateway raised KeyError, and not SmsNotSent"] * 2
+
+
+async def test_a_gateway_that_breaks_its_promise_fails_a_code_that_was_asked_for_as_any_other(
+    hug: HugAtHome, sms: Gateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    invitation = await hug.invite((await planned(hug)).id, "p-1", deliver=False)
+    sms.fails = KeyError(MOBILE)
+
+    with pytest.raises(NotDelivered, match="raised KeyError") as refused:
+        await hug.send_code(invitation.link_id)
+
+    assert MOBILE not in str(refused.value)
+    assert caplog.messages == ["a gateway raised KeyError, and not NotDelivered"]
 
 
 async def test_a_gateway_that_breaks_its_promise_is_told_as_one_that_failed(

@@ -5,19 +5,21 @@ over: the patient asks again, and the message that was lost has counted. The cod
 invitation is reserved here, too, and sent with that.
 """
 
+from contextlib import suppress
+
 from hugathome import words
 from hugathome.channels import Addressee, Channel, Notice
 from hugathome.codes import Challenge, ChallengeState
 from hugathome.consultations import Consultations
 from hugathome.deliveries import PURPOSE
-from hugathome.errors import NoMobileNumber, NotDelivered
+from hugathome.errors import NoMobileNumber, NotDelivered, StoreUnavailable
 from hugathome.letters import Letters
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
 from hugathome.roles import Language
 from hugathome.session import Participant, Session, SessionStore
 from hugathome.verifier import CodeMessage, Verifier
-from hugathome.ways import Ways
+from hugathome.ways import Ways, taken
 
 
 class CheckInCodes:
@@ -83,9 +85,10 @@ class CheckInCodes:
 
     async def _send(self, way: Channel, notice: Notice, code: CodeMessage) -> None:
         try:
-            await way.send(notice)
+            await taken(way.send, notice)
         except NotDelivered as refusal:
-            await self._verifier.not_delivered(code, refusal)
+            with suppress(StoreUnavailable):  # it has counted then; that it is not out is told all the same
+                await self._verifier.not_delivered(code, refusal)
             raise
 
     async def _issued(self, session: Session, participant: Participant, policy: CodePolicy) -> Challenge:

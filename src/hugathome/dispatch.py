@@ -50,6 +50,7 @@ from hugathome.receipts import is_out
 from hugathome.session import Participant, Session, SessionStore
 from hugathome.transitions import OUT
 from hugathome.verifier import Randomness, opaque
+from hugathome.ways import taken
 
 _LOGGER = logging.getLogger("hugathome")
 
@@ -177,7 +178,8 @@ class Dispatch:
                 continue
             if not await self._noted(session.id, whom, message, part=part, texts=len(texts)):
                 return False
-            await _taken(gateway, Sms(to=to, text=text, idempotency_key=f"{message.id}.{part}"))
+            sms = Sms(to=to, text=text, idempotency_key=f"{message.id}.{part}")
+            await taken(gateway.send, sms, refusal=SmsNotSent)
         return True
 
     async def _noted(self, session_id: str, whom: str, message: Message, *, part: int, texts: int) -> bool:
@@ -215,18 +217,6 @@ def sms_number(participant: Participant) -> PhoneNumber:
     if isinstance(participant.phone, PhoneNumber) and participant.phone.takes_sms:
         return participant.phone
     raise NoMobileNumber("the participant has no mobile number")
-
-
-async def _taken(gateway: SmsGateway, message: Sms) -> None:
-    """Return once the gateway has taken a text, or raise `SmsNotSent`, also where it raises anything else."""
-    try:
-        await gateway.send(message)
-    except HugathomeError:
-        raise
-    except Exception as error:
-        kind = type(error).__name__
-        _LOGGER.error("a gateway raised %s, and not SmsNotSent", kind)
-        raise SmsNotSent(f"the gateway raised {kind}") from error
 
 
 def _held(session: Session, whom: str, message: Message) -> Message | None:
