@@ -317,6 +317,35 @@ async def test_a_gateway_that_failed_costs_no_new_code(
     assert len(set(sms.codes)) == 1
 
 
+async def test_whoever_is_invited_again_and_again_gets_no_more_codes_than_a_challenge_has_messages(
+    hug: HugAtHome, sms: Gateway, clock: FakeClock
+) -> None:
+    session = await planned(hug)
+    sms.fails_after = SmsNotSent("no answer from the gateway")
+    for _ in range(6):
+        with pytest.raises(SmsNotSent):
+            await hug.invite(session.id, "p-1")
+        await clock.advance(minutes=1.5)
+
+    assert (len(sms.accepted), len(sms.codes)) == (6, CodePolicy().max_sends)
+
+
+async def test_what_a_gateway_refused_for_certain_is_lost_to_no_budget_of_codes(
+    hug: HugAtHome, sms: Gateway, clock: FakeClock
+) -> None:
+    session = await planned(hug)
+    sms.fails = SmsNotSent("the gateway answered 403", is_certain=True)
+    for _ in range(4):
+        with pytest.raises(SmsNotSent):
+            await hug.invite(session.id, "p-1")
+        await clock.advance(minutes=1.5)
+    sms.fails = None
+
+    await hug.invite(session.id, "p-1")
+
+    assert len(sms.codes) == 1
+
+
 async def test_who_was_removed_comes_back_by_a_new_invitation_only(hug: HugAtHome, sms: Gateway) -> None:
     first = await invited(hug)
     await hug.check_in(first.link_id, sms.code)

@@ -72,7 +72,7 @@ class CheckInCodes:
     ) -> CodeMessage:
         """Reserve one message with the participant's code, opening a challenge if none is open.
 
-        A retry of an invitation has the code that was in it, and counts no further.
+        A retry of the same message has the code that was in it, and counts no further.
         """
         policy = self._letters.house(session, participant)[0].code_policy
         challenge = await self._verifier.find(session.of(participant.id).challenge_id)
@@ -83,12 +83,16 @@ class CheckInCodes:
             challenge = await self._issued(session, participant, policy)
         return await self._verifier.reserve(challenge, policy)
 
+    async def not_delivered(self, code: CodeMessage, refusal: NotDelivered) -> None:
+        """Have the next message count no further where this one is certainly not out."""
+        with suppress(StoreUnavailable):  # it has counted then; that it is not out is told all the same
+            await self._verifier.not_delivered(code, refusal)
+
     async def _send(self, way: Channel, notice: Notice, code: CodeMessage) -> None:
         try:
             await taken(way.send, notice)
         except NotDelivered as refusal:
-            with suppress(StoreUnavailable):  # it has counted then; that it is not out is told all the same
-                await self._verifier.not_delivered(code, refusal)
+            await self.not_delivered(code, refusal)
             raise
 
     async def _issued(self, session: Session, participant: Participant, policy: CodePolicy) -> Challenge:
