@@ -1,10 +1,10 @@
 """How soon a click becomes a picture: two of our pages against two PeerJS pages, in Chromium.
 
 Ours begins with the click on *admit*, once both pages wait with their devices open, and goes through
-uvicorn, the hub and SQLite. PeerJS begins with `peer.call()`, once both pages are registered at a PeerServer
-with their devices open. Either ends when a page shows the first frame of the other. Both send the same
-sound and picture, and neither asks any STUN server. Each page has a browser of its own, as two people have:
-of two that share one fake camera, either may keep the other's pictures waiting.
+uvicorn, the hub and SQLite. PeerJS begins with the click on a button that is a `peer.call()`, once both pages
+are registered at a PeerServer with their devices open. Either ends when a page shows the first frame of the
+other. Both send the same sound and picture, and neither asks any STUN server. Each page has a browser of its
+own, as two people have: of two that share one fake camera, either may keep the other's pictures waiting.
 
     make build/peerjs/.installed
     scripts/loopback python benchmarks/click_to_picture.py
@@ -56,10 +56,10 @@ window.shown = new Promise((shown) => {
     }).observe(document, { childList: true, subtree: true });
 });
 document.addEventListener("click", ({ target }) => {
-    if (target.closest("[data-action=admit]")) window.begun = now();
+    if (target.closest("[data-action=admit], [data-action=call]")) window.begun = now();
 }, true);
 """
-"""Notes when *admit* was clicked, and when the page showed the first frame of the other."""
+"""Notes when *admit*, or its like, was clicked, and when the page showed the first frame of the other."""
 ATTEND = """
 async ({ id, port }) => {
     const stream = await navigator.mediaDevices.getUserMedia({
@@ -78,12 +78,16 @@ async ({ id, port }) => {
     const show = (call) => call.on("stream", (remote) => { other.srcObject = remote; });
     const peer = new Peer(id, { host: "127.0.0.1", port, config: { iceServers: [] } });
     peer.on("call", (call) => { show(call); call.answer(stream); });
-    window.call = (callee) => { window.begun = now(); show(peer.call(callee, stream)); };
+    const button = Object.assign(document.createElement("button"), { textContent: "Call" });
+    Object.assign(button.style, { position: "fixed", left: 0, top: 0 });
+    button.dataset.action = "call";
+    button.onclick = () => show(peer.call("callee", stream));
+    document.body.append(button);
     await new Promise((opened) => peer.on("open", opened));
 }
 """
 """All of a PeerJS page: the devices, as ours asks for them; the other's picture as large as the window and
-one's own in a corner, as ours shows them; and a peer that answers or calls."""
+one's own in a corner, as ours shows them; and a peer that answers, or calls at a click."""
 
 
 class Took(NamedTuple):
@@ -122,7 +126,7 @@ async def floor(port: int, browsers: Pair) -> Took:
             await page.goto(f"http://127.0.0.1:{port}/")
             await page.add_script_tag(path=PEERJS / "peerjs/dist/peerjs.min.js")
             await page.evaluate(ATTEND, {"id": name, "port": port})
-        await caller.evaluate("call('callee')")
+        await caller.click("[data-action=call]:visible")
         return await _took(caller, callee)
 
 

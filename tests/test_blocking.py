@@ -351,6 +351,7 @@ class Visit:
         code = self.calls("Verifier.reserve", verifier.reserve, challenge, policy)
         refusal = NotDelivered("no connection to the gateway", is_certain=True)
         self.calls("Verifier.not_delivered", verifier.not_delivered, code, refusal)
+        self.calls("CheckInCodes.not_delivered", codes.not_delivered, code, refusal)
         self.calls("Verifier.note", verifier.note, code.idempotency_key, DeliveryStatus.SENT)
         self.calls("Verifier.find", verifier.find, challenge.id)
         self.calls("Verifier.verify", verifier.verify, challenge.id, code.code, policy=policy)

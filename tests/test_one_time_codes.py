@@ -31,6 +31,7 @@ from hugathome.errors import (
     ConfigurationError,
     InvalidInput,
     NoMobileNumber,
+    NotDelivered,
     QuotaReached,
     SendTooSoon,
     SmsNotSent,
@@ -518,6 +519,47 @@ async def test_a_message_that_is_out_is_not_said_to_have_failed_because_it_could
     assert await codes.delivery(challenge_id) is DeliveryStatus.QUEUED
     store.is_away = False
     assert await codes.verify(challenge_id, Outbox(outbox).last(to=NUMBER).code)
+
+
+async def test_what_was_refused_is_told_so_though_it_could_not_be_noted(clock: FakeClock) -> None:
+    store = Unnotable()
+
+    class RefusesAndLeaves:
+        async def send(self, _: Sms) -> None:
+            store.is_away = True
+            raise SmsNotSent("the gateway answered 403", is_certain=True)
+
+    codes = codes_over(RefusesAndLeaves(), clock, store=store)
+
+    with pytest.raises(SmsNotSent):
+        await codes.send(NUMBER, **WHO)
+
+
+class Careless:
+    """A gateway of the host's that raises errors of its own."""
+
+    async def send(self, message: Sms) -> None:
+        raise KeyError(str(message.to))
+
+
+@pytest.mark.parametrize("kind", [OneTimeCodes, blocking.OneTimeCodes])
+async def test_a_gateway_that_breaks_its_promise_is_told_as_one_in_doubt(
+    clock: FakeClock, caplog: pytest.LogCaptureFixture, kind: Any
+) -> None:
+    codes = codes_over(Careless(), clock, kind)
+    challenge_id = await result(codes.issue(NUMBER, **WHO))
+
+    with pytest.raises(NotDelivered, match="raised KeyError") as refused:
+        await result(codes.resend(challenge_id))
+
+    assert not refused.value.is_certain
+    assert NUMBER not in str(refused.value)
+    assert caplog.messages == ["a gateway raised KeyError, and not NotDelivered"]
+    assert await result(codes.delivery(challenge_id)) is DeliveryStatus.FAILED
+
+
+async def result(told: Any) -> Any:
+    return await told if inspect.isawaitable(told) else told
 
 
 async def test_another_channel_is_offered_where_one_has_failed(sms: OutboxSms, clock: FakeClock) -> None:

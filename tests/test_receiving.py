@@ -93,6 +93,27 @@ async def test_where_twilios_token_is_given_only_what_it_has_signed_counts(
         assert ("does not bear its gateway's signature" in caplog.text) is (status == "sent")
 
 
+async def test_what_follows_a_signed_address_makes_its_receipt_nobody_elses(sms: Gateway) -> None:
+    secrets = {"receipt_secrets": {"twilio": "the token"}}
+    async with hug_over(open_store("memory://"), sms, FakeClock(NOW), **secrets) as hug:
+        await invited(hug)
+        other = await invited(hug)
+        mine, others = (message.idempotency_key for message in sms.accepted)
+        url = f"{hug.receipt_url('twilio')}?reference={mine}"
+        signed = hmac.digest(b"the token", f"{url}MessageStatusfailed".encode(), "sha1")
+
+        async def asked(scope: Any, receive: Any, send: Any) -> None:
+            query = f"reference={mine}#&reference={others}".encode()  # as some servers pass it on
+            await hug.asgi()({**scope, "query_string": query}, receive, send)
+
+        application = httpx.ASGITransport(asked, root_path="/visit")
+        headers = {**FORM, "x-twilio-signature": b64encode(signed).decode()}
+        async with httpx.AsyncClient(transport=application) as http:
+            await http.post(url, content="MessageStatus=failed", headers=headers)
+
+        assert await status_after(hug, other.session) is DeliveryStatus.SENT
+
+
 @pytest.mark.parametrize("secrets", [{"smsmode": "x"}, {"twilio": ""}, {"twilio": None}], ids=str)
 def test_a_secret_that_would_check_nothing_is_refused(sms: Gateway, secrets: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="receipt_secrets="):

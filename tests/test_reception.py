@@ -36,6 +36,7 @@ from hugathome.errors import (
     HugathomeError,
     LinkUnknown,
     MalformedCode,
+    NotDelivered,
     NotYetOpen,
     QuotaReached,
     SendTooSoon,
@@ -314,6 +315,35 @@ async def test_a_gateway_that_failed_costs_no_new_code(
     await hug.invite(session.id, "p-1")
 
     assert len(set(sms.codes)) == 1
+
+
+async def test_whoever_is_invited_again_and_again_gets_no_more_codes_than_a_challenge_has_messages(
+    hug: HugAtHome, sms: Gateway, clock: FakeClock
+) -> None:
+    session = await planned(hug)
+    sms.fails_after = SmsNotSent("no answer from the gateway")
+    for _ in range(6):
+        with pytest.raises(SmsNotSent):
+            await hug.invite(session.id, "p-1")
+        await clock.advance(minutes=1.5)
+
+    assert (len(sms.accepted), len(sms.codes)) == (6, CodePolicy().max_sends)
+
+
+async def test_what_a_gateway_refused_for_certain_is_lost_to_no_budget_of_codes(
+    hug: HugAtHome, sms: Gateway, clock: FakeClock
+) -> None:
+    session = await planned(hug)
+    sms.fails = SmsNotSent("the gateway answered 403", is_certain=True)
+    for _ in range(4):
+        with pytest.raises(SmsNotSent):
+            await hug.invite(session.id, "p-1")
+        await clock.advance(minutes=1.5)
+    sms.fails = None
+
+    await hug.invite(session.id, "p-1")
+
+    assert len(sms.codes) == 1
 
 
 async def test_who_was_removed_comes_back_by_a_new_invitation_only(hug: HugAtHome, sms: Gateway) -> None:
@@ -853,6 +883,19 @@ async def test_a_gateway_that_breaks_its_promise_holds_up_no_other_visit(
     failed = [e async for e in hug.events(organisation="hug") if e.change.step is Step.SMS_FAILED]
     assert [event.change.reason for event in failed] == [IN_DOUBT, IN_DOUBT]
     assert caplog.messages == ["a gateway raised KeyError, and not SmsNotSent"] * 2
+
+
+async def test_a_gateway_that_breaks_its_promise_fails_a_code_that_was_asked_for_as_any_other(
+    hug: HugAtHome, sms: Gateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    invitation = await hug.invite((await planned(hug)).id, "p-1", deliver=False)
+    sms.fails = KeyError(MOBILE)
+
+    with pytest.raises(NotDelivered, match="raised KeyError") as refused:
+        await hug.send_code(invitation.link_id)
+
+    assert MOBILE not in str(refused.value)
+    assert caplog.messages == ["a gateway raised KeyError, and not NotDelivered"]
 
 
 async def test_a_gateway_that_breaks_its_promise_is_told_as_one_that_failed(

@@ -5,13 +5,15 @@ over: the patient asks again, and the message that was lost has counted. The cod
 invitation is reserved here, too, and sent with that.
 """
 
+from contextlib import suppress
+
 from hugathome import words
 from hugathome.addresses import Address, Unnumbered
 from hugathome.channels import Addressee, Channel, Notice
 from hugathome.codes import Challenge, ChallengeState
 from hugathome.consultations import Consultations
 from hugathome.deliveries import PURPOSE
-from hugathome.errors import NoMobileNumber, NotDelivered
+from hugathome.errors import NoMobileNumber, NotDelivered, StoreUnavailable
 from hugathome.letters import Letters
 from hugathome.participants import Participant
 from hugathome.phone import PhoneNumber
@@ -20,7 +22,7 @@ from hugathome.roles import Language
 from hugathome.session import Session
 from hugathome.shelf import SessionStore
 from hugathome.verifier import CodeMessage, Verifier
-from hugathome.ways import Ways
+from hugathome.ways import Ways, taken
 
 
 class CheckInCodes:
@@ -73,7 +75,7 @@ class CheckInCodes:
     ) -> CodeMessage:
         """Reserve one message with the participant's code, opening a challenge if none is open.
 
-        A retry of an invitation has the code that was in it, and counts no further.
+        A retry of the same message has the code that was in it, and counts no further.
         """
         policy = self._letters.house(session, participant)[0].code_policy
         challenge = await self._verifier.find(session.of(participant.id).challenge_id)
@@ -84,11 +86,16 @@ class CheckInCodes:
             challenge = await self._issued(session, participant, policy)
         return await self._verifier.reserve(challenge, policy)
 
+    async def not_delivered(self, code: CodeMessage, refusal: NotDelivered) -> None:
+        """Have the next message count no further where this one is certainly not out."""
+        with suppress(StoreUnavailable):  # it has counted then; that it is not out is told all the same
+            await self._verifier.not_delivered(code, refusal)
+
     async def _send(self, way: Channel, notice: Notice, code: CodeMessage) -> None:
         try:
-            await way.send(notice)
+            await taken(way.send, notice)
         except NotDelivered as refusal:
-            await self._verifier.not_delivered(code, refusal)
+            await self.not_delivered(code, refusal)
             raise
 
     async def _issued(self, session: Session, participant: Participant, policy: CodePolicy) -> Challenge:

@@ -19,7 +19,7 @@ from hugathome.policy import CodePolicy
 from hugathome.receipts import Receipt, reference_of
 from hugathome.roles import AnyLanguage, Language, language_of
 from hugathome.verifier import CodeMessage, Verifier
-from hugathome.ways import Ways
+from hugathome.ways import Ways, taken
 
 
 class Desk:
@@ -94,10 +94,11 @@ class Desk:
         way = await self._ways.chosen(to, name=channel)
         message = await self._verifier.reserve(challenge, self._policy, rotate=rotate)
         try:
-            await way.send(self._notice(message, to))
+            await taken(way.send, self._notice(message, to))
         except NotDelivered as refusal:
             await self._noted(message, DeliveryStatus.FAILED)
-            await self._verifier.not_delivered(message, refusal)
+            with suppress(StoreUnavailable):  # it has counted then
+                await self._verifier.not_delivered(message, refusal)
             raise
         await self._noted(message, DeliveryStatus.SENT)
 

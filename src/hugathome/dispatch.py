@@ -54,7 +54,8 @@ from hugathome.retention import Retention
 from hugathome.session import Session
 from hugathome.shelf import SessionStore
 from hugathome.transitions import OUT
-from hugathome.verifier import Randomness, opaque
+from hugathome.verifier import CodeMessage, Randomness, opaque
+from hugathome.ways import taken
 
 _LOGGER = logging.getLogger("hugathome")
 
@@ -196,29 +197,39 @@ class Dispatch:
             await self._give_up(session_id, whom, held)
             return
         texts: tuple[str, ...] = ()
+        code: CodeMessage | None = None
         try:
-            texts = await self._texts(session, session.participant(whom), held)
+            code = await self._code(session, session.participant(whom), held)
+            texts = self._texts(session, session.participant(whom), held, code)
             is_done = await self._hand_over(session, whom, held, texts)
         except (NotDelivered, CodeError) as refused:
             may_be_out = isinstance(refused, NotDelivered) and not refused.is_certain
             reason = IN_DOUBT if may_be_out else None
             await self._failed(session_id, whom, held, texts=len(texts), reason=reason)
+            is_first = held.attempts == 1  # whoever took a message over does not know what the one before did
+            if code is not None and isinstance(refused, NotDelivered) and is_first:
+                await self._codes.not_delivered(code, refused)
             raise
         if is_done:
             await self._deliveries.conclude(session_id, whom, held, DeliveryStatus.SENT, texts=len(texts))
 
-    async def _texts(self, session: Session, participant: Participant, message: Message) -> tuple[str, ...]:
+    async def _code(self, session: Session, participant: Participant, message: Message) -> CodeMessage | None:
+        """Reserve the code that goes out with a message, if one does."""
+        if message.kind != "invitation" or session.is_by_phone or not session.is_enterable(self._clock.now()):
+            return None
+        try:
+            return await self._codes.reserved(session, participant, is_retry=message.attempts > 1)
+        except (SendTooSoon, QuotaReached):  # a link without a code is worth more than nothing
+            return None
+
+    def _texts(
+        self, session: Session, participant: Participant, message: Message, code: CodeMessage | None
+    ) -> tuple[str, ...]:
         if message.kind == "call":
             return self._letters.call(session, participant)
         if message.kind == "reminder":
             return self._letters.reminder(session, participant)
-        if session.is_by_phone or not session.is_enterable(self._clock.now()):
-            return self._letters.announcement(session, participant)
-        has_failed = any(_has_failed(m) for m in session.of(participant.id).messages)
-        is_retry = has_failed or message.attempts > 1
-        try:
-            code = await self._codes.reserved(session, participant, is_retry=is_retry)
-        except (SendTooSoon, QuotaReached):  # a link without a code is worth more than nothing
+        if code is None:
             return self._letters.announcement(session, participant)
         return self._letters.invitation(session, participant, code=code.code)
 
@@ -230,7 +241,8 @@ class Dispatch:
                 continue
             if not await self._noted(session.id, whom, message, part=part, texts=len(texts)):
                 return False
-            await _taken(gateway, Sms(to=to, text=text, idempotency_key=f"{message.id}.{part}"))
+            sms = Sms(to=to, text=text, idempotency_key=f"{message.id}.{part}")
+            await taken(gateway.send, sms, refusal=SmsNotSent)
         return True
 
     async def _noted(self, session_id: str, whom: str, message: Message, *, part: int, texts: int) -> bool:
@@ -273,26 +285,9 @@ def sms_number(participant: Participant) -> PhoneNumber:
     raise NoMobileNumber("the participant has no mobile number")
 
 
-async def _taken(gateway: SmsGateway, message: Sms) -> None:
-    """Return once the gateway has taken a text, or raise `SmsNotSent`, also where it raises anything else."""
-    try:
-        await gateway.send(message)
-    except HugathomeError:
-        raise
-    except Exception as error:
-        kind = type(error).__name__
-        _LOGGER.error("a gateway raised %s, and not SmsNotSent", kind)
-        raise SmsNotSent(f"the gateway raised {kind}") from error
-
-
 def _held(session: Session, whom: str, message: Message) -> Message | None:
     """Return what the record knows of a message while it is whose who sends it, and still to go out."""
     if session.status.is_terminal or session.consent is None or session.of(whom).presence in OUT:
         return None  # it has ended, the patient no longer wants it, or they were put out
     known = message_of(session, whom, message.id)
     return known if known is not None and is_still_held(known, message) else None
-
-
-def _has_failed(message: Message) -> bool:
-    """Whether a message with link or code never arrived: the code in it goes out again at no cost."""
-    return message.kind in ("invitation", "call") and message.status is DeliveryStatus.FAILED

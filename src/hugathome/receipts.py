@@ -72,7 +72,7 @@ STATUSES: Mapping[str, DeliveryStatus] = MappingProxyType(
 )
 """What the words of gateways mean here; the last ones are SMPP's."""
 
-_REFERENCE = re.compile(r"([A-Za-z0-9_-]{1,64}(?:\.[0-9]{1,4})?)\.([1-9])")
+_REFERENCE = re.compile(r"([A-Za-z0-9_-]{1,64}(?:\.[1-9][0-9]{0,3})?)\.([1-9])")
 _REASON = re.compile(r"(?=.)[A-Za-z_-]{0,32}[0-9]{0,6}")
 
 

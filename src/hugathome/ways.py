@@ -5,15 +5,20 @@ an SMS; a fixed line is called; then come the host's own channels in their order
 account over the internet is neither (NIST SP 800-63B accepts none). Nothing here issues or counts.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Self
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Self, TypeVar
 
 from hugathome.channels import SMS, VOICE, Addressee, Channel, Notice
 from hugathome.codes import Sms, SmsGateway
-from hugathome.errors import ChannelUnavailable, NoMobileNumber
+from hugathome.errors import ChannelUnavailable, HugathomeError, NoMobileNumber, NotDelivered
 from hugathome.organisations import House
 from hugathome.phone import NumberType, PhoneNumber
 from hugathome.voice import VoiceCall, VoiceGateway, spoken
+
+T = TypeVar("T")
+
+_LOGGER = logging.getLogger("hugathome")
 
 
 class BySms:
@@ -100,6 +105,20 @@ class Ways:
             if channel.name == name:
                 return channel
         raise _unavailable(name, [channel.name for channel in self])
+
+
+async def taken(
+    send: Callable[[T], Awaitable[None]], message: T, *, refusal: type[NotDelivered] = NotDelivered
+) -> None:
+    """Return once `send` has taken a message, or raise a `refusal` where it raises what is not ours."""
+    try:
+        await send(message)
+    except HugathomeError:
+        raise
+    except Exception as error:
+        kind = type(error).__name__
+        _LOGGER.error("a gateway raised %s, and not %s", kind, refusal.__name__)
+        raise refusal(f"the gateway raised {kind}") from error
 
 
 def _unavailable(name: str, known: Sequence[str]) -> ChannelUnavailable:

@@ -8,6 +8,7 @@ import pytest
 from hugathome._drive import drive
 from hugathome.codes import Sms
 from hugathome.errors import ConfigurationError, NoMobileNumber, SmsNotSent
+from hugathome.handover import LEASE
 from hugathome.phone import PhoneNumber
 from hugathome.sms import FailoverSms, HttpSms, OutboxSms, RoutedSms
 from hugathome.testing.check_sms import check_sms
@@ -168,7 +169,8 @@ def test_it_says_how_long_it_takes_at_most() -> None:
     gateway, unknown = closed_gateway(), OutboxSms()
     ten = timedelta(seconds=10)
 
-    assert FailoverSms([gateway, unknown, gateway]).longest_send == 2 * ten
+    assert FailoverSms([gateway, unknown, gateway]).longest_send == 2 * ten + LEASE
+    assert FailoverSms([unknown, unknown, unknown]).longest_send == 3 * LEASE, "each has a minute"
     assert RoutedSms({"+41": gateway}, default=unknown).longest_send == ten
     assert RoutedSms({}, default=unknown).longest_send == timedelta(0)
 

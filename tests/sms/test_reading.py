@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hugathome.errors import InvalidInput
+from hugathome.errors import ConfigurationError, InvalidInput
 from hugathome.history import DeliveryStatus
 from hugathome.receipts import Receipt
 from hugathome.sms.reading import FORM, JSON, KINDS, READERS, Seal, read_receipt
@@ -144,19 +144,22 @@ CALL = {
     "From": "+14158675309",
     "To": "+18005551212",
 }
+SIGNED_URL = f"https://mycompany.com/receipts?reference={KEY}"
 DELIVERED = {"MessageSid": "SM1", "MessageStatus": "delivered", "RawDlrDoneDate": ""}
 
 
-def signed(fields: dict[str, str], *, url: str = URL, token: str = TOKEN) -> str:
+def signed(fields: dict[str, str], *, url: str = SIGNED_URL, token: str = TOKEN) -> str:
     """Sign as twilio.com/docs/usage/security says."""
     text = url + "".join(f"{name}{fields[name]}" for name in sorted(fields))
     return b64encode(hmac.new(token.encode(), text.encode(), hashlib.sha1).digest()).decode()
 
 
-def read_signed(fields: dict[str, str] | bytes, signature: str, *, url: str = URL) -> Receipt:
+def read_signed(
+    fields: dict[str, str] | bytes, signature: str | None, *, url: str = SIGNED_URL, reference: str = KEY
+) -> Receipt:
     body = fields if isinstance(fields, bytes) else urlencode(fields).encode()
     seal = Seal(secret=TOKEN, url=url, signature=signature)
-    return read_receipt("twilio", body, kind=FORM, query={"reference": KEY}, seal=seal)
+    return read_receipt("twilio", body, kind=FORM, query={"reference": reference}, seal=seal)
 
 
 @pytest.mark.parametrize(
@@ -184,9 +187,10 @@ def test_a_receipt_that_twilio_has_signed_is_read() -> None:
 @pytest.mark.parametrize(
     "signature",
     [
+        None,
         "",
         signed(DELIVERED, token="another"),
-        signed(DELIVERED, url=URL + "3"),
+        signed(DELIVERED, url=SIGNED_URL + "3"),
         signed({**DELIVERED, "MessageStatus": "failed"}),
         signed(DELIVERED).rstrip("="),
         "\N{KEY}",
@@ -194,9 +198,21 @@ def test_a_receipt_that_twilio_has_signed_is_read() -> None:
     ],
     ids=ascii,
 )
-def test_a_receipt_that_somebody_else_has_signed_is_refused(signature: str) -> None:
+def test_a_receipt_that_somebody_else_has_signed_is_refused(signature: str | None) -> None:
     with pytest.raises(InvalidInput, match="signature"):
         read_signed(DELIVERED, signature)
+
+
+def test_a_receipt_is_of_the_message_that_was_signed_whatever_a_framework_reads_from_the_address() -> None:
+    receipt = read_signed(DELIVERED, signed(DELIVERED), reference="another.1")
+
+    assert receipt.reference == KEY
+
+
+@pytest.mark.parametrize("secret", ["", None], ids=str)
+def test_a_seal_whose_secret_anybody_knows_is_refused(secret: Any) -> None:
+    with pytest.raises(ConfigurationError, match="secret="):
+        Seal(secret=secret, url=URL, signature=signed(DELIVERED, token=""))
 
 
 def test_what_cannot_be_signed_is_refused_where_it_should_be() -> None:
@@ -231,7 +247,8 @@ bodies = (
     body=bodies,
     kind=st.sampled_from(KINDS),
     query=st.dictionaries(st.just("reference"), st.text()),
-    seal=st.none() | st.builds(Seal, secret=st.text(), url=st.text(), signature=st.text()),
+    seal=st.none()
+    | st.builds(Seal, secret=st.text(min_size=1), url=st.text(), signature=st.none() | st.text()),
 )
 def test_whatever_is_posted_is_a_receipt_or_refused(
     gateway: str, body: bytes, kind: str, query: dict[str, Any], seal: Seal | None

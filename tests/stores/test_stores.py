@@ -18,6 +18,7 @@ from hugathome._drive import drive
 from hugathome.codes import Challenge, issue
 from hugathome.errors import ConfigurationError, StoreUnavailable
 from hugathome.policy import CodePolicy
+from hugathome.quotas import Tally
 from hugathome.shelf import Listing, StoredSession
 from hugathome.stores import Store, open_code_store, open_store, schema
 from hugathome.stores._database import BlockingDatabase
@@ -83,6 +84,25 @@ def test_a_store_for_codes_alone_keeps_every_rule_without_an_event_loop(code_sto
     store = open_code_store(code_store_url)
 
     drive(check_store(lambda: store if code_store_url == "memory://" else open_code_store(code_store_url)))
+
+
+def test_a_tally_whose_day_begins_anew_while_what_is_over_is_deleted_stays(tmp_path: Path) -> None:
+    database = BlockingDatabase(
+        sa.make_url(f"sqlite:///{tmp_path / 'codes'}"), metadata=METADATA, synchronous="OFF"
+    )
+    codes = SqlCodes(database)
+    tally = Tally(key="t", since=NOW - timedelta(days=9), count=3, version=1)
+    assert drive(codes.save(tally, expected=0))
+
+    @sa.event.listens_for(database._engine, "after_cursor_execute")
+    def begin_anew(_: sa.Connection, cursor: Any, statement: str, *_more: object) -> None:
+        if statement.startswith("SELECT hugathome_code"):
+            over_at = int(NOW.timestamp()) * 1_000_000
+            cursor.connection.execute("UPDATE hugathome_code SET over_at = ?", [over_at])
+
+    assert drive(codes.forget(NOW - timedelta(days=1), limit=9)) == 0
+    assert drive(codes.load(Tally, "t")) == tally
+    drive(codes.aclose())
 
 
 async def test_two_stores_in_memory_share_nothing() -> None:

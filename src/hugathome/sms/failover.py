@@ -16,7 +16,7 @@ from typing import Literal, Self, final
 from hugathome._drive import blocking_variant
 from hugathome.codes import Sms, SmsGateway
 from hugathome.errors import ConfigurationError, SmsNotSent
-from hugathome.handover import longest_send, may_be_asked_again
+from hugathome.handover import LEASE, longest_send, may_be_asked_again
 
 _REMEMBERED = 1000
 _PREFIX = re.compile(r"\+[1-9][0-9]{0,6}")
@@ -53,8 +53,8 @@ class FailoverSms:
 
     @property
     def longest_send(self) -> timedelta:
-        """How long it takes at most to ask all of them."""
-        return sum(map(longest_send, self._gateways), timedelta(0))
+        """How long it takes at most to ask all of them; one that says nothing of itself has the lease."""
+        return sum((longest_send(gateway) or LEASE for gateway in self._gateways), timedelta(0))
 
     def for_blocking(self) -> Self:
         """Return the same order of gateways for callers without an event loop."""

@@ -100,7 +100,10 @@ class HttpSms:
 
     @property
     def longest_send(self) -> timedelta:
-        """How long all attempts and the waits between them take at most."""
+        """How long all attempts and the waits between them take at most.
+
+        Without an event loop a gateway whose answer trickles may take longer: see `for_blocking`.
+        """
         waits = (self._attempts - 1) * self._longest_wait
         return timedelta(seconds=self._attempts * self._line.seconds + waits)
 

@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from hugathome.errors import InvalidInput
+from hugathome.errors import ConfigurationError, InvalidInput
 from hugathome.receipts import Receipt, receipt_of
 
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
@@ -40,8 +40,13 @@ class Seal:
     """What only the gateway and its customer know: Twilio's auth token."""
     url: str
     """The whole address that it was posted to, with its query, as the gateway was given it."""
-    signature: str
-    """What it came with: Twilio's header `X-Twilio-Signature`."""
+    signature: str | None
+    """What it came with: Twilio's header `X-Twilio-Signature`; None, as most frameworks say it, for none."""
+
+    def __post_init__(self) -> None:
+        """Refuse a secret that anybody knows: a setting that was left out, as a rule."""
+        if not isinstance(self.secret, str) or not self.secret:
+            raise ConfigurationError("a seal's secret= takes a text that is not empty")
 
 
 def read_receipt(
@@ -49,13 +54,15 @@ def read_receipt(
 ) -> Receipt:
     """Return the receipt that a gateway posted as `kind` to an address with `query`.
 
-    Raises `InvalidInput` for what is none, and with a `seal` for what the gateway has not signed.
+    Raises `InvalidInput` for what is none, and with a `seal` for what the gateway has not signed. Then
+    `query` is that of the address that was signed, whatever the request was taken to ask besides.
     """
     reader = READERS.get(gateway)
     if reader is None:
         raise InvalidInput(f"receipts are read of {', '.join(READERS)}")
     if seal is not None:
         _refuse_forged(gateway, body, kind, seal)
+        query = dict(parse_qsl(urlsplit(seal.url).query))
     return reader(_fields(body, kind), query)
 
 
@@ -108,7 +115,7 @@ def _refuse_forged(gateway: str, body: bytes, kind: str, seal: Seal) -> None:
     except ValueError:
         raise InvalidInput("a receipt is a form, and its address a URL") from None
     written = "".join(name + value for name, value in sorted(set(fields)))
-    given = seal.signature.encode(errors="replace")
+    given = (seal.signature or "").encode(errors="replace")
     if not any(hmac.compare_digest(_signature(seal.secret, url + written), given) for url in urls):
         raise InvalidInput("a receipt does not bear its gateway's signature")
 
