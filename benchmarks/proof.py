@@ -162,6 +162,13 @@ FIGURES = (
         "the same: seconds from the admission to the first sound", "slow_phone.py", key="sound_s", at_most=5
     ),
     Figure(
+        "of 2,000 patients in a queue over PostgreSQL, those whom 200 clinicians do not take exactly once",
+        "queue_of_2000.py",
+        key="not_once",
+        at_most=0,
+    ),
+    Figure("the same: seconds until all are taken", "queue_of_2000.py", key="seconds"),
+    Figure(
         "attacks on codes that succeed, on four stores: races of sixteen processes 200 times, the rest once",
         "attacks.py",
         key="violations",

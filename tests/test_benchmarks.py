@@ -1,7 +1,10 @@
 """Every benchmark runs, once and small, and says what it measured; how fast is no test's business."""
 
 import importlib.util
+import json
 import math
+import os
+import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,6 +82,19 @@ async def test_a_session_is_changed_saved_listed_and_told_beside_its_floors(proo
 
     assert keys <= set(values)
     assert all(math.isfinite(value) and value > 0 for value in values.values())
+
+
+@pytest.mark.skipif(not servers.HAS_POSTGRESQL, reason="needs a server")
+def test_a_queue_is_taken_by_several_processes(proof: Any) -> None:
+    keys = {figure.key for figure in proof.FIGURES if figure.script == "queue_of_2000.py"}
+    small = [sys.executable, str(BENCHMARKS / "queue_of_2000.py"), "4", "8", "2"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(BENCHMARKS.parent), *sys.path])}
+
+    run = subprocess.run(small, env=environment, stdout=subprocess.PIPE, check=True)
+
+    values = json.loads(run.stdout)
+    assert keys <= set(values)
+    assert values["not_once"] == 0
 
 
 @pytest.mark.media
