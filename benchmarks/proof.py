@@ -187,6 +187,10 @@ CHECKS = (
         ("tests/visits", "tests/pages"),
     ),
     Check(
+        "`kill -9` of a worker at every await from the plan of a visit to its end",
+        ("tests/visits/test_killed_worker.py", "--hypothesis-profile=proof"),
+    ),
+    Check(
         "every property and state machine, 500 examples each, drawn anew",
         ("-m", "hypothesis", "--hypothesis-profile=proof", "--numprocesses=2"),
     ),

@@ -243,6 +243,8 @@ class Lives(RuleBasedStateMachine):
         hug = self.workers[0]
         self._at_once([hug.sessions.complete(s.id, by=_practitioner(s)) for s in self.known.values()])
         self._at_once([hug.sessions.cancel(each, by="desk") for each in self.known])
+        self.nothing_is_lost_and_what_has_ended_has_ended()
+        self._at_once([self._done((deed, DOCTOR, PATIENT), 0, 0) for deed in DEEDS])  # of no use any more
         self._at_once([each._hub.aclose() for each in self.workers])  # the stores go on to the next example
         self._at_once([])
         self.nothing_is_lost_and_what_has_ended_has_ended()
