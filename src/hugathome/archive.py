@@ -1,7 +1,8 @@
 """How sessions and events are kept: sealed before a store sees them, found by what only the keys can make.
 
 A body is sealed under the deployment's key and bound to organisation, session and version, so that it opens
-only where it was put. References, links and messages are looked up by an HMAC. Nothing here decides anything.
+only where it was put. References, links, messages and what gateways call these are looked up by an HMAC.
+Nothing here decides anything.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -41,6 +42,10 @@ class Archive:
     async def of_message(self, message_id: str) -> Session | None:
         """Return the session that a message was sent for."""
         return await self._looked_up("message", message_id)
+
+    async def of_handle(self, handle: str) -> Session | None:
+        """Return the session of the message that a gateway calls so."""
+        return await self._looked_up("handle", handle)
 
     async def list(
         self, organisation: str, *, since: datetime, until: datetime, after: str, limit: int
@@ -99,8 +104,9 @@ class Archive:
     def _lookups(self, session: Session) -> frozenset[str]:
         links = (attendance.link_id for attendance in session.attendance.values())
         digests = {self._keys.digest("link", link) for link in links if link is not None}
-        messages = (message for attendance in session.attendance.values() for message in attendance.messages)
+        messages = [message for attendance in session.attendance.values() for message in attendance.messages]
         digests |= {self._keys.digest("message", m.id) for m in messages if m.kind != "code"}
+        digests |= {self._keys.digest("handle", handle) for m in messages for handle in m.handles if handle}
         if session.reference is not None:
             digests.add(self._keys.digest("reference", session.organisation, session.reference))
         return frozenset(digests)

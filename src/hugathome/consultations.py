@@ -276,6 +276,10 @@ class Consultations:
         """Return the session that a message was sent for."""
         return await self._archive.of_message(message_id)
 
+    async def find_by_handle(self, handle: str) -> Session | None:
+        """Return the session of the message that a gateway calls so."""
+        return await self._archive.of_handle(handle)
+
     async def list(
         self, *, organisation: str, since: datetime, until: datetime, after: str = "", limit: int = 100
     ) -> Sequence[Session]:
