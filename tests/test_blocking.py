@@ -228,6 +228,7 @@ class Visit:
         assert self.calls("Consultations.events", consultations.events, organisation="hug")
         self.calls("Consultations.find_by_link", consultations.find_by_link, "nobody's")
         self.calls("Consultations.find_by_message", consultations.find_by_message, "nobody's")
+        self.calls("Consultations.find_by_handle", consultations.find_by_handle, "nobody:1")
         self.calls("Consultations.change", consultations.change, session.id, lambda known: known)
         self.calls("Consultations.decided", consultations.decided, session, lambda known: known, trying=None)
         self.clock.put(minutes=60)
@@ -329,6 +330,8 @@ class Visit:
         self.calls("Deliveries.conclude", conclude, session.id, "p-1", message, DeliveryStatus.SENT, texts=1)
         receipt = Receipt(reference="nobody.1", status=DeliveryStatus.DELIVERED)
         self.calls("Deliveries.receive", hug.receive_receipt, receipt)
+        keep = hug._crew.deliveries.keep
+        self.calls("Deliveries.keep", keep, session.id, "p-1", message, part=1, handle="ovhcloud:1")
         self.calls("CheckInCodes.send", codes.send, session, patient)
         self.calls("CheckInCodes.channels", codes.channels, session, patient)
         invited = hug.sessions.get(session.id)
@@ -383,7 +386,7 @@ def test_the_blocking_calls_are_those_of_the_other_kind_of_host() -> None:
     assert public(app.HugAtHome) - public(blocking.HugAtHome) == {"aclose", "serve", "asgi"}
     assert public(blocking.HugAtHome) - public(app.HugAtHome) == {"close"}
     inner = {"change", "decided", "events", "keep", "forget_room", "queued", "ahead_of", "service_of"}
-    inner |= {"find_by_link", "find_by_message", "find_by_slot"}
+    inner |= {"find_by_link", "find_by_message", "find_by_slot", "find_by_handle"}
     assert public(Consultations) - public(blocking.Sessions) == inner
 
 

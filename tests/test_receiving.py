@@ -13,6 +13,7 @@ import pytest
 from tests.front_desk import MINUTE, NOW, SITE, Gateway, hug_over, invited
 
 from hugathome.app import HugAtHome
+from hugathome.codes import Sms
 from hugathome.errors import ConfigurationError, StoreUnavailable
 from hugathome.history import DeliveryStatus
 from hugathome.stores import open_store
@@ -69,6 +70,25 @@ async def test_twilio_posts_a_form_to_the_address_with_our_reference(
     assert answer.status_code == 204
     failed = (await hug.sessions.get(invitation.session)).history[-1]
     assert (failed.delivery, failed.reason) == (DeliveryStatus.FAILED, "30003")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_ovhcloud_asks_with_its_own_number_in_the_query(method: str) -> None:
+    class Ovhcloud(Gateway):
+        async def send(self, message: Sms) -> str:  # type: ignore[override]  # it says more than others
+            await super().send(message)
+            return "ovhcloud:26929925"
+
+    async with hug_over(open_store("memory://"), Ovhcloud(), FakeClock(NOW)) as hug:
+        invitation = await invited(hug, starts_at=NOW + 60 * MINUTE)
+        url = f"{hug.receipt_url('ovhcloud')}?id=26929925&ptt=24&date=now&description=2&descriptionDlr=x"
+        application = httpx.ASGITransport(hug.asgi(), root_path="/visit")
+        async with httpx.AsyncClient(transport=application) as http:
+            answer = await http.request(method, url)
+
+        assert answer.status_code == 204
+        failed = (await hug.sessions.get(invitation.session)).history[-1]
+        assert (failed.delivery, failed.reason) == (DeliveryStatus.FAILED, "24")
 
 
 @pytest.mark.parametrize(
@@ -186,4 +206,6 @@ async def test_size_type_and_method_are_held_as_elsewhere(hug: HugAtHome, http: 
 
     assert (await http.post(url, content=b"x" * 8193, headers=JSON)).status_code == 413
     assert (await http.post(url, content=b"<x/>", headers={"content-type": "text/xml"})).status_code == 415
-    assert (await http.get(url)).status_code == 405
+    refused = await http.get(url)
+    assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
+    assert (await http.head(hug.receipt_url("ovhcloud"))).status_code == 405

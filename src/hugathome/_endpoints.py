@@ -19,7 +19,7 @@ from hugathome._model import Record
 from hugathome._origins import PREFLIGHT, Origins
 from hugathome._pages import API_HEADERS
 from hugathome.errors import HugathomeError, InvalidInput
-from hugathome.sms.reading import JSON, KINDS, READERS, Seal, read_receipt
+from hugathome.sms.reading import IN_QUERY, JSON, KINDS, READERS, Seal, read_receipt
 
 if TYPE_CHECKING:
     from hugathome.app import HugAtHome
@@ -59,7 +59,10 @@ def receiving(hug: "HugAtHome") -> Endpoint:
         gateway, token = request.path_params["gateway"], request.path_params["token"]
         if gateway not in READERS or not hug.knows_receipts(gateway, token):
             raise HTTPException(404)
-        kind = _refuse_unless(request, *KINDS)
+        methods = ("GET", "POST") if gateway in IN_QUERY else ("POST",)
+        if request.method not in methods:
+            raise HTTPException(405, headers={"Allow": ", ".join(methods)})
+        kind = "" if gateway in IN_QUERY else _refuse_unless(request, *KINDS)
         body = await _body(request)
         seal = None
         if secret := hug.receipt_secrets.get(gateway):

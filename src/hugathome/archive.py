@@ -1,7 +1,8 @@
 """How sessions, events and audit trails are kept: sealed before a store sees them, found by what keys make.
 
 A body is sealed under the deployment's key and bound to organisation, session and version, so that it opens
-only where it was put. References, links and messages are looked up by an HMAC. Nothing here decides anything.
+only where it was put. References, links, messages and what gateways call these are looked up by an HMAC.
+Nothing here decides anything.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -48,6 +49,10 @@ class Archive:
     async def of_slot(self, organisation: str, slot: str) -> Session | None:
         """Return the session that has booked a slot, or holds it."""
         return await self._looked_up("slot", organisation, slot)
+
+    async def of_handle(self, handle: str) -> Session | None:
+        """Return the session of the message that a gateway calls so."""
+        return await self._looked_up("handle", handle)
 
     async def list(
         self,
@@ -156,10 +161,11 @@ class Archive:
     def _lookups(self, session: Session) -> frozenset[str]:
         links = (attendance.link_id for attendance in session.attendance.values())
         digests = {self._keys.digest("link", link) for link in links if link is not None}
-        messages = (message for attendance in session.attendance.values() for message in attendance.messages)
+        messages = [message for attendance in session.attendance.values() for message in attendance.messages]
         digests |= {self._keys.digest("message", m.id) for m in messages if m.kind != "code"}
         if session.slot is not None and not session.status.is_terminal:
             digests.add(self._keys.digest("slot", session.organisation, session.slot))
+        digests |= {self._keys.digest("handle", handle) for m in messages for handle in m.handles if handle}
         if session.reference is not None:
             digests.add(self._keys.digest("reference", session.organisation, session.reference))
         return frozenset(digests)

@@ -89,7 +89,7 @@ def routes(hug: "HugAtHome") -> list[BaseRoute]:
         Route("/browser/{release}/{name}", shared(answering(pages.file), origins)),
         Route("/openapi.json", openapi),
         *(_post(name, call, origins) for name, call in Api(hug).calls.items()),
-        Route("/receipts/{gateway}/{token}", receiving(hug), methods=["POST"]),
+        Route("/receipts/{gateway}/{token}", receiving(hug), methods=["GET", "POST"]),
         WebSocketRoute("/signal", _Signalling(hug, origins)),
         *([Route("/api/{name}", preflight(origins), methods=["OPTIONS"])] if hug.frames else []),
     ]

@@ -348,9 +348,11 @@ class SmsGateway(Protocol):
     `longest_send`, a `timedelta`: `send` returns or raises within it; without it, a minute is taken to do.
     """
 
-    async def send(self, message: Sms) -> None:
+    async def send(self, message: Sms) -> str | None:
         """Return once the message is accepted for delivery, or raise `SmsNotSent`.
 
-        `is_certain=True` says that it certainly was not taken: then another gateway may be asked.
+        A gateway whose receipts bring only its own number of a message returns it, after its name:
+        `ovhcloud:26929925`; every other one returns nothing. `is_certain=True` says that the message
+        certainly was not taken: then another gateway may be asked.
         """
         ...

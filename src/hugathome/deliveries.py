@@ -1,16 +1,20 @@
 """Record what became of messages: what a gateway answered at once, and what its receipts say later.
 
 Receipts are found by the idempotency key that the gateway was given: a message by a look-up in the
-session's record, a code by its challenge, which names the session. What they change is the rule of
-`receipts.py`. A receipt never sends anything, refunds no send and counts as nobody's arrival.
+session's record, a code by its challenge, which names the session. A gateway's own handle finds messages
+only. What they change is the rule of `receipts.py`. A receipt never sends anything, refunds no send and
+counts as nobody's arrival.
 """
 
+from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
 from hugathome.clock import Clock
 from hugathome.consultations import Consultations
 from hugathome.errors import SessionError
+from hugathome.handles import handle_of, handled, part_of
 from hugathome.handover import is_still_held, message_of, with_message
 from hugathome.history import Action, Change, DeliveryStatus, Message
 from hugathome.receipts import Receipt, Reference, concluded, reference_of, told
@@ -27,14 +31,17 @@ _STEPS = {
     DeliveryStatus.DELIVERED: Step.SMS_DELIVERED,
     DeliveryStatus.FAILED: Step.SMS_FAILED,
 }
+_REMEMBERED = 1000
+"""Receipts by handles that a process remembers: of an account's other messages there are some, too."""
 
 
 class _Sent(NamedTuple):
-    """A message that a receipt is about, and whose it is."""
+    """A text that a receipt is about, and whose it is."""
 
     session_id: str
     participant: str
     message: Message
+    part: int
 
 
 class Deliveries:
@@ -44,6 +51,7 @@ class Deliveries:
         self._consultations = consultations
         self._verifier = verifier
         self._clock = clock
+        self._by_handle: deque[Receipt] = deque(maxlen=_REMEMBERED)
 
     async def conclude(
         self,
@@ -72,18 +80,36 @@ class Deliveries:
         with suppress(SessionError):  # a session that has ended meanwhile keeps its history as it was
             await self._consultations.change(session_id, decide)
 
+    async def keep(self, session_id: str, whom: str, message: Message, *, part: int, handle: str) -> None:
+        """Keep what the gateway calls a text, and record what it has told this process of it already.
+
+        A handle that has been given to another text is not kept: its receipts could be for either.
+        """
+        if await self._consultations.find_by_handle(handle) is not None:
+            return
+
+        def decide(session: Session) -> Session:
+            known = message_of(session, whom, message.id)
+            if known is None or session.status.is_terminal:
+                return session
+            return with_message(session, whom, handled(known, part=part, handle=handle))
+
+        with suppress(SessionError):  # the participant or the session is no more
+            await self._consultations.change(session_id, decide)
+        for early in [each for each in self._by_handle.copy() if each.reference == handle]:
+            await self.receive(early)
+
     async def receive(self, receipt: Receipt) -> bool:
         """Record a receipt; return False where it changes nothing, or is for nothing that is known here."""
-        reference = reference_of(receipt.reference)
-        sent = None if reference is None else await self._sent(reference)
-        if reference is None or sent is None:
+        sent = await self._sent(receipt)
+        if sent is None:
             return False
         is_news = False
 
         def decide(session: Session) -> Session:
             nonlocal is_news
             before = message_of(session, sent.participant, sent.message.id) or sent.message
-            after = told(before, part=reference.part, status=receipt.status)
+            after = told(before, part=sent.part, status=receipt.status)
             is_news = after is not before and not session.status.is_terminal
             if not is_news:
                 return session
@@ -97,16 +123,25 @@ class Deliveries:
             await self._consultations.change(sent.session_id, decide)
         return is_news
 
-    async def _sent(self, reference: Reference) -> _Sent | None:
+    async def _sent(self, receipt: Receipt) -> _Sent | None:
+        reference = reference_of(receipt.reference)
+        if reference is None:
+            return await self._handled(receipt)
         return await (self._code(reference) if reference.is_code else self._message(reference))
 
     async def _message(self, reference: Reference) -> _Sent | None:
         session = await self._consultations.find_by_message(reference.message)
-        for participant in session.participants if session else ():
-            message = message_of(session, participant.id, reference.message) if session else None
-            if session and message:
-                return _Sent(session.id, participant.id, message)
-        return None
+        return _found(session, lambda m: reference.part if m.id == reference.message else None)
+
+    async def _handled(self, receipt: Receipt) -> _Sent | None:
+        """Return the message that a gateway calls so; what comes before that is known is remembered."""
+        handle = handle_of(receipt.reference)
+        if handle is None:
+            return None
+        if receipt not in self._by_handle:
+            self._by_handle.append(receipt)  # before anybody looks: it may be kept in this very moment
+        session = await self._consultations.find_by_handle(handle)
+        return _found(session, lambda m: part_of(m, handle))
 
     async def _code(self, reference: Reference) -> _Sent | None:
         """Return a code that was sent by itself: the record keeps it once something is known of it."""
@@ -123,7 +158,7 @@ class Deliveries:
             due_at=challenge.issued_at,
             parts=(DeliveryStatus.SENT,),
         )
-        return _Sent(session_id, whom, message)
+        return _Sent(session_id, whom, message, reference.part)
 
     def _change(self, whom: str, message: Message, *, reason: str | None = None) -> Change:
         return Change(
@@ -134,6 +169,17 @@ class Deliveries:
             step=_STEPS[message.status],
             reason=reason,
         )
+
+
+def _found(session: Session | None, text_of: Callable[[Message], int | None]) -> _Sent | None:
+    """Return the message of a session of which `text_of` finds a text."""
+    if session is None:
+        return None
+    for whom, attendance in session.attendance.items():
+        for message in attendance.messages:
+            if part := text_of(message):
+                return _Sent(session.id, whom, message, part)
+    return None
 
 
 def _is_news(known: Message, message: Message, status: DeliveryStatus) -> bool:

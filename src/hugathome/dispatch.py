@@ -28,6 +28,7 @@ from hugathome.errors import (
     SessionError,
     SmsNotSent,
 )
+from hugathome.handles import handle_of
 from hugathome.handover import (
     LEASE,
     MAX_ATTEMPTS,
@@ -242,7 +243,9 @@ class Dispatch:
             if not await self._noted(session.id, whom, message, part=part, texts=len(texts)):
                 return False
             sms = Sms(to=to, text=text, idempotency_key=f"{message.id}.{part}")
-            await taken(gateway.send, sms, refusal=SmsNotSent)
+            handle = handle_of(await taken(gateway.send, sms, refusal=SmsNotSent))
+            if handle is not None:
+                await self._deliveries.keep(session.id, whom, message, part=part, handle=handle)
         return True
 
     async def _noted(self, session_id: str, whom: str, message: Message, *, part: int, texts: int) -> bool:

@@ -187,6 +187,8 @@ class Message(Record):
     """The same of each of its texts, as far as it is known: each has a receipt of its own."""
     asked: Public[int] = 0
     """How many of its texts a gateway was asked to take; the last may be out without anybody knowing."""
+    handles: Personal[tuple[str, ...]] = Field(default=(), repr=False)
+    """What the gateway calls each of its texts, as far as it has said so (`handles.py`)."""
 
 
 class Change(Record):

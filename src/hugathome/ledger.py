@@ -135,6 +135,10 @@ class Ledger:
         """Return how many wait in the queue of a session that waits, and have come before it."""
         return await self._archive.ahead_of(session)
 
+    async def find_by_handle(self, handle: str) -> Session | None:
+        """Return the session of the message that a gateway calls so."""
+        return await self._archive.of_handle(handle)
+
     async def find_by_slot(self, *, organisation: str, slot: str) -> Session | None:
         """Return the session that has booked a slot, or still holds it."""
         self._refuse_unless_ours(organisation)

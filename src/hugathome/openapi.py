@@ -167,17 +167,22 @@ def _posts_receipts() -> dict[str, Any]:
     receipt = _content("application/json", "Receipt") | _content(
         "application/x-www-form-urlencoded", "Receipt"
     )
+    taken = {
+        "204": {"description": "Taken, also where it changes nothing"},
+        **{str(each): _problem(each) for each in (400, 404, 413, 500, 503)},
+    }
     return {
+        "get": {
+            "summary": f"{summary}, in the query: OVHcloud",
+            "parameters": [*_in_path("gateway", "token"), *_in_query("id", "ptt")],
+            "responses": {**taken, "405": {**_problem(404), "description": "It posts its receipts"}},
+        },
         "post": {
             "summary": summary,
             "parameters": _in_path("gateway", "token"),
             "requestBody": {"required": True, "content": receipt},
-            "responses": {
-                "204": {"description": "Taken, also where it changes nothing"},
-                **{str(each): _problem(each) for each in (400, 404, 413, 500, 503)},
-                "415": {**_problem(415), "description": "Neither JSON nor a form"},
-            },
-        }
+            "responses": {**taken, "415": {**_problem(415), "description": "Neither JSON nor a form"}},
+        },
     }
 
 
@@ -196,6 +201,10 @@ def _gets(summary: str, responses: dict[str, Any], path: Sequence[str]) -> dict[
 
 def _in_path(*names: str) -> list[dict[str, Any]]:
     return [{"name": name, "in": "path", "required": True, "schema": _STRING} for name in names]
+
+
+def _in_query(*names: str) -> list[dict[str, Any]]:
+    return [{"name": name, "in": "query", "schema": _STRING} for name in names]
 
 
 _SIGNAL = {

@@ -34,7 +34,7 @@ class Receipt:
     """What a gateway says of one message."""
 
     reference: str
-    """The idempotency key that the message was sent under."""
+    """The idempotency key that the message was sent under, or the handle that its gateway gave it."""
     status: DeliveryStatus
     reason: str | None = None
     """The gateway's own code for a failure, such as `30003`."""

@@ -17,6 +17,7 @@ from hugathome.phone import NumberType, PhoneNumber
 from hugathome.voice import VoiceCall, VoiceGateway, spoken
 
 T = TypeVar("T")
+Answer = TypeVar("Answer")
 
 _LOGGER = logging.getLogger("hugathome")
 
@@ -108,11 +109,11 @@ class Ways:
 
 
 async def taken(
-    send: Callable[[T], Awaitable[None]], message: T, *, refusal: type[NotDelivered] = NotDelivered
-) -> None:
-    """Return once `send` has taken a message, or raise a `refusal` where it raises what is not ours."""
+    send: Callable[[T], Awaitable[Answer]], message: T, *, refusal: type[NotDelivered] = NotDelivered
+) -> Answer:
+    """Return what `send` says once it has taken a message; a `refusal` is raised for what is not ours."""
     try:
-        await send(message)
+        return await send(message)
     except HugathomeError:
         raise
     except Exception as error:

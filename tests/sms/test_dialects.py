@@ -204,15 +204,31 @@ def test_a_refusal_of_ovhcloud_in_the_body_of_a_200_is_one(provider: Provider) -
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[", b"[]", b"null", b"{}", b"[" * 9000, b'{"ids":[' + b"1," * 90_000]
+    "body",
+    [
+        *(b"", b"[", b"[]", b"null", b"{}", b"[" * 9000, b'{"ids":[' + b"1," * 90_000),
+        *(b'{"ids":null}', b'{"ids":[]}', b'{"ids":[1,2]}', b'{"ids":["a"]}', b'{"ids":{"0":1}}'),
+    ],
 )
 async def test_an_answer_of_ovhcloud_that_cannot_be_read_is_none_the_less_one(
     provider: Provider, body: bytes
 ) -> None:
     provider.status, provider.answer = 200, body
 
-    await an_ovhcloud(provider.api).send(MESSAGE)
-    drive(an_ovhcloud(provider.api).for_blocking().send(MESSAGE))
+    assert await an_ovhcloud(provider.api).send(MESSAGE) is None
+    assert drive(an_ovhcloud(provider.api).for_blocking().send(MESSAGE)) is None
+
+
+async def test_ovhcloud_answers_with_the_number_by_which_its_receipts_name_the_message(
+    provider: Provider,
+) -> None:
+    provider.status, provider.answer = 200, json.dumps(OVH_TOOK_IT).encode()
+    query = {"id": "26929925", "ptt": "4", "date": "20261122093002", "description": "1"}
+
+    handle = await an_ovhcloud(provider.api).send(MESSAGE)
+
+    assert handle == drive(an_ovhcloud(provider.api).for_blocking().send(MESSAGE))
+    assert handle == read_receipt("ovhcloud", b"", kind="", query=query).reference
 
 
 @pytest.mark.parametrize(("status", "is_certain"), [(400, True), (401, True), (408, False), (500, False)])

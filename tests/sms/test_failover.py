@@ -52,6 +52,21 @@ async def test_the_next_gateway_sends_what_the_first_refused() -> None:
     assert (first.taken, second.taken) == ([], ["a.1"])
 
 
+class Numbering(Provider):
+    """Says its own number of what it takes."""
+
+    async def send(self, message: Sms) -> str:  # type: ignore[override]  # more than the one that says nothing
+        await super().send(message)
+        return f"numbering:{self.asked}"
+
+
+async def test_what_the_gateway_that_took_it_calls_a_message_is_passed_on() -> None:
+    through = FailoverSms([Provider(REFUSED), Numbering()])
+
+    assert await RoutedSms({"+41": through}, default=Provider()).send(message()) == "numbering:1"
+    assert await RoutedSms({}, default=Provider()).send(message()) is None
+
+
 async def test_a_gateway_that_takes_it_is_the_only_one_that_is_asked() -> None:
     first, second = Provider(), Provider()
 

@@ -101,6 +101,43 @@ def test_smsmode_says_what_became_of_a_message(word: str, status: str) -> None:
     assert receipt == Receipt(reference=KEY, status=DeliveryStatus(status))
 
 
+def ovhcloud(ptt: str, description: str) -> dict[str, str]:
+    """A call of OVHcloud's: docs.ovhcloud.com, "Everything you need to know about SMS users"."""
+    told = {"date": "2026-11-22 09:00:04", "descriptionDlr": "as it may be"}
+    return {"id": "26929925", "ptt": ptt, "description": description, **told}
+
+
+@pytest.mark.parametrize(
+    ("ptt", "description", "status", "reason"),
+    [
+        ("1", "4", "sent", None),
+        ("2", "8", "sent", None),
+        ("3", "1", "sent", None),
+        ("4", "1", "delivered", None),
+        ("6", "1", "sent", None),
+        ("24", "2", "failed", "24"),
+        ("202", "16", "failed", "202"),
+        ("999", "2", "failed", "999"),
+        ("", "16", "failed", None),
+    ],
+)
+def test_ovhcloud_says_in_the_query_what_became_of_a_message(
+    ptt: str, description: str, status: str, reason: str | None
+) -> None:
+    receipt = read_receipt("ovhcloud", b"", kind="", query=ovhcloud(ptt, description))
+
+    expected = Receipt(reference="ovhcloud:26929925", status=DeliveryStatus(status), reason=reason)
+    assert receipt == expected
+
+
+@pytest.mark.parametrize(
+    "query", [{}, {"ptt": "4"}, {"id": "", "ptt": "4"}, {"id": "26929925"}, ovhcloud("999", "1")], ids=str
+)
+def test_a_query_that_says_nothing_of_a_message_is_no_receipt(query: dict[str, str]) -> None:
+    with pytest.raises(InvalidInput):
+        read_receipt("ovhcloud", b"", kind="", query=query)
+
+
 def test_a_plain_receipt_is_json_or_a_form() -> None:
     fields = {"reference": KEY, "status": "failed", "reason": "absent"}
     expected = Receipt(reference=KEY, status=DeliveryStatus.FAILED, reason="absent")

@@ -12,6 +12,7 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from hugathome.clock import Clock, SystemClock
 from hugathome.errors import ConfigurationError
@@ -119,9 +120,10 @@ def ovhcloud(
     """Return OVHcloud's SMS jobs; `service` is the account, such as `sms-ab12345-1`.
 
     Every request is signed with the clock's time. A number that OVHcloud refuses stands in the body of a
-    200; that is read. Its callbacks go to one address for the account and name the message by OVHcloud's own
-    number, so that no receipt can be made of them. See docs.ovhcloud.com, "API SMS Cookbook", "Everything
-    you need to know about SMS users" and "First steps with the OVHcloud APIs".
+    200; that is read, and so is OVHcloud's own number of the message, by which its receipts name it. They go
+    to one address, which you enter there: for the account, or for one of its users. See docs.ovhcloud.com,
+    "API SMS Cookbook", "Everything you need to know about SMS users" and "First steps with the OVHcloud
+    APIs".
     """
     url = f"{api}/sms/{service}/jobs"
     return HttpSms(
@@ -136,6 +138,7 @@ def ovhcloud(
         },
         sign=_ovh_signature(url, application_key, application_secret, consumer_key, clock=clock),
         is_taken=_ovh_took_it,
+        handle=_ovh_handle,
         idempotency_header=None,
         proxy=proxy,
         clock=clock,
@@ -164,8 +167,20 @@ def _ovh_signature(
 
 
 def _ovh_took_it(body: bytes) -> bool:
+    return bool(_ovh_answer(body).get("validReceivers", True))
+
+
+def _ovh_handle(body: bytes) -> str | None:
+    """Return the number of the message; of one to one receiver there is one."""
+    match _ovh_answer(body).get("ids"):
+        case [int(number)]:
+            return f"ovhcloud:{number}"
+    return None
+
+
+def _ovh_answer(body: bytes) -> dict[str, Any]:
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
-        return True  # a 2xx that cannot be read is still one
-    return not isinstance(answer, dict) or bool(answer.get("validReceivers", True))
+        return {}  # a 2xx that cannot be read is still one
+    return answer if isinstance(answer, dict) else {}

@@ -60,8 +60,8 @@ class FailoverSms:
         """Return the same order of gateways for callers without an event loop."""
         return type(self)(list(map(blocking_variant, self._gateways)), on_doubt=self._on_doubt)
 
-    async def send(self, message: Sms) -> None:
-        """Return once one gateway has accepted `message`, or raise `SmsNotSent`."""
+    async def send(self, message: Sms) -> str | None:
+        """Return what one gateway says once it has accepted `message`, or raise `SmsNotSent`."""
         holder = self._holders.get(message.idempotency_key)
         refusals: list[SmsNotSent] = []
         for place in range(len(self._gateways)) if holder is None else (holder,):
@@ -112,8 +112,8 @@ class RoutedSms:
         routes = {prefix: blocking_variant(gateway) for prefix, gateway in self._routes.items()}
         return type(self)(routes, default=blocking_variant(self._default))
 
-    async def send(self, message: Sms) -> None:
-        """Return once the number's gateway has accepted `message`, or raise `SmsNotSent`."""
+    async def send(self, message: Sms) -> str | None:
+        """Return what the number's gateway says once it has accepted `message`, or raise `SmsNotSent`."""
         number = str(message.to)
         matching = (gateway for prefix, gateway in self._routes.items() if number.startswith(prefix))
-        await next(matching, self._default).send(message)
+        return await next(matching, self._default).send(message)

@@ -8,7 +8,8 @@
 
 Any 2xx is acceptance. What another try may mend (no connection, no answer in time, 429, 5xx) is tried
 again with the same idempotency key; any other status is final. Of a gateway that says *refused* in the body
-of a 200, `is_taken` reads the beginning. Nothing here queues: whoever calls learns at once.
+of a 200, `is_taken` reads the beginning; `handle` does of one whose receipts bring only its own number of a
+message. Nothing here queues: whoever calls learns at once.
 """
 
 import re
@@ -49,7 +50,8 @@ class HttpSms:
     Each of the `attempts` may take `timeout`. Between them goes the time that the gateway asks for in
     Retry-After, or a growing wait; one that asks for more than `longest_wait` is not tried again.
     `tls` replaces the public roots, for a gateway behind the hospital's own authority. `sign` is given the
-    body of every attempt and returns more headers.
+    body of every attempt and returns more headers. `is_taken` and `handle` are given the beginning of the
+    body that accepts; a handle is the gateway's name and its own number of the message, `ovhcloud:26929925`.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class HttpSms:
         encoding: Encoding = "json",
         sign: Callable[[bytes], Mapping[str, str]] | None = None,
         is_taken: Callable[[bytes], bool] | None = None,
+        handle: Callable[[bytes], str | None] | None = None,
         idempotency_header: str | None = "Idempotency-Key",
         timeout: timedelta = timedelta(seconds=10),
         attempts: int = 3,
@@ -82,6 +85,7 @@ class HttpSms:
         self._headers = {"content-type": self._template.kind, **given}
         self._sign = sign
         self._is_taken = is_taken
+        self._handle = handle
         self._key_header = idempotency_header and idempotency_header.lower()
         self._attempts = attempts
         self._longest_wait = longest_wait.total_seconds()
@@ -116,20 +120,19 @@ class HttpSms:
         twin._wire = BlockingWire(self._line)  # noqa: SLF001 - its own kind
         return twin
 
-    async def send(self, message: Sms) -> None:
-        """Return once the gateway has accepted `message`, or raise `SmsNotSent`."""
-        is_certain = True
-        for tried in range(1, self._attempts + 1):
-            answer = await self._wire.post(self._request(message))
-            if answer.is_acceptance:
-                self._refuse_unless_taken(answer, is_certain=is_certain)
-                return
+    async def send(self, message: Sms) -> str | None:
+        """Return the `handle` of `message` once the gateway has accepted it, or raise `SmsNotSent`."""
+        is_certain, tried = True, 1
+        while not (answer := await self._wire.post(self._request(message))).is_acceptance:
             is_certain = is_certain and answer.is_refusal
             wait = self._wait_after(answer, tried)
             if wait is None or tried == self._attempts:
                 reason = f"{answer.reason} (attempt {tried})"
                 raise SmsNotSent(reason, is_certain=is_certain) from answer.error
             await self._wire.pause(wait)
+            tried += 1
+        self._refuse_unless_taken(answer, is_certain=is_certain)
+        return None if self._handle is None else self._handle(answer.body)
 
     def _refuse_unless_taken(self, answer: Answer, *, is_certain: bool) -> None:
         if self._is_taken is not None and not self._is_taken(answer.body):
@@ -142,7 +145,7 @@ class HttpSms:
             headers[self._key_header] = quote(message.idempotency_key, safe=":/=+")
         content = self._template.filled(message)
         headers.update({} if self._sign is None else self._sign(content))
-        wants_body = self._is_taken is not None
+        wants_body = self._is_taken is not None or self._handle is not None
         return Request(url=self._url, headers=headers, content=content, wants_body=wants_body)
 
     def _wait_after(self, answer: Answer, tried: int) -> float | None:

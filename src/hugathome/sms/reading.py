@@ -3,9 +3,10 @@
     plain      {"reference": …, "status": "delivered", "reason": …}, as JSON or as a form
     twilio     a form with MessageStatus and ErrorCode; the reference is in the address, where we put it
     smsmode    JSON with refClient and status.value
+    ovhcloud   a query with OVHcloud's own id of the message, and ptt; what may be in a body is not read
 
-`plain` is for gateways whose template can be written, and for a bridge of the host's own. OVHcloud and
-Swisscom name a message by a number of their own, which never was ours: there is nothing to read here.
+`plain` is for gateways whose template can be written, and for a bridge of the host's own. Swisscom says of a
+message only that it has changed: there is nothing to read here.
 
 Twilio signs what it posts; with its `Seal` a receipt that somebody else has written is none. The others sign
 nothing: whoever knows their address is believed.
@@ -22,7 +23,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from hugathome.errors import ConfigurationError, InvalidInput
-from hugathome.receipts import Receipt, receipt_of
+from hugathome.receipts import DELIVERED, FAILED, SENT, Receipt, receipt_of
 
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 KINDS = (JSON, FORM)
@@ -63,7 +64,7 @@ def read_receipt(
     if seal is not None:
         _refuse_forged(gateway, body, kind, seal)
         query = dict(parse_qsl(urlsplit(seal.url).query))
-    return reader(_fields(body, kind), query)
+    return reader({} if gateway in IN_QUERY else _fields(body, kind), query)
 
 
 def _fields(body: bytes, kind: str) -> Fields:
@@ -96,10 +97,31 @@ def _smsmode(fields: Fields, _: Mapping[str, str]) -> Receipt:
     return receipt_of(reference=fields.get("refClient"), status=value)
 
 
+_OVH_STATES = {
+    SENT: "1 2 3 6",
+    DELIVERED: "4",
+    FAILED: "5 8 20 21 23 24 25 26 27 28 29 33 39 73 74 76 202",
+}
+_OVH_PTT = {code: status for status, codes in _OVH_STATES.items() for code in codes.split()}
+"""What its `ptt` means: docs.ovhcloud.com, "Everything you need to know about SMS users". With 6 the operator
+never said, so that a gateway has the message, and no more is known."""
+_OVH_FAILED = ("2", "16")
+"""Of `description`, which tells a failure whose `ptt` is not in that list; it names the main ones only."""
+
+
+def _ovhcloud(_: Fields, query: Mapping[str, str]) -> Receipt:
+    number, ptt = query.get("id"), query.get("ptt", "")
+    status = _OVH_PTT.get(ptt, FAILED if query.get("description") in _OVH_FAILED else None)
+    reference = f"ovhcloud:{number}" if number else None
+    return receipt_of(reference=reference, status=status, reason=ptt if status is FAILED else None)
+
+
 READERS: Mapping[str, Callable[[Fields, Mapping[str, str]], Receipt]] = MappingProxyType(
-    {"plain": _plain, "twilio": _twilio, "smsmode": _smsmode}
+    {"plain": _plain, "twilio": _twilio, "smsmode": _smsmode, "ovhcloud": _ovhcloud}
 )
 """Whose receipts are understood, by the name in the address."""
+IN_QUERY = ("ovhcloud",)
+"""Who says everything in the query, and may ask with GET."""
 
 
 # --- Whose they are ------------------------------------------------------------------------------

@@ -91,7 +91,7 @@ async def _a_refusal_raises_sms_not_sent(bench: "_Bench", refusing: SmsGateway) 
     await bench.expect(rule, _refused(rule, refusing.send(message), message), [])
 
 
-async def _refused(rule: str, sending: Awaitable[None], message: Sms) -> None:
+async def _refused(rule: str, sending: Awaitable[object], message: Sms) -> None:
     try:
         await sending
     except SmsNotSent as refusal:
@@ -113,10 +113,10 @@ class _Bench:
     def message(self, number: str, text: str) -> Sms:
         return Sms(to=PhoneNumber.parse(number), text=text, idempotency_key=next(self._keys))
 
-    def send(self, message: Sms) -> Awaitable[None]:
+    def send(self, message: Sms) -> Awaitable[object]:
         return self._gateway.send(message)
 
-    async def expect(self, rule: str, call: Awaitable[None], messages: list[Sms]) -> None:
+    async def expect(self, rule: str, call: Awaitable[object], messages: list[Sms]) -> None:
         """Make sure that `call` returns, and that exactly `messages` arrive by then."""
         before = Counter(self._delivered())
         try:
