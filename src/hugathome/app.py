@@ -194,6 +194,11 @@ class Deployment:
         """Return an organisation's settings with the deployment's filled in."""
         return self._organisations.get(organisation)
 
+    @property
+    def common_house(self) -> House | None:
+        """The settings of every visit; None where organisations are named, and each may have its own."""
+        return self._organisations.common
+
     @staticmethod
     def _adapted(part: T) -> T:
         """Return the variant of a part that suits this kind of host."""

@@ -10,7 +10,7 @@ read what the site's own may, for the room that they embed; nobody else's.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -21,7 +21,6 @@ from hugathome._pages import API_HEADERS, Kind, Pages
 from hugathome.errors import (
     ConfigurationError,
     HugathomeError,
-    InvalidInput,
     MissingExtra,
     RemoteProtocolError,
     TransportClosed,
@@ -142,14 +141,14 @@ class _PageRoutes:
         try:
             session, participant = await self._hug.opened(request.path_params["link"])
         except HugathomeError as refused:
-            return self._page(request, "patient", self._common_house(), status=refused.status)
+            return self._page(request, "patient", self._hug.common_house, status=refused.status)
         house = self._hug.house(session.organisation)
         language = Language(participant.language or house.language)
         return self._page(request, "patient", house, language=language)
 
     async def room(self, request: Request) -> Response:
         """Return the page for whoever holds a grant; the grant is in the fragment, which no server sees."""
-        return self._page(request, "room", self._common_house())
+        return self._page(request, "room", self._hug.common_house)
 
     async def newest(self, request: Request) -> Response:
         """Lead from the address that never changes to the release that is served now."""
@@ -181,12 +180,6 @@ class _PageRoutes:
         accepted = request.headers.get("accept-encoding", "")
         page, headers = self._pages.answer(kind, house=house, language=language, accepted=accepted)
         return Response(page, status_code=status, headers=headers)
-
-    def _common_house(self) -> House | None:
-        """Return the settings of every visit, where organisations do not each have their own."""
-        with suppress(InvalidInput):
-            return self._hug.house("")
-        return None
 
 
 class _Signalling:

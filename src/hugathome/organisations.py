@@ -98,6 +98,11 @@ class Organisations:
             raise InvalidInput("this organisation is not one of the deployment's")
         return self._named[organisation]
 
+    @property
+    def common(self) -> House | None:
+        """What every organisation goes by; None where some are named, and each may have its own."""
+        return self._default if self._named is None else None
+
     def has(self, organisation: str) -> bool:
         """Whether an organisation is one of the deployment's."""
         return self._named is None or organisation in self._named
