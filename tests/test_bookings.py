@@ -12,7 +12,7 @@ from hugathome.app import HugAtHome
 from hugathome.errors import ConfigurationError, InvalidInput, ReferenceTaken, SlotTaken, StoreUnavailable
 from hugathome.expertise import Expertise
 from hugathome.history import Action
-from hugathome.imaging import Site, Territory
+from hugathome.imaging import ImagingStudyRef, Site, Territory
 from hugathome.needs import Needs
 from hugathome.offers import UNKNOWN_COVER, Cover, Coverage, Offer, Price, Slot, Wish
 from hugathome.participants import Participant
@@ -299,6 +299,27 @@ async def test_a_slot_is_free_once_its_expert_declines(hug: HugAtHome) -> None:
     assert "9:00" in await free(hug)
 
 
+async def test_a_question_on_another_study_is_another_plan(hug: HugAtHome) -> None:
+    asked: dict[str, Any] = {
+        "organisation": "hug",
+        "service": "imaging",
+        "starts_at": NINE.starts_at,
+        "ends_at": NINE.ends_at,
+        "participants": [ROSSI.but(part="expert"), PATIENT],
+        "reference": "order/1",
+    }
+    request = Expertise(kind="SecondOpinion", requesting=Site(name="Regional hospital"))
+    mri, scan = (
+        request.but(study=ImagingStudyRef(study_uid=uid, modality="MR")) for uid in ("1.2.3", "1.2.4")
+    )
+    session = await hug.sessions.plan(**asked, expertise=mri)
+    await hug.sessions.take_on(session.id, by="dr-rossi", site=Site(name="University hospital"))
+
+    assert (await hug.sessions.plan(**asked, expertise=mri)).id == session.id
+    with pytest.raises(ReferenceTaken):
+        await hug.sessions.plan(**asked, expertise=scan)
+
+
 async def test_a_slot_is_free_once_its_session_is_put_off(hug: HugAtHome) -> None:
     session = await booked(hug)
 
@@ -353,6 +374,29 @@ async def test_what_is_held_and_moved_is_held_as_long_as_before(hug: HugAtHome) 
     session = await held(hug)
 
     assert (await hug.offers.move(session.id, offer(), TEN, by="p-1")).held_until == NOW + 10 * MINUTE
+
+
+async def test_what_was_held_and_ran_out_moves_nowhere(hug: HugAtHome, clock: FakeClock) -> None:
+    session = await held(hug)
+    await clock.advance(minutes=10)
+
+    with pytest.raises(SlotTaken):
+        await hug.offers.move(session.id, offer(), TEN, by="p-1")
+    assert "10:00" in await free(hug)
+
+
+async def test_a_visit_that_has_begun_has_its_slot_and_does_not_run_out(
+    hug: HugAtHome, clock: FakeClock
+) -> None:
+    session = await held(hug)
+    await hug.sessions.arrive(session.id, "p-1")
+    assert (await hug.sessions.admit(session.id, "p-1", by="dr-rossi")).held_until is None
+    await clock.advance(minutes=10)
+    await hug.run_due()
+
+    with pytest.raises(SlotTaken):
+        await booked(hug)
+    assert (await hug.sessions.get(session.id)).status is Status.IN_PROGRESS
 
 
 # --- Bad input -----------------------------------------------------------------------------------
@@ -422,3 +466,25 @@ async def test_of_many_who_move_to_a_slot_one_gets_it(
 
         assert [type(each) for each in outcomes if not isinstance(each, Session)] == [SlotTaken] * 19
         assert len(await free(hug)) == 3  # 9:30, 10:00, and the one that the winner had
+
+
+async def test_of_one_booking_that_is_made_many_times_at_once_there_is_one(
+    store_url: str, clock: FakeClock, agenda: Agenda
+) -> None:
+    async with hug_over(store_url, clock, directory=agenda) as hug:
+        sessions = await asyncio.gather(*(booked(hug, reference="order/1") for _ in range(10)))
+
+        assert len({session.id for session in sessions}) == 1
+        assert sessions[0].slot == "9:00"
+
+
+async def test_a_booking_that_is_moved_many_times_at_once_to_one_slot_moves_once(
+    store_url: str, clock: FakeClock, agenda: Agenda
+) -> None:
+    async with hug_over(store_url, clock, directory=agenda) as hug:
+        session = await booked(hug)
+
+        await asyncio.gather(*(hug.offers.move(session.id, offer(), TEN, by="p-1") for _ in range(10)))
+
+        moved = await hug.sessions.get(session.id)
+        assert (moved.slot, moved.sequence) == ("10:00", 1)

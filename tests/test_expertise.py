@@ -72,6 +72,14 @@ def test_a_request_to_nobody_in_particular_gets_the_site_of_whoever_takes_it_on(
         taken.after(Action.ARRIVE, expert=VALLEY)
 
 
+def test_a_request_to_one_site_is_not_taken_on_by_another() -> None:
+    asked = REQUEST.but(expert=CENTRE)
+
+    assert asked.after(Action.TAKE_ON, expert=CENTRE).expert == CENTRE
+    with pytest.raises(InvalidInput, match="another site"):
+        asked.after(Action.TAKE_ON, expert=VALLEY)
+
+
 def test_an_opinion_is_given_with_what_leads_to_it() -> None:
     taken = REQUEST.after(Action.TAKE_ON)
 

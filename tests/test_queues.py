@@ -19,6 +19,7 @@ from hugathome.errors import (
 from hugathome.history import Action
 from hugathome.organisations import Organisation
 from hugathome.participants import Participant
+from hugathome.presets import presets
 from hugathome.queues import Place
 from hugathome.services import parse_services
 from hugathome.session import Session
@@ -218,6 +219,78 @@ async def test_whoever_has_waited_in_vain_is_not_taken(hug: HugAtHome, clock: Cl
     assert (await taken(hug)).id == still_there
     assert (await hug.sessions.get(in_vain)).status is Status.CANCELLED
     assert (await taken(hug)).id == fresh.id
+
+
+async def test_whoever_has_waited_in_vain_hides_nobody_behind_them(hug: HugAtHome, clock: Clock) -> None:
+    await came(hug, clock, 3)
+    clock.put(minutes=13 * 60)
+    fresh = await came(hug, clock, 3)
+
+    shown = await hug.queue.waiting(**URGENT, limit=2)
+
+    assert [session.id for session in shown] == fresh[:2]
+
+
+async def test_whoever_had_an_hour_and_is_handed_on_has_a_place_in_the_queue_instead(
+    hug: HugAtHome, clock: Clock
+) -> None:
+    planned = await hug.sessions.plan(
+        organisation="hug",
+        service="cardiology",
+        starts_at=NOW + timedelta(days=1),
+        ends_at=NOW + timedelta(days=1, minutes=30),
+        participants=[ROSSI, Participant(id="p-1", role="patient", name="M. Dupont")],
+        slot="monday 9:00",
+    )
+    assert not planned.is_enterable(NOW)
+
+    handed_on = await hug.sessions.transfer(planned.id, by="dr-rossi", service="urgent")
+
+    assert await waiting(hug) == [planned.id]
+    assert handed_on.is_enterable(NOW)
+    assert await hug.sessions.find_by_slot(organisation="hug", slot="monday 9:00") is None
+
+
+async def test_whoever_has_an_hour_after_a_queue_may_come_in_as_for_any_visit(
+    hug: HugAtHome, clock: Clock
+) -> None:
+    first = (await came(hug, clock, 1))[0]
+    tomorrow = NOW + timedelta(days=1)
+
+    window = (await hug.sessions.reschedule(first, starts_at=tomorrow, by="the secretary")).window
+
+    assert window.opens_at == tomorrow - 30 * MINUTE
+    assert window.closes_at == window.ends_at + 60 * MINUTE
+
+
+async def test_a_visit_is_handed_on_only_to_somebody_who_can_hold_it(hug: HugAtHome, clock: Clock) -> None:
+    first = (await came(hug, clock, 1))[0]
+    await taken(hug)
+    interpreter = Participant(id="i-1", role="interpreter", name="C. Interpreter")
+
+    with pytest.raises(InvalidInput, match="handed on"):
+        await hug.sessions.transfer(first, by="dr-rossi", to=interpreter)
+
+
+async def test_a_visit_is_not_handed_on_to_where_only_questions_are_asked(clock: Clock) -> None:
+    async with hug_over("memory://", clock, organisations={"hug": Organisation(services=presets())}) as hug:
+        session = await entered(hug, service="primary-care")
+        await hug.queue.take(session.id, by=ROSSI)
+
+        with pytest.raises(InvalidInput, match="takes expertise="):
+            await hug.sessions.transfer(session.id, by="dr-rossi", service="imaging-expertise")
+
+
+async def test_whoever_was_put_out_takes_nobody(hug: HugAtHome, clock: Clock) -> None:
+    first = (await came(hug, clock, 1))[0]
+    await taken(hug)
+    await hug.sessions.join(first, MEIER, by="dr-rossi")
+    await hug.sessions.remove(first, "dr-rossi", by="dr-meier")
+    await hug.sessions.transfer(first, by="dr-meier", service="dermatology")
+
+    with pytest.raises(NotPermitted):
+        await hug.queue.take(first, by=ROSSI)
+    assert await waiting(hug, SKIN) == [first]
 
 
 # --- How long ------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -311,6 +312,14 @@ def test_whoever_needs_time_has_more_of_it_and_an_end_that_was_named_stays() -> 
 def test_a_window_begins_at_a_time_that_there_is(start: Any) -> None:
     with pytest.raises(InvalidInput):
         one().window(start)
+
+
+def test_a_visit_takes_as_long_as_ever_while_the_clock_goes_back() -> None:
+    starts_at = datetime(2026, 10, 25, 2, 50, tzinfo=ZoneInfo("Europe/Zurich"))
+
+    window = one(length=20 * MINUTE).window(starts_at)
+
+    assert window.ends_at - window.starts_at == 20 * MINUTE
 
 
 def test_a_service_trusts_whoever_signed_in_as_it_asks() -> None:

@@ -511,6 +511,18 @@ def test_a_second_opinion_is_taken_on_held_given_and_closed() -> None:
     assert session.expertise.expert == Site(name="University hospital")
 
 
+def test_an_expert_who_comes_ends_no_interruption() -> None:
+    session = after(asked(), Action.TAKE_ON, participant=None)
+    session = after(session, Action.ARRIVE, Action.ADMIT)
+    session = after(session, Action.HOLD, participant=None)
+    session = after(session, Action.ARRIVE, participant="dr-rossi")
+
+    session = after(session, Action.ARRIVE, participant="dr-blanc")
+
+    assert session.expertise is not None
+    assert (session.expertise.state, session.status) == (ExpertiseState.LIVE, Status.ON_HOLD)
+
+
 def test_an_opinion_may_be_given_without_meeting() -> None:
     session = after(asked(), Action.TAKE_ON, Action.GIVE_OPINION, Action.COMPLETE, participant=None)
 

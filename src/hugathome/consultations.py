@@ -10,7 +10,7 @@ from hugathome.errors import InvalidInput
 from hugathome.history import Action, AnyAbsent, AnyOutcome, Change, Outcome
 from hugathome.imaging import Site
 from hugathome.participants import Participant
-from hugathome.planning import Planning
+from hugathome.planning import Planning, refuse_other_kind
 from hugathome.roles import AnyModality, Step
 from hugathome.session import Session
 from hugathome.transitions import Status
@@ -85,13 +85,14 @@ class Consultations(Planning):
         """Hand a visit on: to a colleague, who takes part from here on, or to the queue of another service.
 
         With a colleague everybody stays where they are. In the other queue the patient waits since they
-        first came, and nobody is admitted until somebody there takes them.
+        first came, and nobody is admitted until somebody there takes them; a slot that it had is free again.
         """
         if (to is None) == (service is None):
             raise InvalidInput("transfer() takes either to= or service=")
         session = await self.get(session_id)
-        if service is not None:
-            self._takes(session.organisation, service)
+        takes = None if service is None else self._takes(session.organisation, service)
+        if takes is not None:
+            refuse_other_kind(takes, session.kind)
         return await self._do(session_id, Action.TRANSFER, by=by, joining=to, service=service, reason=reason)
 
     async def take_on(self, session_id: str, *, by: str, site: Site | None = None) -> Session:

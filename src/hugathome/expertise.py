@@ -97,5 +97,7 @@ class Expertise(Record):
             raise InvalidInput("giving an opinion takes opinion=, where it is found, and nothing else does")
         if expert is not None and action is not Action.TAKE_ON:
             raise InvalidInput("expert= is who takes the request on: no other step takes it")
+        if expert is not None and self.expert not in (None, expert):
+            raise InvalidInput("expert= is another site than the one that is asked")
         changes = {"state": state, "expert": expert or self.expert, "opinion": opinion or self.opinion}
         return Expertise(**{**dict(self), **changes})

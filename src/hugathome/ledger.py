@@ -168,7 +168,7 @@ class Ledger:
             if await self._save(after, before=before):
                 return after
             if after.slot is not None and after.slot != before.slot:
-                await self._free(after.organisation, after.slot)
+                await self._free(after.slot, for_=after)
         raise StaleSession("the session changed under every attempt to change it")
 
     async def decided(self, session: Session, decide: Decide, *, trying: Change | None) -> Session:
@@ -189,13 +189,13 @@ class Ledger:
             if await self._save(session, before=None):
                 return session
             if session.slot is not None:
-                await self._free(session.organisation, session.slot)
+                await self._free(session.slot, for_=session)
         raise StaleSession("the session could not be planned; try again")
 
-    async def _free(self, organisation: str, slot: str) -> None:
-        """Let go of a slot that was only held, and no longer is; raise `SlotTaken` if it is somebody's."""
-        holder = await self._archive.of_slot(organisation, slot)
-        if holder is None:
+    async def _free(self, slot: str, *, for_: Session) -> None:
+        """Let go of a slot that was only held, and no longer is; raise `SlotTaken` if it is another's."""
+        holder = await self._archive.of_slot(for_.organisation, slot)
+        if holder is None or _is_same(holder, for_):
             return
         now = self._clock.now()
         if not has_run_out(holder, now):
@@ -256,6 +256,12 @@ def run_out(session: Session, now: datetime) -> Session:
 def has_run_out(session: Session, now: datetime) -> bool:
     """Whether a slot was held until now at the latest, and not confirmed."""
     return session.held_until is not None and session.held_until <= now
+
+
+def _is_same(holder: Session, wanted: Session) -> bool:
+    """Whether what has a slot is what asks for it: the same call, made twice at once."""
+    is_one_plan = wanted.reference is not None and holder.reference == wanted.reference
+    return holder.id == wanted.id or is_one_plan
 
 
 def _refuse_to_page(limit: int, after: int = 0) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 from hugathome.discretion import discreet
 from hugathome.errors import InvalidInput, ReferenceTaken, SlotTaken
-from hugathome.expertise import Expertise
+from hugathome.expertise import Expertise, ExpertiseState
 from hugathome.history import Action, Change, Consent, Window, window_around
-from hugathome.ledger import Ledger, aware
+from hugathome.ledger import Ledger, aware, has_run_out
 from hugathome.participants import Participant
 from hugathome.queueing import Queued
 from hugathome.roles import AnyLanguage, AnyModality, Kind, Modality
@@ -130,8 +130,12 @@ class Planning(Ledger):
         change = Change(action=Action.RESCHEDULE, at=at, by=by, reason=reason, slot=slot)
 
         def decide(session: Session) -> Session:
-            window = _moved(session.window, starts_at, ends_at)
             takes = self._takes(session.organisation, session.service)
+            window = _moved(session, takes, starts_at, ends_at)
+            if slot is not None and session.slot == slot and session.window == window:
+                return session  # the same call, made twice at once: nobody is to be told of it again
+            if slot is not None and has_run_out(session, at):
+                raise SlotTaken("the slot was not confirmed in time")
             moved = session.after(change.but(window=window))
             return moved.but(reminders=self._reminders(takes, window))
 
@@ -245,25 +249,31 @@ def _refuse_unfit(takes: Service | None, session: Session) -> None:
     if takes is None:
         return
     takes.refuse_unfit(session.participants, modality=session.modality, is_queued=session.queue is not None)
-    if takes.kind != session.kind:
+    refuse_other_kind(takes, session.kind)
+
+
+def refuse_other_kind(takes: Service, kind: Kind) -> None:
+    """Raise `InvalidInput` where a service is for visits, and this is none, or the other way round."""
+    if takes.kind != kind:
         needed = "takes expertise=" if takes.kind == Kind.TELE_EXPERTISE else "is no tele-expertise"
         raise InvalidInput(f"this service {needed}")
 
 
-def _moved(window: Window, starts_at: datetime, ends_at: datetime | None) -> Window:
-    """Return the window of another time, with the margins that it had."""
-    return window_around(
-        starts_at,
-        ends_at or starts_at + (window.ends_at - window.starts_at),
-        early=window.starts_at - window.opens_at,
-        late=window.closes_at - window.ends_at,
-    )
+def _moved(session: Session, takes: Service | None, starts_at: datetime, ends_at: datetime | None) -> Window:
+    """Return the window of another time, with the margins that it had; those of a queue are no visit's."""
+    window = session.window
+    ends_at = ends_at or starts_at + (window.ends_at - window.starts_at)
+    if session.queue is not None:
+        return _window(takes, starts_at, ends_at, session.participants)
+    early, late = window.starts_at - window.opens_at, window.closes_at - window.ends_at
+    return window_around(starts_at, ends_at, early=early, late=late)
 
 
 def _same_plan(known: Session, wanted: Session) -> Session:
     """Return `known`, or raise `ReferenceTaken` where it was planned otherwise.
 
-    What may change later is compared as it was planned: service, slot, window, modality, who took part.
+    What may change later is compared as it was planned: service, slot, window, modality, who took part, what
+    an expert was asked.
     """
     plan = known.history[0]
     joined = [change.joining for change in known.history if change.joining is not None]
@@ -271,6 +281,7 @@ def _same_plan(known: Session, wanted: Session) -> Session:
         (known.organisation, known.kind) == (wanted.organisation, wanted.kind)
         and (plan.service or known.service) == wanted.service
         and plan.slot == wanted.slot
+        and _question(known.expertise) == _question(wanted.expertise)
         and (plan.modality or known.modality) == wanted.modality
         and (plan.window == wanted.window or wanted.queue is not None)
         and tuple(each for each in known.participants if each not in joined) == wanted.participants
@@ -278,3 +289,10 @@ def _same_plan(known: Session, wanted: Session) -> Session:
     if not is_same:
         raise ReferenceTaken("this reference names a session with other content")
     return known
+
+
+def _question(expertise: Expertise | None) -> Expertise | None:
+    """Return what an expert was asked, without what has become of it."""
+    if expertise is None:
+        return None
+    return expertise.but(state=ExpertiseState.REQUESTED, expert=None, opinion=None)

@@ -84,9 +84,18 @@ class Queues:
 
     async def waiting(self, *, organisation: str, service: str, limit: int = 100) -> Sequence[Session]:
         """Return who waits in a service's queue, the next one first, since `session.queue.since`."""
-        listed = await self._consultations.queued(organisation=organisation, service=service, limit=limit)
         now = self._clock.now()
-        return [session for session in listed if not _is_over(session, now)]
+        waiting: dict[str, Session] = {}
+        skip = 0
+        while not skip or len(waiting) < limit:  # whoever has waited in vain hides nobody behind them
+            page = await self._consultations.queued(
+                organisation=organisation, service=service, limit=limit, skip=skip
+            )
+            waiting.update((session.id, session) for session in page if not _is_over(session, now))
+            if len(page) < limit:
+                break
+            skip += len(page)
+        return list(waiting.values())[:limit]
 
     async def place(self, session_id: str, *, clinicians: int = 1) -> Place:
         """Return how many are ahead of somebody who waits, and how long `clinicians` may need for them.

@@ -19,7 +19,7 @@ from typing import Annotated, Any
 from annotated_types import Ge, Le
 from pydantic import BeforeValidator, Field, StrictBool, StringConstraints, model_validator
 
-from hugathome._model import Record, ShortText
+from hugathome._model import Record, ShortText, in_utc
 from hugathome.errors import ConfigurationError, InvalidInput
 from hugathome.history import Window, window_around
 from hugathome.needs import Attending, Needs, lengthened, seats_for, suits
@@ -183,9 +183,12 @@ class Service(Record):
 
 
 def _later(starts_at: datetime, length: timedelta) -> datetime:
+    """Return the end of a visit: its minutes pass, whatever the clock on the wall does meanwhile."""
+    if not isinstance(starts_at, datetime) or starts_at.utcoffset() is None:
+        raise InvalidInput("a visit starts at an aware datetime")
     try:
-        return starts_at + length
-    except (OverflowError, TypeError):
+        return in_utc(starts_at) + length
+    except OverflowError:
         raise InvalidInput("a visit starts at a datetime within the calendar") from None
 
 

@@ -231,7 +231,11 @@ class Session(Record):
             history=(*self.history, change),
         )
         after = after.but(**_recorded_facts(after, change))
-        return after if after.expertise is None else _asked(after, change, after.expertise)
+        if after.expertise is not None:
+            after = _asked(after, change, after.expertise)
+        has_begun = after.status in (Status.IN_PROGRESS, Status.ON_HOLD)
+        is_booked = has_begun and after.held_until is not None
+        return after.but(held_until=None) if is_booked else after  # a visit that has begun runs out no more
 
     def _joined(self, participant: Participant) -> "Session":
         together = (*self.participants, participant)
@@ -251,13 +255,20 @@ class Session(Record):
             raise ConsentMissing("nobody has recorded that the patient accepts an observer")
         if change.action in OF_EXPERTS and self.expertise is None:
             raise InvalidTransition(state=self.kind, action=change.action)
+        if change.action is Action.TRANSFER and change.joining and not change.joining.may(Capability.END):
+            raise InvalidInput("a visit is handed on to somebody whose role holds one")
         if change.action is Action.TAKE and not (self.queue and self.queue.is_waiting):
             raise AlreadyTaken("somebody has taken it, or it waits in no queue")
 
     def refuse_unless_permitted(self, by: str | None, action: Action) -> None:
-        """Raise `NotPermitted` where `action` takes a capability that the role of `by` does not include."""
+        """Raise `NotPermitted` where `action` takes a capability that the role of `by` does not include.
+
+        Whoever was put out has none until they are invited again.
+        """
         needed = NEEDS.get(action)
-        if needed is not None and not self.participant(by or "").may(needed):
+        if needed is None:
+            return
+        if not self.participant(by or "").may(needed) or self.of(by or "").presence in OUT:
             raise NotPermitted(action=action)
 
     def _next_status(self, change: Change) -> Status:
@@ -316,7 +327,10 @@ def _recorded_facts(session: Session, change: Change) -> dict[str, object]:
             return {"queue": session.queue.taken(by=change.by or "", at=change.at)}
         case Action.TRANSFER if change.service is not None:
             queue = session.queue.handed_on() if session.queue else Queued(since=change.at)
-            return {"service": change.service, "queue": queue}
+            opens_at = min(session.window.opens_at, change.at)
+            unplanned = {"slot": None, "held_until": None, "reminders": ()}
+            window = session.window.but(opens_at=opens_at)
+            return {"service": change.service, "queue": queue, "window": window, **unplanned}
         case Action.TRANSFER if session.queue is not None and change.joining is not None:
             return {"queue": session.queue.taken(by=change.joining.id, at=change.at)}
         case _:
@@ -336,7 +350,8 @@ def _asked(session: Session, change: Change, expertise: Expertise) -> Session:
         case Action.DECLINE | Action.COMPLETE:
             return session.but(expertise=expertise.after(change.action))
         case Action.ARRIVE if expertise.state is ExpertiseState.TAKEN_ON and _are_clinicians_there(session):
-            return session.but(expertise=expertise.after(change.action), status=Status.IN_PROGRESS)
+            begun = Status.IN_PROGRESS if session.status is Status.PLANNED else session.status
+            return session.but(expertise=expertise.after(change.action), status=begun)
         case _:
             return session
 
