@@ -397,6 +397,18 @@ async def test_a_reference_that_is_none_is_refused(reference: Any) -> None:
         await hold().hug.erase(organisation="hug", reference=reference, by="x")
 
 
+@pytest.mark.parametrize("by", [7, "x" * 201, "\ud800"])
+async def test_whoever_cannot_be_noted_as_having_erased_erases_nothing(by: Any) -> None:
+    clinic = hold()
+    await clinic.held()
+    before = await clinic.known()
+
+    with pytest.raises(InvalidInput):
+        await clinic.hug.erase(organisation="hug", reference=CHILD, by=by)
+
+    assert await clinic.known() == before
+
+
 # --- Exporting -----------------------------------------------------------------------------------
 
 

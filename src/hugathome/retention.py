@@ -109,8 +109,8 @@ class Retention:
 
     async def _erase(self, session: Session, whom: Collection[str], *, by: str | None) -> None:
         """Erase persons from the events of a session that has ended, then from it, and then its room."""
+        change = Change(action=Action.ERASE, at=self._clock.now(), by=by)  # refused before anything is gone
         await self._archive.rewrite_events(session, erasing(session, whom))
-        change = Change(action=Action.ERASE, at=self._clock.now(), by=by)
         await self._consultations.change(
             session.id, lambda known: erased(known, whom).after(change), trying=change
         )
