@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,9 +86,12 @@ def clock() -> FakeClock:
     return FakeClock(NOW)
 
 
-def hug_over(url: str, clock: FakeClock, **options: Any) -> HugAtHome:
+KEY = b"a secret of thirty-two bytes, no"
+
+
+def hug_over(url: str, clock: FakeClock, *, key: bytes | dict[str, bytes] = KEY, **options: Any) -> HugAtHome:
     return HugAtHome(
-        key=b"a secret of thirty-two bytes, no",
+        key=key,
         store=open_store(url),
         sms=OutboxSms(),
         site="https://www.example.ch/visit",
@@ -451,6 +455,20 @@ async def test_of_a_hundred_patients_one_gets_the_slot(
 
         assert [type(each) for each in outcomes if not isinstance(each, Session)] == [SlotTaken] * 99
         assert await free(hug) == ["9:30", "10:00"]
+
+
+async def test_what_was_booked_under_an_old_key_is_booked(
+    agenda: Agenda, clock: FakeClock, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/clinic.db"
+    new_key = b"another secret of 32 bytes, also"
+    async with (
+        hug_over(url, clock, directory=agenda) as before,
+        hug_over(url, clock, key={"new": new_key, "old": KEY}, directory=agenda) as after,
+    ):
+        await booked(before)
+        with pytest.raises(SlotTaken):
+            await booked(after)
 
 
 async def test_of_many_who_move_to_a_slot_one_gets_it(

@@ -1,6 +1,6 @@
 """What is held about a person: said to them, and erased, with nothing left in any store that names them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -271,8 +271,7 @@ async def test_whoever_is_no_patient_takes_only_what_is_theirs_along(clinic: Cli
     assert clinic.flock.heard(await clinic.known()) == set()
 
 
-async def test_of_two_patients_the_first_leaves_the_other_their_visit() -> None:
-    clinic = hold()
+async def cancelled_for_twins(clinic: Clinic) -> None:
     twins = [
         Participant(id=f"p-{n}", role="patient", name=name, reference=f"pid/{n}")
         for n, name in enumerate(("Quokkabert", "Pademelon"))
@@ -285,6 +284,28 @@ async def test_of_two_patients_the_first_leaves_the_other_their_visit() -> None:
         participants=twins,
     )
     await clinic.hug.sessions.cancel(session.id, by="x", reason="numbat")
+
+
+async def test_of_two_patients_who_are_erased_at_once_nothing_is_left() -> None:
+    clinic = hold()
+    await cancelled_for_twins(clinic)
+    rewrite_at_once = clinic.store.sessions.rewrite_events
+
+    async def rewrite_and_be_overtaken(session_id: str, rewrite: Callable[[bytes], bytes]) -> None:
+        await rewrite_at_once(session_id, rewrite)
+        if waiting:
+            await clinic.hug.erase(organisation="hug", reference=waiting.pop(), by="x")
+
+    waiting = ["pid/1"]
+    clinic.store.sessions.rewrite_events = rewrite_and_be_overtaken  # type: ignore[method-assign]
+    await clinic.hug.erase(organisation="hug", reference="pid/0", by="x")
+
+    assert clinic.flock.heard(await clinic.known()) == set()
+
+
+async def test_of_two_patients_the_first_leaves_the_other_their_visit() -> None:
+    clinic = hold()
+    await cancelled_for_twins(clinic)
 
     await clinic.hug.erase(organisation="hug", reference="pid/0", by="x")
     assert clinic.flock.heard(await clinic.known()) == {"mother", "service", "reason"}
@@ -395,6 +416,18 @@ def test_every_field_of_a_session_is_said_to_stay_or_goes() -> None:
 async def test_a_reference_that_is_none_is_refused(reference: Any) -> None:
     with pytest.raises(InvalidInput):
         await hold().hug.erase(organisation="hug", reference=reference, by="x")
+
+
+@pytest.mark.parametrize("by", [7, "x" * 201, "\ud800"])
+async def test_whoever_cannot_be_noted_as_having_erased_erases_nothing(by: Any) -> None:
+    clinic = hold()
+    await clinic.held()
+    before = await clinic.known()
+
+    with pytest.raises(InvalidInput):
+        await clinic.hug.erase(organisation="hug", reference=CHILD, by=by)
+
+    assert await clinic.known() == before
 
 
 # --- Exporting -----------------------------------------------------------------------------------

@@ -159,15 +159,16 @@ class Archive:
         return self._keys.seal(label, record.to_json().encode(), bound_to=bound_to, nonce=nonce)
 
     def _lookups(self, session: Session) -> frozenset[str]:
+        """Return what leads to a session: what one alone may have under every key, as others may know it."""
         links = (attendance.link_id for attendance in session.attendance.values())
         digests = {self._keys.digest("link", link) for link in links if link is not None}
         messages = [message for attendance in session.attendance.values() for message in attendance.messages]
         digests |= {self._keys.digest("message", m.id) for m in messages if m.kind != "code"}
         if session.slot is not None and not session.status.is_terminal:
-            digests.add(self._keys.digest("slot", session.organisation, session.slot))
+            digests |= self._tagged("slot", session.organisation, session.slot)
         digests |= {self._keys.digest("handle", handle) for m in messages for handle in m.handles if handle}
         if session.reference is not None:
-            digests.add(self._keys.digest("reference", session.organisation, session.reference))
+            digests |= self._tagged("reference", session.organisation, session.reference)
         return frozenset(digests)
 
     def _tags(self, session: Session) -> dict[str, datetime]:

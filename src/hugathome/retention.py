@@ -15,7 +15,7 @@ from hugathome.clock import Clock
 from hugathome.consultations import Consultations
 from hugathome.discretion import discreet
 from hugathome.dossier import Dossier, disclosed, disclosed_change
-from hugathome.erasure import erased, erasing, is_blank, people
+from hugathome.erasure import erased, erasing, is_about, is_blank, people
 from hugathome.errors import InvalidInput, StillOpen
 from hugathome.history import Action, Change
 from hugathome.ledger import aware
@@ -109,11 +109,13 @@ class Retention:
 
     async def _erase(self, session: Session, whom: Collection[str], *, by: str | None) -> None:
         """Erase persons from the events of a session that has ended, then from it, and then its room."""
+        change = Change(action=Action.ERASE, at=self._clock.now(), by=by)  # refused before anything is gone
         await self._archive.rewrite_events(session, erasing(session, whom))
-        change = Change(action=Action.ERASE, at=self._clock.now(), by=by)
-        await self._consultations.change(
+        left = await self._consultations.change(
             session.id, lambda known: erased(known, whom).after(change), trying=change
         )
+        if is_blank(left) and not is_about(session, whom):  # its other patient was erased meanwhile
+            await self._archive.rewrite_events(left, erasing(left, _everybody(left)))
         await self._archive.after_commit(lambda: self._consultations.forget_room(session.id))
 
     # --- Looking, page by page -------------------------------------------------------------------

@@ -10,13 +10,28 @@ import pytest
 import sqlalchemy as sa
 from tests import servers
 
+from hugathome._drive import drive
 from hugathome.blocking import HugAtHome
 from hugathome.participants import Participant
+from hugathome.shelf import StoredSession
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store, schema
 from hugathome.testing.clock import FakeClock
+from hugathome.transitions import Status
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
+
+SESSION = StoredSession(
+    id="hug.s1",
+    organisation="hug",
+    version=1,
+    status=Status.PLANNED,
+    starts_at=NOW,
+    due_at=None,
+    lookups=frozenset(),
+    tags={},
+    body=b"sealed",
+)
 
 pytestmark = pytest.mark.skipif(
     not servers.HAS_POSTGRESQL, reason="no PostgreSQL can be started as its own user"
@@ -145,3 +160,25 @@ def test_another_organisation_waits_for_nobody(hosts: list[Host]) -> None:
     early.connection.commit()
 
     assert (reader.told("hug"), reader.told("chuv")) == ([(1, first)], [(1, second)])
+
+
+def test_who_rewrites_an_event_behind_somebody_else_puts_nothing_back(
+    raw: psycopg.Connection, postgresql: str
+) -> None:
+    first, second = (open_store(postgresql).for_blocking() for _ in range(2))
+    drive(first.sessions.save_session(SESSION, expected=0, events=[b"told"]))
+    with ThreadPoolExecutor(1) as thread:
+
+        def rewrite(body: bytes) -> bytes:
+            other = thread.submit(
+                drive, second.sessions.rewrite_events(SESSION.id, lambda body: body + b", by another")
+            )
+            while not is_somebody_waiting(raw) and not other.done():
+                pass
+            return body + b", by one"
+
+        drive(first.sessions.rewrite_events(SESSION.id, rewrite))
+
+    assert drive(first.sessions.load_events("hug", after=0, limit=9)) == [(1, b"told, by one, by another")]
+    for store in (first, second):
+        drive(store.aclose())

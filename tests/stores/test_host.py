@@ -2,7 +2,9 @@
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -14,6 +16,7 @@ from hugathome.errors import SessionNotFound, SmsNotSent
 from hugathome.journal import Journal
 from hugathome.participants import Participant
 from hugathome.session import Session
+from hugathome.shelf import StoredSession
 from hugathome.signalling import Recorded
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
@@ -303,3 +306,30 @@ def test_who_is_there_can_be_asked_while_the_host_holds_its_transaction_open(
         begun.call(session.id, "p-1", by="dr-rossi")
 
     assert len(sms.outbox) == 2
+
+
+def test_everything_is_kept_in_the_schema_that_the_host_says(tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/clinic.db")
+    METADATA.create_all(engine)  # where nothing may go
+    planned = StoredSession(
+        id="hug.s1",
+        organisation="hug",
+        version=1,
+        status=Status.PLANNED,
+        starts_at=NOW,
+        due_at=None,
+        lookups=frozenset({"a look-up"}),
+        tags={"a tag": NOW},
+        body=b"sealed",
+    )
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"ATTACH DATABASE '{tmp_path}/visits.db' AS visits")
+        connection.execution_options(schema_translate_map={None: "visits"})
+        sessions = open_store(connection).sessions
+        drive(sessions.save_session(planned, expected=0, events=[b"1"]))
+        again = replace(planned, version=2, lookups=frozenset(), tags={})
+
+        assert drive(sessions.save_session(again, expected=1, events=[b"2"]))
+        assert drive(sessions.load_session("hug.s1")) == again
+        assert drive(sessions.load_events("hug", after=0, limit=9)) == [(1, b"1"), (2, b"2")]
+    engine.dispose()

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -103,6 +104,22 @@ def test_a_tally_whose_day_begins_anew_while_what_is_over_is_deleted_stays(tmp_p
     assert drive(codes.forget(NOW - timedelta(days=1), limit=9)) == 0
     assert drive(codes.load(Tally, "t")) == tally
     drive(codes.aclose())
+
+
+def test_look_ups_are_taken_in_one_order_so_that_two_who_want_them_never_wait_for_each_other(
+    tmp_path: Path,
+) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/clinic.db").for_blocking()
+    wanted = [f"look-up {number:02}" for number in range(20)]
+    drive(
+        store.sessions.save_session(replace(session(), lookups=frozenset(wanted)), expected=0, events=[b"1"])
+    )
+    drive(store.aclose())
+
+    with closing(sqlite3.connect(tmp_path / "clinic.db")) as raw:
+        taken = raw.execute("SELECT digest FROM hugathome_lookup ORDER BY rowid").fetchall()
+
+    assert [digest for (digest,) in taken] == wanted
 
 
 async def test_two_stores_in_memory_share_nothing() -> None:

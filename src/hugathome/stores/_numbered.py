@@ -46,7 +46,8 @@ def events_of(
 def rewrite_events(connection: sa.Connection, session_id: str, write: Callable[[bytes], bytes]) -> None:
     """Put what `write` makes of each event of a session into its place."""
     mine = EVENTS.c.session_id == session_id
-    rows = connection.execute(sa.select(EVENTS).where(mine)).all()
+    locked = sa.select(EVENTS).where(mine).order_by(EVENTS.c.position).with_for_update()
+    rows = connection.execute(locked).all()  # whoever else rewrites them must not put back what goes here
     for row in rows:
         here = sa.and_(EVENTS.c.organisation == row.organisation, EVENTS.c.position == row.position)
         connection.execute(sa.update(EVENTS).where(here).values(body=write(row.body)))

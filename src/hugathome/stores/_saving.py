@@ -1,6 +1,7 @@
 """How a session is saved: its row, under compare-and-swap, and the look-ups and tags that lead to it."""
 
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -51,11 +52,16 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _lead_to(connection: sa.Connection, session: StoredSession, *, kept: set[Lead]) -> None:
-    """Let look-ups and tags lead to a session; mostly, they do already."""
+    """Let look-ups and tags lead to a session; mostly, they do already.
+
+    In the order of their digests: two sessions that want the same look-ups never wait for each other.
+    """
     wanted: set[Lead] = {(digest, None) for digest in session.lookups}
     wanted |= {(digest, microseconds(at)) for digest, at in session.tags.items()}
-    changes = [_forgotten(lead, session.id) for lead in kept - wanted]
-    changes += [_added(lead, session.id) for lead in wanted - kept]
+    changes = [
+        _forgotten(lead, session.id) if lead in kept else _added(lead, session.id)
+        for lead in sorted(kept ^ wanted, key=itemgetter(0))
+    ]
     if changes:
         together(connection, *changes)
 

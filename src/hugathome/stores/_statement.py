@@ -32,7 +32,7 @@ class Statement:
 
     def __init__(self, statement: sa.Executable) -> None:
         self._statement: Any = statement
-        self._compiled: dict[str, tuple[Any, dict[str, object]]] = {}
+        self._compiled: dict[object, tuple[Any, dict[str, object]]] = {}
 
     def on(self, connection: sa.Connection, **values: object) -> Answer:
         """Execute it; raise what SQLAlchemy would."""
@@ -43,21 +43,24 @@ class Statement:
         """Return it with its values."""
         return Said(self, values)
 
-    def words(self, dialect: sa.Dialect, values: dict[str, object]) -> tuple[str, Any]:
-        """Return its text and its values, as a driver takes them."""
-        compiled, constants = self._compiled.get(dialect.name) or self._compile(dialect)
+    def words(self, connection: sa.Connection, values: dict[str, object]) -> tuple[str, Any]:
+        """Return its text and its values, as the driver of a connection takes them."""
+        dialect, schemas = connection.dialect, connection.get_execution_options().get("schema_translate_map")
+        spoken = (dialect.name, dialect.driver, dialect.paramstyle, frozenset((schemas or {}).items()))
+        compiled, constants = self._compiled.get(spoken) or self._compile(spoken, dialect, schemas)
         return compiled.string, arranged(compiled, constants | values)
 
-    def _compile(self, dialect: sa.Dialect) -> tuple[Any, dict[str, object]]:
-        """Return it in the words of a dialect, with what it says itself, such as a limit."""
-        compiled = self._statement.compile(dialect=dialect)
+    def _compile(self, spoken: object, dialect: sa.Dialect, schemas: Any) -> tuple[Any, dict[str, object]]:
+        """Return it in a driver's words, for a host's schemas, with what it says itself, such as a limit."""
+        where = {"schema_translate_map": schemas, "render_schema_translate": True} if schemas else {}
+        compiled = self._statement.compile(dialect=dialect, **where)
         constants = {name: value for name, value in compiled.params.items() if value is not None}
-        return self._compiled.setdefault(dialect.name, (compiled, constants))
+        return self._compiled.setdefault(spoken, (compiled, constants))
 
 
 def together(connection: sa.Connection, *said: Said) -> list[Answer]:
     """Execute statements in order, where the driver can in one round trip; raise what SQLAlchemy would."""
-    words = [statement.words(connection.dialect, values) for statement, values in said]
+    words = [statement.words(connection, values) for statement, values in said]
     try:
         if len(words) == 1 or not connection.get_execution_options().get(PIPELINED):
             return [_executed(connection, text, values) for text, values in words]
