@@ -25,6 +25,7 @@ from hugathome.codes import (
     code_for,
     expired,
     issue,
+    noted,
     parse_code,
     revoked,
     sent,
@@ -32,6 +33,7 @@ from hugathome.codes import (
     wait_before_send,
 )
 from hugathome.errors import InvalidInput, MalformedCode
+from hugathome.history import DeliveryStatus
 from hugathome.keys import MasterKey
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
@@ -462,6 +464,35 @@ def test_of_what_was_never_sent_or_is_closed_nothing_is_undelivered() -> None:
     for state in FINAL:
         done = replace(sent(issued(), now=NOW), state=state)
         assert undelivered(done) is done
+
+
+@pytest.mark.parametrize("told", [DeliveryStatus.SENT, DeliveryStatus.DELIVERED])
+def test_what_is_told_of_a_message_is_noted_once_and_shows_that_it_is_out(
+    told: DeliveryStatus,
+) -> None:
+    lost = undelivered(sent(issued(), now=NOW))
+
+    out = noted(lost, told)
+
+    assert (out.delivery, out.is_undelivered, out.version) == (told, False, lost.version + 1)
+    assert noted(out, told) is out
+
+
+@pytest.mark.parametrize("is_undelivered", [False, True])
+def test_a_message_that_failed_keeps_its_place_only_where_it_never_went_out(is_undelivered: bool) -> None:
+    message = replace(sent(issued(), now=NOW), is_undelivered=is_undelivered)
+
+    failed = noted(message, DeliveryStatus.FAILED)
+
+    assert (failed.delivery, failed.is_undelivered) == (DeliveryStatus.FAILED, is_undelivered)
+
+
+def test_of_what_was_never_sent_or_is_closed_nothing_is_noted() -> None:
+    unsent = issued()
+    assert noted(unsent, DeliveryStatus.DELIVERED) is unsent
+    for state in FINAL:
+        done = replace(sent(issued(), now=NOW), state=state)
+        assert noted(done, DeliveryStatus.DELIVERED) is done
 
 
 def test_the_last_message_may_be_tried_again_while_it_did_not_go_out() -> None:
