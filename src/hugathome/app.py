@@ -194,9 +194,8 @@ class Deployment:
         """Return an organisation's settings with the deployment's filled in."""
         return self._organisations.get(organisation)
 
-    @property
     def common_house(self) -> House | None:
-        """The settings of every visit; None where organisations are named, and each may have its own."""
+        """Return the settings of every visit; None where organisations are named, each with its own."""
         return self._organisations.common
 
     @staticmethod

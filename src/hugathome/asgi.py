@@ -141,14 +141,14 @@ class _PageRoutes:
         try:
             session, participant = await self._hug.opened(request.path_params["link"])
         except HugathomeError as refused:
-            return self._page(request, "patient", self._hug.common_house, status=refused.status)
+            return self._page(request, "patient", self._hug.common_house(), status=refused.status)
         house = self._hug.house(session.organisation)
         language = Language(participant.language or house.language)
         return self._page(request, "patient", house, language=language)
 
     async def room(self, request: Request) -> Response:
         """Return the page for whoever holds a grant; the grant is in the fragment, which no server sees."""
-        return self._page(request, "room", self._hug.common_house)
+        return self._page(request, "room", self._hug.common_house())
 
     async def newest(self, request: Request) -> Response:
         """Lead from the address that never changes to the release that is served now."""
