@@ -1,7 +1,7 @@
 """A visit that is put off after it was confirmed: one link, silence on the old time, word of the new one."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import pytest
 from tests.front_desk import DOCTOR, MINUTE, MOBILE, NOW, Crash, Gateway, hug_over
 
 from hugathome.app import HugAtHome
-from hugathome.errors import ConsentMissing, NotYetOpen, SendTooSoon
+from hugathome.errors import ConsentMissing, InvalidInput, NotYetOpen, SendTooSoon
 from hugathome.history import DeliveryStatus
 from hugathome.organisations import Organisation
 from hugathome.participants import Participant
@@ -66,6 +66,15 @@ async def put_off(hug: HugAtHome, session_id: str, *, starts_at: datetime = LATE
 
 async def at(clock: FakeClock, then: datetime) -> None:
     await clock.advance(seconds=(then - clock.now()).total_seconds())
+
+
+async def test_a_visit_is_not_put_off_beyond_the_calendar(hug: HugAtHome) -> None:
+    session = await accepted(hug)
+
+    with pytest.raises(InvalidInput):
+        await hug.sessions.reschedule(session.id, starts_at=datetime.max.replace(tzinfo=UTC), by="dr-rossi")
+
+    assert (await hug.sessions.get(session.id)).window == session.window
 
 
 # --- As it goes ----------------------------------------------------------------------------------

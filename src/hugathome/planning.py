@@ -262,11 +262,18 @@ def refuse_other_kind(takes: Service, kind: Kind) -> None:
 def _moved(session: Session, takes: Service | None, starts_at: datetime, ends_at: datetime | None) -> Window:
     """Return the window of another time, with the margins that it had; those of a queue are no visit's."""
     window = session.window
-    ends_at = ends_at or starts_at + (window.ends_at - window.starts_at)
+    ends_at = ends_at or _later(starts_at, window.ends_at - window.starts_at)
     if session.queue is not None:
         return _window(takes, starts_at, ends_at, session.participants)
     early, late = window.starts_at - window.opens_at, window.closes_at - window.ends_at
     return window_around(starts_at, ends_at, early=early, late=late)
+
+
+def _later(at: datetime, by: timedelta) -> datetime:
+    try:
+        return at + by
+    except OverflowError:
+        raise InvalidInput("a visit lies within the calendar") from None
 
 
 def _same_plan(known: Session, wanted: Session) -> Session:
