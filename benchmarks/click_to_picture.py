@@ -24,10 +24,10 @@ from typing import NamedTuple
 from playwright.async_api import Browser, Page, ViewportSize, async_playwright
 
 from hugathome import HugAtHome, Participant
-from hugathome.serving import listening, serving
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
 from hugathome.testing import Outbox
+from hugathome.web.serving import listening, serving
 
 ROUNDS = 15
 PEERJS = Path(__file__).parents[1] / "build/peerjs/node_modules"

@@ -25,10 +25,10 @@ from aiortc.mediastreams import MediaStreamError
 from hugathome import HugAtHome, JoinGrant, Participant
 from hugathome.peer import IceSettings, MovingPicture, Peer, Tone
 from hugathome.peer._ice import gather
-from hugathome.serving import listening, serving
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
 from hugathome.transports.websockets import connect
+from hugathome.web.serving import listening, serving
 
 ROUNDS = 31
 LOOPBACK = IceSettings(loopback=True)

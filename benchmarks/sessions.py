@@ -25,15 +25,15 @@ import psycopg
 from tests import servers
 
 from hugathome import Participant
-from hugathome.archive import Archive
-from hugathome.audit import Append
-from hugathome.history import Action, Change, Window
 from hugathome.keys import KeyRing
+from hugathome.record.audit import Append
+from hugathome.record.history import Action, Change, Window
+from hugathome.record.shelf import Listing, SessionStore, StoredSession
 from hugathome.session import Session
-from hugathome.shelf import Listing, SessionStore, StoredSession
 from hugathome.stores import open_store, schema
 from hugathome.stores._records import microseconds
 from hugathome.stores.memory import MemorySessions
+from hugathome.visits.archive import Archive
 
 SAVES = 1_500
 LISTS = 300

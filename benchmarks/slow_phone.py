@@ -24,11 +24,11 @@ from playwright.async_api import Browser, CDPSession, Page, ViewportSize, async_
 
 from hugathome import HugAtHome, Participant
 from hugathome.peer import IceSettings, Peer
-from hugathome.serving import listening, serving
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
 from hugathome.testing import Outbox
 from hugathome.transports.websockets import connect
+from hugathome.web.serving import listening, serving
 
 ROUNDS = 5
 SLOWER = 6

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from hugathome.serving import Certificate
+from hugathome.web.serving import Certificate
 
 
 def self_signed(folder: Path, *, address: str = "127.0.0.1") -> Certificate:

@@ -7,14 +7,14 @@ from typing import Any
 
 from hugathome.app import HugAtHome
 from hugathome.codes import Challenge, ChallengeState, Sms
-from hugathome.origin_bound import parse_origin_bound
-from hugathome.participants import Participant
 from hugathome.quotas import Tally
-from hugathome.reception import Invitation
+from hugathome.record.participants import Participant
 from hugathome.session import Session
 from hugathome.stores import Store
 from hugathome.stores.memory import MemoryCodes
 from hugathome.testing.clock import FakeClock
+from hugathome.visits.reception import Invitation
+from hugathome.wording.origin_bound import parse_origin_bound
 
 KEY = b"a secret of thirty-two bytes, no"
 OLD = b"an older secret of thirty-two by"

@@ -11,9 +11,9 @@ from types import MappingProxyType
 from hypothesis import settings
 
 from hugathome import Action, AuditEntry, Event, HugAtHome, Participant, Session
-from hugathome.audit import DONE
+from hugathome.record.audit import DONE
+from hugathome.record.transitions import NEEDS
 from hugathome.roles import Capability, Role
-from hugathome.transitions import NEEDS
 
 DOCTOR = Participant(id="dr-rossi", role="practitioner", name="Dr Rossi")
 COLLEAGUE = Participant(id="dr-weber", role="practitioner", name="Dr Weber")

@@ -23,7 +23,16 @@ from hugathome import (
     Status,
     Step,
 )
-from hugathome._asked import (
+from hugathome._model import Record
+from hugathome.asgi import AsgiApp, routes
+from hugathome.logs import open_log
+from hugathome.record.needs import Needs
+from hugathome.roles import ModalityName
+from hugathome.rooms.journal import Journal
+from hugathome.sms import OutboxSms
+from hugathome.stores import open_store
+from hugathome.testing import FakeClock, Outbox
+from hugathome.web.asked import (
     CallMeBackAsked,
     CheckInAsked,
     GrantAsked,
@@ -32,16 +41,7 @@ from hugathome._asked import (
     PassAsked,
     StaffAsked,
 )
-from hugathome._model import Record
-from hugathome.asgi import AsgiApp, routes
-from hugathome.journal import Journal
-from hugathome.logs import open_log
-from hugathome.needs import Needs
-from hugathome.openapi import document
-from hugathome.roles import ModalityName
-from hugathome.sms import OutboxSms
-from hugathome.stores import open_store
-from hugathome.testing import FakeClock, Outbox
+from hugathome.web.openapi import document
 
 SITE = "https://www.example.ch/visit"
 ORIGIN = "https://www.example.ch"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hugathome import HugAtHome, Participant, cli
-from hugathome.audit import START, Head
+from hugathome.record.audit import START, Head
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
 

@@ -52,10 +52,11 @@ from hugathome import (
     TooManyAttempts,
     UnknownParticipant,
 )
-from hugathome.frames import parse_server
 from hugathome.grants import VisitPass, sign_grant, sign_pass
 from hugathome.keys import KeyRing
-from hugathome.messages import (
+from hugathome.peer import IceSettings, Peer
+from hugathome.protocol.frames import parse_server
+from hugathome.protocol.messages import (
     Answer,
     Candidates,
     Close,
@@ -66,11 +67,10 @@ from hugathome.messages import (
     ServerMessage,
     Welcome,
 )
-from hugathome.openapi import document
-from hugathome.peer import IceSettings, Peer
+from hugathome.protocol.wire import CandidateInit, Caps, CloseCode
 from hugathome.testing import FakeHugAtHome, Robot
 from hugathome.transports.memory import memory_pair
-from hugathome.wire import CandidateInit, Caps, CloseCode
+from hugathome.web.openapi import document
 
 ORIGIN = "https://visit.example.ch"
 SITE = f"{ORIGIN}/visit"

@@ -12,14 +12,8 @@ import pytest
 
 from hugathome import app, blocking
 from hugathome._drive import drive
-from hugathome.bookings import Bookings
-from hugathome.channels import Addressee
-from hugathome.check_in_codes import CheckInCodes
 from hugathome.codes import Sms
 from hugathome.consultations import Consultations
-from hugathome.deliveries import Deliveries
-from hugathome.dispatch import Dispatch
-from hugathome.doorkeeper import Doorkeeper
 from hugathome.errors import (
     CodeRejected,
     ConfigurationError,
@@ -30,26 +24,32 @@ from hugathome.errors import (
     SessionNotFound,
     SmsNotSent,
 )
-from hugathome.expertise import Expertise
-from hugathome.history import Action, DeliveryStatus
-from hugathome.imaging import Site, Territory
-from hugathome.offers import Offer, Slot
-from hugathome.participants import Participant
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
-from hugathome.queues import Queues
-from hugathome.receipts import Receipt
-from hugathome.reception import Reception
-from hugathome.retention import Retention
+from hugathome.reach.channels import Addressee
+from hugathome.reach.receipts import Receipt
+from hugathome.record.expertise import Expertise
+from hugathome.record.history import Action, DeliveryStatus
+from hugathome.record.imaging import Site, Territory
+from hugathome.record.offers import Offer, Slot
+from hugathome.record.participants import Participant
 from hugathome.roles import Language, Step
+from hugathome.sending.check_in_codes import CheckInCodes
+from hugathome.sending.deliveries import Deliveries
+from hugathome.sending.dispatch import Dispatch
+from hugathome.sending.ways import Ways
 from hugathome.session import Session
 from hugathome.sms import OutboxSms
 from hugathome.stores import Store, open_store
 from hugathome.stores.memory import MemoryCodes, MemorySessions
-from hugathome.switchboard import Switchboard
 from hugathome.testing.clock import FakeClock
 from hugathome.verifier import Verifier
-from hugathome.ways import Ways
+from hugathome.visits.bookings import Bookings
+from hugathome.visits.doorkeeper import Doorkeeper
+from hugathome.visits.queues import Queues
+from hugathome.visits.reception import Reception
+from hugathome.visits.retention import Retention
+from hugathome.visits.switchboard import Switchboard
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 COORDINATORS = (

@@ -18,11 +18,11 @@ import sqlalchemy as sa
 from tests.canaries import Flock, reachable, rendered
 
 from hugathome import HugAtHome, OneTimeCodes, Participant, PhoneNumber, Session, blocking
-from hugathome.channels import Addressee, Notice
 from hugathome.codes import Challenge, Sms
 from hugathome.errors import HugathomeError, InvalidInput, SmsNotSent, StoreUnavailable
 from hugathome.quotas import Tally
-from hugathome.reception import Invitation
+from hugathome.reach.channels import Addressee, Notice
+from hugathome.reach.voice import VoiceCall, spoken
 from hugathome.roles import Language
 from hugathome.sms import HttpSms, OutboxSms
 from hugathome.stores import open_store
@@ -30,7 +30,7 @@ from hugathome.stores.memory import MemoryCodes
 from hugathome.testing import FakeClock, MemorySite, Outbox, Robot
 from hugathome.testing.fake import seeded
 from hugathome.verifier import CodeMessage
-from hugathome.voice import VoiceCall, spoken
+from hugathome.visits.reception import Invitation
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 KEY = b"thirty-two random bytes, or more"

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hugathome.catalogues import load_texts, place_of, printed, read_catalogues, texts_of, unconfirmed
 from hugathome.errors import ConfigurationError
 from hugathome.roles import Language
-from hugathome.templates import Finding
-from hugathome.wordings import WORDINGS
+from hugathome.wording.templates import Finding
+from hugathome.wording.wordings import WORDINGS
 
 FRENCH = """
 #. What a translator should know.

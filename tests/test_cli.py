@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from hugathome import Language, cli
-from hugathome.serving import listening
 from hugathome.stores import schema
+from hugathome.web.serving import listening
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -33,11 +33,11 @@ from hugathome.codes import (
     wait_before_send,
 )
 from hugathome.errors import InvalidInput, MalformedCode
-from hugathome.history import DeliveryStatus
 from hugathome.keys import MasterKey
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
 from hugathome.quotas import Tally
+from hugathome.record.history import DeliveryStatus
 
 KEY = MasterKey(b"a secret of thirty-two bytes, no")
 PHONE = "+41791234567"

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from hugathome.app import HugAtHome
-from hugathome.audit import Append
 from hugathome.errors import (
     ConsentMissing,
     HugathomeError,
@@ -24,19 +23,20 @@ from hugathome.errors import (
     StoreUnavailable,
     UnknownParticipant,
 )
-from hugathome.history import Action, Change, Outcome, window_around
-from hugathome.journal import Journal
 from hugathome.organisations import Organisation
-from hugathome.participants import Participant
+from hugathome.record.audit import Append
+from hugathome.record.history import Action, Change, Outcome, window_around
+from hugathome.record.participants import Participant
+from hugathome.record.shelf import Event, StoredSession
+from hugathome.record.transitions import Presence, Status
 from hugathome.roles import Step
+from hugathome.rooms.journal import Journal
 from hugathome.session import Session
-from hugathome.shelf import Event, StoredSession
 from hugathome.signalling import Recorded
 from hugathome.sms import OutboxSms
 from hugathome.stores import Store, open_store
 from hugathome.stores.memory import MemoryCodes, MemorySessions
 from hugathome.testing.clock import FakeClock
-from hugathome.transitions import Presence, Status
 
 KEY = b"a secret of thirty-two bytes, no"
 OLD = b"an older secret of thirty-two by"

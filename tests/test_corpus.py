@@ -9,9 +9,8 @@ from typing import Any, get_args
 
 import pytest
 
-from hugathome import messages
-from hugathome.client import Client, Next
-from hugathome.effects import (
+from hugathome.device.client import Client, Next
+from hugathome.device.effects import (
     AddCandidates,
     Apply,
     Connect,
@@ -23,9 +22,10 @@ from hugathome.effects import (
     Return,
     Send,
 )
-from hugathome.frames import parse_client, parse_server
-from hugathome.messages import Unknown
-from hugathome.wire import Caps, CloseCode, TextView, Trickle, retry_after
+from hugathome.protocol import messages
+from hugathome.protocol.frames import parse_client, parse_server
+from hugathome.protocol.messages import Unknown
+from hugathome.protocol.wire import Caps, CloseCode, TextView, Trickle, retry_after
 
 CORPUS = Path(__file__).parent / "corpus"
 SDP = (CORPUS / "description.sdp").read_text().replace("\n", "\r\n")

@@ -9,17 +9,17 @@ from typing import ClassVar
 import pytest
 from typer.testing import CliRunner
 
-from hugathome import archive
 from hugathome._model import Record
 from hugathome.cli import app
 from hugathome.data_map import TABLES, Row, as_markdown, data_map, marks_of
 from hugathome.logs.sql import METADATA as LOGS
 from hugathome.privacy import AtRest, Life, Personal, Public, Sensitivity
 from hugathome.quotas import HOUR, Quota, counted
-from hugathome.shelf import Event
+from hugathome.record.shelf import Event
 from hugathome.stores.sql import METADATA as STORES
 from hugathome.stores.sqlite import SqliteCodes
 from hugathome.testing.clock import FakeClock
+from hugathome.visits import archive
 
 PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "what-is-stored.md"
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 from hugathome.app import HugAtHome
 from hugathome.organisations import Organisation
-from hugathome.participants import Participant
 from hugathome.presets import presets
+from hugathome.record.participants import Participant
 from hugathome.sms import OutboxSms
 from hugathome.stores import Store, open_store
 from hugathome.testing.clock import FakeClock

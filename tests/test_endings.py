@@ -11,14 +11,14 @@ from tests.front_desk import MINUTE, NOW, Crash, Gateway, hug_over, invited, pla
 from hugathome.app import HugAtHome
 from hugathome.consultations import Consultations
 from hugathome.errors import InvalidInput, SessionEnded, SlotTaken
-from hugathome.history import Absent, Action, DeliveryStatus, Outcome
 from hugathome.organisations import Organisation
-from hugathome.participants import Participant
-from hugathome.services import Service
+from hugathome.record.history import Absent, Action, DeliveryStatus, Outcome
+from hugathome.record.participants import Participant
+from hugathome.record.services import Service
+from hugathome.record.transitions import Presence, Status
 from hugathome.session import Session
 from hugathome.stores import Store, open_store
 from hugathome.testing.clock import FakeClock
-from hugathome.transitions import Presence, Status
 
 
 @pytest.fixture

@@ -12,17 +12,16 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from hugathome.consultations import Consultations
-from hugathome.doorkeeper import Doorkeeper
 from hugathome.errors import StoreUnavailable, TransportClosed
-from hugathome.frames import parse_server
 from hugathome.grants import JoinGrant
 from hugathome.hub import Hub
-from hugathome.ice import IceServer
-from hugathome.journal import Journal
 from hugathome.keys import KeyRing
-from hugathome.letterhead import Letterhead
 from hugathome.logs import open_log
-from hugathome.messages import (
+from hugathome.organisations import House, Organisations
+from hugathome.policy import CodePolicy
+from hugathome.protocol.frames import parse_server
+from hugathome.protocol.ice import IceServer
+from hugathome.protocol.messages import (
     Ack,
     Admit,
     Answer,
@@ -51,19 +50,8 @@ from hugathome.messages import (
     Unpair,
     Welcome,
 )
-from hugathome.organisations import House, Organisations
-from hugathome.participants import Participant
-from hugathome.policy import CodePolicy
-from hugathome.roles import Language
-from hugathome.roles import Step as Fact
-from hugathome.roster import roster_digest
-from hugathome.session import Session
-from hugathome.signalling import FOLD, Called, Entry, Opened, SignallingLog
-from hugathome.sms import OutboxSms
-from hugathome.stores.memory import MemorySessions
-from hugathome.testing.clock import FakeClock
-from hugathome.transports.memory import MemoryTransport, memory_pair
-from hugathome.wire import (
+from hugathome.protocol.roster import roster_digest
+from hugathome.protocol.wire import (
     CandidateInit,
     Caps,
     CloseCode,
@@ -71,6 +59,18 @@ from hugathome.wire import (
     ResumeFrom,
     State,
 )
+from hugathome.record.participants import Participant
+from hugathome.roles import Language
+from hugathome.roles import Step as Fact
+from hugathome.rooms.journal import Journal
+from hugathome.session import Session
+from hugathome.signalling import FOLD, Called, Entry, Opened, SignallingLog
+from hugathome.sms import OutboxSms
+from hugathome.stores.memory import MemorySessions
+from hugathome.testing.clock import FakeClock
+from hugathome.transports.memory import MemoryTransport, memory_pair
+from hugathome.visits.doorkeeper import Doorkeeper
+from hugathome.wording.letterhead import Letterhead
 
 M = TypeVar("M")
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)

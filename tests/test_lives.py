@@ -32,15 +32,15 @@ from tests.lives import (
 )
 
 from hugathome import AuditEntry, Event, HugAtHome, Participant, Session
-from hugathome.audit import Head
 from hugathome.errors import HugathomeError, NotPermitted
 from hugathome.logs import open_log
 from hugathome.organisations import Organisation
 from hugathome.presets import presets
+from hugathome.record.audit import Head
+from hugathome.record.seats import Seat
+from hugathome.record.services import Service
+from hugathome.record.shelf import StoredSession
 from hugathome.roles import Role
-from hugathome.seats import Seat
-from hugathome.services import Service
-from hugathome.shelf import StoredSession
 from hugathome.sms import OutboxSms
 from hugathome.stores import Store, open_store
 from hugathome.stores.memory import MemoryCodes, MemorySessions

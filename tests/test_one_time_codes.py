@@ -22,7 +22,6 @@ from hugathome import (
 from hugathome._drive import drive
 from hugathome.calls import OutboxVoice
 from hugathome.codes import Challenge, Sms
-from hugathome.desk import Desk
 from hugathome.errors import (
     ChannelUnavailable,
     CodeAlreadyUsed,
@@ -39,6 +38,7 @@ from hugathome.errors import (
 )
 from hugathome.policy import CodePolicy
 from hugathome.quotas import Tally
+from hugathome.sending.desk import Desk
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_code_store
 from hugathome.stores.memory import MemoryCodes

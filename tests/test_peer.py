@@ -23,14 +23,14 @@ from hugathome.errors import (
 )
 from hugathome.grants import JoinGrant
 from hugathome.logs import open_log
-from hugathome.messages import Restart
-from hugathome.participants import Participant
 from hugathome.peer import IceSettings, MovingPicture, Peer, Stream
+from hugathome.protocol.messages import Restart
+from hugathome.protocol.wire import CloseCode, State
+from hugathome.record.participants import Participant
 from hugathome.signalling import Transport
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
 from hugathome.transports.memory import MemoryTransport, memory_pair
-from hugathome.wire import CloseCode, State
 
 CALLS = 10
 """Calls after which nothing may be left; `benchmarks/fifty_calls.py` makes more."""

@@ -15,7 +15,7 @@ from tests.front_desk import MINUTE, NOW, SITE, Gateway, hug_over, invited
 from hugathome.app import HugAtHome
 from hugathome.codes import Sms
 from hugathome.errors import ConfigurationError, StoreUnavailable
-from hugathome.history import DeliveryStatus
+from hugathome.record.history import DeliveryStatus
 from hugathome.stores import open_store
 from hugathome.testing.clock import FakeClock
 

@@ -10,16 +10,16 @@ from tests.front_desk import DOCTOR, MINUTE, MOBILE, NOW, Crash, Gateway, hug_ov
 
 from hugathome.app import HugAtHome
 from hugathome.errors import ConsentMissing, InvalidInput, NotYetOpen, SendTooSoon
-from hugathome.history import DeliveryStatus
 from hugathome.organisations import Organisation
-from hugathome.participants import Participant
-from hugathome.receipts import Receipt
-from hugathome.reception import Invitation
+from hugathome.reach.receipts import Receipt
+from hugathome.record.history import DeliveryStatus
+from hugathome.record.participants import Participant
+from hugathome.record.services import Service
 from hugathome.roles import Step
-from hugathome.services import Service
 from hugathome.session import Session
 from hugathome.stores import Store, open_store
 from hugathome.testing.clock import FakeClock
+from hugathome.visits.reception import Invitation
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 STARTS, LATER = NOW + 2 * DAY, NOW + 9 * DAY

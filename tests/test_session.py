@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from hugathome.attendance import Attendance
 from hugathome.errors import (
     AlreadyTaken,
     ConsentMissing,
@@ -22,8 +21,10 @@ from hugathome.errors import (
     SessionError,
     UnknownParticipant,
 )
-from hugathome.expertise import Expertise, ExpertiseState
-from hugathome.history import (
+from hugathome.phone import PhoneNumber
+from hugathome.record.attendance import Attendance
+from hugathome.record.expertise import Expertise, ExpertiseState
+from hugathome.record.history import (
     Action,
     Change,
     Consent,
@@ -32,14 +33,13 @@ from hugathome.history import (
     Outcome,
     window_around,
 )
-from hugathome.imaging import Site
-from hugathome.participants import Participant
-from hugathome.phone import PhoneNumber
-from hugathome.queueing import Queued
+from hugathome.record.imaging import Site
+from hugathome.record.participants import Participant
+from hugathome.record.queueing import Queued
+from hugathome.record.shelf import Event
+from hugathome.record.transitions import PRESENCES, TRANSITIONS, Presence, Status
 from hugathome.roles import Kind, Language, Modality, Part, Role, Step
 from hugathome.session import Session
-from hugathome.shelf import Event
-from hugathome.transitions import PRESENCES, TRANSITIONS, Presence, Status
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

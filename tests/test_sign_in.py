@@ -6,7 +6,7 @@ import pytest
 
 from hugathome import InvalidInput, Organisation, Participant, Session
 from hugathome.errors import GrantRefused, SignInTooWeak
-from hugathome.services import parse_services
+from hugathome.record.services import parse_services
 from hugathome.testing import FakeHugAtHome, Robot
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hugathome.errors import LocalProtocolError
-from hugathome.messages import (
+from hugathome.protocol.messages import (
     Admit,
     Answer,
     Candidates,
@@ -34,7 +34,13 @@ from hugathome.messages import (
     Unknown,
     Unpair,
 )
-from hugathome.negotiation import Mode
+from hugathome.protocol.negotiation import Mode
+from hugathome.protocol.wire import (
+    CandidateInit,
+    Caps,
+    CloseCode,
+    State,
+)
 from hugathome.roles import CAPABILITIES, Role, Step
 from hugathome.signalling import (
     FOLD,
@@ -57,12 +63,6 @@ from hugathome.signalling import (
     parse_entry,
 )
 from hugathome.transports._wire import FRAME_LIMIT
-from hugathome.wire import (
-    CandidateInit,
-    Caps,
-    CloseCode,
-    State,
-)
 
 AT = datetime(2026, 11, 22, 9, 31, tzinfo=UTC)
 BROWSER = Caps(rollback=True, ice_restart=True)

@@ -16,8 +16,8 @@ from tests.test_canaries import told
 
 from hugathome import CodePolicy, HugAtHome, Organisation, Participant, blocking
 from hugathome.errors import ConfigurationError, HugathomeError
-from hugathome.history import DeliveryStatus
-from hugathome.receipts import Receipt
+from hugathome.reach.receipts import Receipt
+from hugathome.record.history import DeliveryStatus
 from hugathome.roles import Step
 from hugathome.sms import OutboxSms
 from hugathome.stores import Store, open_store

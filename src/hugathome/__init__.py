@@ -1,11 +1,8 @@
 """Hold teleconsultations from a hospital's own software: codes by SMS, sessions, WebRTC signalling."""
 
 from hugathome.app import HugAtHome
-from hugathome.audit import AuditEntry, AuditStore
-from hugathome.channels import Addressee, Channel, Notice
 from hugathome.clock import Clock, SystemClock
 from hugathome.codes import Challenge, ChallengeStore, Sms, SmsGateway
-from hugathome.dossier import Dossier
 from hugathome.errors import (
     AlreadyTaken,
     AuditBroken,
@@ -52,9 +49,19 @@ from hugathome.errors import (
     TransportClosed,
     UnknownParticipant,
 )
-from hugathome.expertise import Expertise, ExpertiseKind, ExpertiseState
 from hugathome.grants import JoinGrant, VisitPass
-from hugathome.history import (
+from hugathome.one_time_codes import OneTimeCodes
+from hugathome.organisations import Organisation
+from hugathome.phone import NumberType, PhoneNumber
+from hugathome.policy import EU_2018_389, NIST_800_63B, OWASP_ASVS_5, CodePolicy, GuessProbability
+from hugathome.protocol.ice import IceServer
+from hugathome.reach.channels import Addressee, Channel, Notice
+from hugathome.reach.receipts import Receipt, receipt_url
+from hugathome.reach.voice import Speech, VoiceCall, VoiceGateway
+from hugathome.record.audit import AuditEntry, AuditStore
+from hugathome.record.dossier import Dossier
+from hugathome.record.expertise import Expertise, ExpertiseKind, ExpertiseState
+from hugathome.record.history import (
     Action,
     Change,
     DeliveryStatus,
@@ -62,27 +69,20 @@ from hugathome.history import (
     Reach,
     Window,
 )
-from hugathome.ice import IceServer
-from hugathome.imaging import ImagingStudyRef, KeyImage, Nearness, Site, Territory, nearness
-from hugathome.needs import Needs
-from hugathome.offers import Coverage, Directory, Offer, Price, Slot, Wish
-from hugathome.one_time_codes import OneTimeCodes
-from hugathome.organisations import Organisation
-from hugathome.participants import Participant
-from hugathome.phone import NumberType, PhoneNumber
-from hugathome.policy import EU_2018_389, NIST_800_63B, OWASP_ASVS_5, CodePolicy, GuessProbability
-from hugathome.receipts import Receipt, receipt_url
-from hugathome.reception import Invitation
-from hugathome.reminders import due_reminders
+from hugathome.record.imaging import ImagingStudyRef, KeyImage, Nearness, Site, Territory, nearness
+from hugathome.record.needs import Needs
+from hugathome.record.offers import Coverage, Directory, Offer, Price, Slot, Wish
+from hugathome.record.participants import Participant
+from hugathome.record.reminders import due_reminders
+from hugathome.record.services import Service
+from hugathome.record.shelf import Event, SessionStore
+from hugathome.record.transitions import Presence, Status
 from hugathome.roles import Capability, Language, Modality, Role, Step
-from hugathome.services import Service
 from hugathome.session import Session
-from hugathome.shelf import Event, SessionStore
 from hugathome.signalling import SignallingLog, Transport
-from hugathome.templates import TextKind
-from hugathome.texts import Texts
-from hugathome.transitions import Presence, Status
-from hugathome.voice import Speech, VoiceCall, VoiceGateway
+from hugathome.visits.reception import Invitation
+from hugathome.wording.templates import TextKind
+from hugathome.wording.texts import Texts
 
 __all__ = [
     "EU_2018_389",

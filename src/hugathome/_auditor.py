@@ -11,11 +11,11 @@ from typing import Annotated
 import typer
 
 from hugathome._drive import drive
-from hugathome.audit import START, Head
 from hugathome.errors import AuditBroken, ConfigurationError
 from hugathome.keys import KeyRing
+from hugathome.record.audit import START, Head
 from hugathome.stores import open_store
-from hugathome.trail import Trail
+from hugathome.visits.trail import Trail
 
 _KEY = "HUGATHOME_KEY"
 _SHORTEST_KEY = 32

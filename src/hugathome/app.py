@@ -16,43 +16,43 @@ from secrets import token_bytes
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from hugathome import words
 from hugathome._closing import closing
-from hugathome._origins import embedding
-from hugathome.audit import START, AuditEntry, Head
-from hugathome.bookings import Bookings
-from hugathome.channels import Channel, named_apart
 from hugathome.clock import Clock, SystemClock
 from hugathome.codes import ChallengeStore, SmsGateway
 from hugathome.consultations import Consultations
 from hugathome.crew import Crew, Means
 from hugathome.discretion import discreet
-from hugathome.dossier import Dossier
 from hugathome.errors import ConfigurationError, StoreUnavailable
 from hugathome.grants import JoinGrant, VisitPass
 from hugathome.hub import Hub
-from hugathome.ice import IceServer
 from hugathome.keys import KeyRing
-from hugathome.letterhead import Letterhead
 from hugathome.logs import open_log
-from hugathome.offers import Directory
 from hugathome.organisations import House, Organisation, Organisations, adapted, zone
-from hugathome.participants import Participant
 from hugathome.policy import CodePolicy
-from hugathome.queues import Queues
-from hugathome.receipts import Receipt, is_known_token, receipts_at
-from hugathome.reception import Invitation
+from hugathome.protocol.ice import IceServer
+from hugathome.protocol.wire import Limits
+from hugathome.reach.channels import Channel, named_apart
+from hugathome.reach.receipts import Receipt, is_known_token, receipts_at
+from hugathome.reach.voice import VoiceGateway
+from hugathome.record.audit import START, AuditEntry, Head
+from hugathome.record.dossier import Dossier
+from hugathome.record.offers import Directory
+from hugathome.record.participants import Participant
+from hugathome.record.services import Service
+from hugathome.record.shelf import Event
 from hugathome.roles import AnyLanguage, language_of
-from hugathome.services import Service
 from hugathome.session import Session
-from hugathome.shelf import Event
 from hugathome.signalling import SignallingLog, Transport
 from hugathome.sms.reading import SIGNING
 from hugathome.stores import Store
-from hugathome.texts import Texts
 from hugathome.verifier import Randomness
-from hugathome.voice import VoiceGateway
-from hugathome.wire import Limits
+from hugathome.visits.bookings import Bookings
+from hugathome.visits.queues import Queues
+from hugathome.visits.reception import Invitation
+from hugathome.web.origins import embedding
+from hugathome.wording import words
+from hugathome.wording.letterhead import Letterhead
+from hugathome.wording.texts import Texts
 
 if TYPE_CHECKING:
     from hugathome.asgi import AsgiApp

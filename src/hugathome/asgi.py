@@ -14,10 +14,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from hugathome._api import Api, Call
-from hugathome._files import Files
-from hugathome._origins import Origins
-from hugathome._pages import API_HEADERS, Kind, Pages
 from hugathome.errors import (
     ConfigurationError,
     HugathomeError,
@@ -25,10 +21,14 @@ from hugathome.errors import (
     RemoteProtocolError,
     TransportClosed,
 )
-from hugathome.openapi import document
 from hugathome.organisations import House
 from hugathome.roles import Language
 from hugathome.transports.asgi import Receive, Scope, Send, accept, refuse
+from hugathome.web.api import Api, Call
+from hugathome.web.files import Files
+from hugathome.web.openapi import document
+from hugathome.web.origins import Origins
+from hugathome.web.pages import API_HEADERS, Kind, Pages
 
 try:
     from starlette.applications import Starlette
@@ -37,7 +37,7 @@ try:
     from starlette.responses import JSONResponse, Response
     from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-    from hugathome._endpoints import (
+    from hugathome.web.endpoints import (
         answering,
         command,
         http_problem,

@@ -18,20 +18,20 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from hugathome._closing import closing
 from hugathome._drive import blocking_variant, drive
 from hugathome.app import EVENTS_AT_ONCE, Deployment
-from hugathome.audit import START, AuditEntry, Head
-from hugathome.bookings import Bookings
 from hugathome.consultations import Consultations
-from hugathome.deliveries import Deliveries
-from hugathome.desk import Desk
 from hugathome.discretion import discreet
-from hugathome.doorkeeper import Doorkeeper
 from hugathome.grants import JoinGrant
 from hugathome.one_time_codes import CodesAlone
-from hugathome.queues import Queues
-from hugathome.reception import Reception
-from hugathome.retention import Retention
-from hugathome.shelf import Event
-from hugathome.switchboard import Switchboard
+from hugathome.record.audit import START, AuditEntry, Head
+from hugathome.record.shelf import Event
+from hugathome.sending.deliveries import Deliveries
+from hugathome.sending.desk import Desk
+from hugathome.visits.bookings import Bookings
+from hugathome.visits.doorkeeper import Doorkeeper
+from hugathome.visits.queues import Queues
+from hugathome.visits.reception import Reception
+from hugathome.visits.retention import Retention
+from hugathome.visits.switchboard import Switchboard
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -97,7 +97,7 @@ def _queues(owner: "Queue") -> Queues:
 
 @discreet
 class Queue:
-    """Where patients wait for whoever is free; see `hugathome.queues.Queues`."""
+    """Where patients wait for whoever is free; see `hugathome.visits.queues.Queues`."""
 
     def __init__(self, queues: Queues) -> None:
         self._queues = queues
@@ -115,7 +115,7 @@ def _bookings(owner: "Offers") -> Bookings:
 
 @discreet
 class Offers:
-    """What patients choose from and book; see `hugathome.bookings.Bookings`."""
+    """What patients choose from and book; see `hugathome.visits.bookings.Bookings`."""
 
     def __init__(self, bookings: Bookings) -> None:
         self._bookings = bookings

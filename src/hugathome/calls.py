@@ -8,7 +8,7 @@ from typing import final
 
 from hugathome.clock import Clock, SystemClock
 from hugathome.phone import PhoneNumber
-from hugathome.voice import Speech, VoiceCall, heard
+from hugathome.reach.voice import Speech, VoiceCall, heard
 
 _RULE = "─" * 40
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from hugathome.errors import ConfigurationError
 from hugathome.roles import AnyLanguage
-from hugathome.templates import BRAND, PLACES, Finding, Own, Severity
-from hugathome.texts import Texts
-from hugathome.wordings import WORDINGS
+from hugathome.wording.templates import BRAND, PLACES, Finding, Own, Severity
+from hugathome.wording.texts import Texts
+from hugathome.wording.wordings import WORDINGS
 
 _LINE = re.compile(rb'\s*(#.*|(msg[a-z_]+(\[\d\])?\s+)?"([^"\\]|\\.)*")?\s*')
 _HEADER = 'msgid ""\nmsgstr ""\n"Language: {language}\\n"\n"Content-Type: text/plain; charset=UTF-8\\n"\n'

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from hugathome.errors import ConfigurationError, HugathomeError, MissingExtra
-from hugathome.letterhead import Letterhead
 from hugathome.roles import Language
-from hugathome.templates import Severity
-from hugathome.wordings import WORDINGS
+from hugathome.wording.letterhead import Letterhead
+from hugathome.wording.templates import Severity
+from hugathome.wording.wordings import WORDINGS
 
 try:
     import typer
@@ -83,7 +83,7 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8000,
 ) -> None:
     """Serve the web application of a HugAtHome object, and run what is due."""
-    from hugathome.serving import serve_alone
+    from hugathome.web.serving import serve_alone
 
     asyncio.run(serve_alone(_found(where), host=host, port=port))
 
@@ -130,7 +130,7 @@ def check_templates(
 ) -> None:
     """Check texts of your own before a patient reads them; exit with 1 if any would be refused."""
     from hugathome.catalogues import place_of, read_catalogues, texts_of, unconfirmed
-    from hugathome.proofreading import proofread, sizes, table
+    from hugathome.wording.proofreading import proofread, sizes, table
 
     letterhead = Letterhead(brand=brand, site=site, help_phone=help_phone)
     catalogues = read_catalogues(folder) if folder else ()

@@ -23,13 +23,13 @@ from functools import cache
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from hugathome.errors import MalformedCode
-from hugathome.history import DeliveryStatus
 from hugathome.keys import MasterKey
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
 from hugathome.privacy import Life, Personal, Public, SealedNumber, Secret
 from hugathome.quotas import Tally
-from hugathome.receipts import stepped
+from hugathome.reach.receipts import stepped
+from hugathome.record.history import DeliveryStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable

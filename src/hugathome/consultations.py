@@ -3,17 +3,17 @@
 What comes before stands in `planning.py`, how each change is kept in `ledger.py`.
 """
 
-from hugathome import evidence
 from hugathome.discretion import discreet
-from hugathome.door import moved
 from hugathome.errors import InvalidInput
-from hugathome.history import Action, AnyAbsent, AnyOutcome, Change, Outcome
-from hugathome.imaging import Site
-from hugathome.participants import Participant
-from hugathome.planning import Planning, refuse_other_kind
+from hugathome.record import evidence
+from hugathome.record.door import moved
+from hugathome.record.history import Action, AnyAbsent, AnyOutcome, Change, Outcome
+from hugathome.record.imaging import Site
+from hugathome.record.participants import Participant
+from hugathome.record.transitions import Status
 from hugathome.roles import AnyModality, Step
 from hugathome.session import Session
-from hugathome.transitions import Status
+from hugathome.visits.planning import Planning, refuse_other_kind
 
 _STEPS_NOTED = 50
 """How often one fact of one participant is noted: a screen that flickers must not fill the record."""

@@ -8,29 +8,29 @@ What they draw on comes in as `Means`. Nobody acts here: making a crew does no I
 
 from dataclasses import dataclass
 
-from hugathome.archive import Archive
-from hugathome.bookings import Bookings
-from hugathome.check_in_codes import CheckInCodes
 from hugathome.clock import Clock
 from hugathome.codes import ChallengeStore
 from hugathome.consultations import Consultations
-from hugathome.deliveries import Deliveries
-from hugathome.dispatch import Dispatch
-from hugathome.doorkeeper import Doorkeeper
-from hugathome.journal import Journal
 from hugathome.keys import KeyRing
-from hugathome.letters import Letters
-from hugathome.offers import Directory
 from hugathome.organisations import Organisations
-from hugathome.queues import Queues
-from hugathome.reception import Reception
-from hugathome.retention import Retention
-from hugathome.shelf import SessionStore
+from hugathome.protocol.wire import Limits
+from hugathome.record.offers import Directory
+from hugathome.record.shelf import SessionStore
+from hugathome.rooms.journal import Journal
+from hugathome.sending.check_in_codes import CheckInCodes
+from hugathome.sending.deliveries import Deliveries
+from hugathome.sending.dispatch import Dispatch
+from hugathome.sending.letters import Letters
 from hugathome.signalling import SignallingLog
-from hugathome.switchboard import Switchboard
-from hugathome.trail import Trail
 from hugathome.verifier import Randomness, Verifier
-from hugathome.wire import Limits
+from hugathome.visits.archive import Archive
+from hugathome.visits.bookings import Bookings
+from hugathome.visits.doorkeeper import Doorkeeper
+from hugathome.visits.queues import Queues
+from hugathome.visits.reception import Reception
+from hugathome.visits.retention import Retention
+from hugathome.visits.switchboard import Switchboard
+from hugathome.visits.trail import Trail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -12,13 +12,13 @@ from typing import Any, ClassVar, Final, get_args, get_type_hints
 
 from pydantic import BaseModel
 
-from hugathome.audit import AuditEntry
 from hugathome.codes import Challenge
-from hugathome.entries import Entry
 from hugathome.privacy import AtRest, Body, Digest, Kept, Life, Mark, Personal, Public, Secret
+from hugathome.protocol.entries import Entry
 from hugathome.quotas import Tally
+from hugathome.record.audit import AuditEntry
+from hugathome.record.shelf import Event, StoredSession
 from hugathome.session import Session
-from hugathome.shelf import Event, StoredSession
 
 # --- What is kept where ----------------------------------------------------------------------------
 

@@ -13,10 +13,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from hashlib import sha256
 
-from hugathome import roster
 from hugathome.clock import Clock
 from hugathome.consultations import Consultations
-from hugathome.doorkeeper import Doorkeeper
 from hugathome.errors import (
     GrantRefused,
     HugathomeError,
@@ -28,13 +26,11 @@ from hugathome.errors import (
     StoreUnavailable,
     TransportClosed,
 )
-from hugathome.frames import parse_client
 from hugathome.grants import JoinGrant
-from hugathome.ice import CREDENTIALS_LIFETIME, IceServer, expire, ice_servers_for
-from hugathome.journal import Journal
-from hugathome.link import Link, Seat, first_of
-from hugathome.live import LiveRoom, Parts, Reading, Step, reads_on
-from hugathome.messages import (
+from hugathome.protocol import roster
+from hugathome.protocol.frames import parse_client
+from hugathome.protocol.ice import CREDENTIALS_LIFETIME, IceServer, expire, ice_servers_for
+from hugathome.protocol.messages import (
     VERSION,
     Close,
     Goaway,
@@ -43,11 +39,15 @@ from hugathome.messages import (
     ServerMessage,
     Welcome,
 )
-from hugathome.mirror import recorded
+from hugathome.protocol.wire import CloseCode, Limits, ResumeFrom
+from hugathome.rooms.journal import Journal
+from hugathome.rooms.link import Link, Seat, first_of
+from hugathome.rooms.live import LiveRoom, Parts, Reading, Step, reads_on
+from hugathome.rooms.mirror import recorded
+from hugathome.rooms.turnstile import Turnstile
 from hugathome.session import Session
 from hugathome.signalling import Attached, Detached, Joined, Peer, Transport
-from hugathome.turnstile import Turnstile
-from hugathome.wire import CloseCode, Limits, ResumeFrom
+from hugathome.visits.doorkeeper import Doorkeeper
 
 _CLOSES: tuple[tuple[type[HugathomeError], CloseCode], ...] = (
     (SessionNotFound, CloseCode.NO_SUCH_SESSION),

@@ -15,21 +15,21 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from hugathome._closing import closing
-from hugathome.channels import Channel, named_apart
 from hugathome.clock import Clock, SystemClock
 from hugathome.codes import ChallengeStore, SmsGateway
-from hugathome.desk import Desk
 from hugathome.discretion import discreet
 from hugathome.errors import ConfigurationError
 from hugathome.keys import KeyRing
-from hugathome.letterhead import Letterhead
 from hugathome.policy import CodePolicy
-from hugathome.receipts import is_known_token, receipts_at
+from hugathome.reach.channels import Channel, named_apart
+from hugathome.reach.receipts import is_known_token, receipts_at
+from hugathome.reach.voice import VoiceGateway
 from hugathome.roles import ORGANISATION_ID, AnyLanguage, language_of
-from hugathome.texts import Texts
+from hugathome.sending.desk import Desk
+from hugathome.sending.ways import Ways
 from hugathome.verifier import Randomness, Verifier
-from hugathome.voice import VoiceGateway
-from hugathome.ways import Ways
+from hugathome.wording.letterhead import Letterhead
+from hugathome.wording.texts import Texts
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -6,15 +6,15 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from hugathome.channels import Channel, named_apart
 from hugathome.codes import SmsGateway
 from hugathome.errors import ConfigurationError, InvalidInput
-from hugathome.letterhead import Letterhead
 from hugathome.policy import CodePolicy
+from hugathome.reach.channels import Channel, named_apart
+from hugathome.reach.voice import VoiceGateway
+from hugathome.record.services import Service
 from hugathome.roles import ORGANISATION_ID, AnyLanguage, Language, language_of
-from hugathome.services import Service
-from hugathome.texts import Texts
-from hugathome.voice import VoiceGateway
+from hugathome.wording.letterhead import Letterhead
+from hugathome.wording.texts import Texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,12 @@ from os import PathLike
 from pathlib import Path
 
 from hugathome.errors import ConfigurationError
-from hugathome.services import Service, parse_services
+from hugathome.record.services import Service, parse_services
 
 
 def presets() -> Mapping[str, Service]:
     """Return the services that come with this library, by identifier."""
-    return parse_services((files("hugathome") / "services.toml").read_text(encoding="utf-8"))
+    return parse_services((files("hugathome") / "presets.toml").read_text(encoding="utf-8"))
 
 
 def load_services(path: str | PathLike[str]) -> Mapping[str, Service]:

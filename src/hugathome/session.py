@@ -14,7 +14,6 @@ from typing import Annotated, ClassVar
 from pydantic import Field, model_validator
 
 from hugathome._model import Instant, Record, ShortText
-from hugathome.attendance import Attendance, moved, set_back
 from hugathome.errors import (
     AlreadyTaken,
     ConsentMissing,
@@ -24,8 +23,10 @@ from hugathome.errors import (
     SessionEnded,
     UnknownParticipant,
 )
-from hugathome.expertise import Expertise, ExpertiseState
-from hugathome.history import (
+from hugathome.privacy import Life, Personal, Public, Shown
+from hugathome.record.attendance import Attendance, moved, set_back
+from hugathome.record.expertise import Expertise, ExpertiseState
+from hugathome.record.history import (
     Action,
     AnyAbsent,
     AnyOutcome,
@@ -34,11 +35,9 @@ from hugathome.history import (
     DeliveryStatus,
     Window,
 )
-from hugathome.participants import Participant
-from hugathome.privacy import Life, Personal, Public, Shown
-from hugathome.queueing import Queued
-from hugathome.roles import AnyModality, Capability, Kind, Modality, OrganisationId, Role
-from hugathome.transitions import (
+from hugathome.record.participants import Participant
+from hugathome.record.queueing import Queued
+from hugathome.record.transitions import (
     HERE,
     IDENTIFIES,
     MOVES,
@@ -49,6 +48,7 @@ from hugathome.transitions import (
     TRANSITIONS,
     Status,
 )
+from hugathome.roles import AnyModality, Capability, Kind, Modality, OrganisationId, Role
 
 # --- Nouns -----------------------------------------------------------------------------------------
 

@@ -15,10 +15,10 @@ description, no candidate. Order and time come as data; nothing here reads a clo
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
-from hugathome import roster
 from hugathome._model import Record
-from hugathome.connections import Connection, Peer
-from hugathome.entries import (
+from hugathome.protocol import roster
+from hugathome.protocol.connections import Connection, Peer
+from hugathome.protocol.entries import (
     FOLD,
     START,
     Attached,
@@ -36,10 +36,10 @@ from hugathome.entries import (
     Vouched,
     parse_entry,
 )
-from hugathome.fold import Tell, folded
+from hugathome.protocol.fold import Tell, folded
+from hugathome.protocol.talk import Noted, Said
+from hugathome.protocol.wire import RoomView
 from hugathome.roles import Modality
-from hugathome.talk import Noted, Said
-from hugathome.wire import RoomView
 
 __all__ = [
     "FOLD",

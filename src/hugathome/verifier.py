@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from hugathome.addresses import Address, read_address
 from hugathome.clock import Clock
 from hugathome.codes import (
     Challenge,
@@ -43,12 +42,13 @@ from hugathome.errors import (
     StoreUnavailable,
     TooManyAttempts,
 )
-from hugathome.history import DeliveryStatus
 from hugathome.keys import NONCE_BYTES, KeyRing, MasterKey
-from hugathome.limiter import Count, Limiter, a_failure, a_send
 from hugathome.phone import PhoneNumber
 from hugathome.policy import CodePolicy
-from hugathome.races import saved
+from hugathome.reach.addresses import Address, read_address
+from hugathome.record.history import DeliveryStatus
+from hugathome.sending.limiter import Count, Limiter, a_failure, a_send
+from hugathome.sending.races import saved
 
 Randomness = Callable[[int], bytes]
 """Returns this many unpredictable bytes: `secrets.token_bytes`, or a seeded stand-in in a test."""

@@ -5,9 +5,9 @@ from pathlib import Path
 from hugathome import CodePolicy, OneTimeCodes
 from hugathome.codes import ChallengeStore
 from hugathome.errors import CodeRejected
-from hugathome.origin_bound import parse_origin_bound
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_code_store
+from hugathome.wording.origin_bound import parse_origin_bound
 
 PHONE = "+41791234567"
 KEY = b"a secret of thirty-two bytes, no"

@@ -8,9 +8,9 @@ import httpx
 from tests.front_desk import NOW, Gateway, hug_over, invited, wrong
 
 from hugathome import HugAtHome
-from hugathome.reception import Invitation
 from hugathome.stores import open_store
 from hugathome.testing import FakeClock
+from hugathome.visits.reception import Invitation
 
 SITE = "https://www.example.ch"
 

@@ -3,12 +3,12 @@
 import pytest
 
 from hugathome import ConfigurationError, OneTimeCodes
-from hugathome.gsm7 import septets
-from hugathome.origin_bound import parse_origin_bound
 from hugathome.policy import CodePolicy
 from hugathome.roles import Language
 from hugathome.sms import OutboxSms
 from hugathome.stores.memory import MemoryCodes
+from hugathome.wording.gsm7 import septets
+from hugathome.wording.origin_bound import parse_origin_bound
 
 HOSTS = [
     "hug.ch",

@@ -6,7 +6,7 @@ import pytest
 
 from hugathome import cli
 from hugathome.demo import alone
-from hugathome.history import Action
+from hugathome.record.history import Action
 from hugathome.testing import Robot
 
 SHOWN = [

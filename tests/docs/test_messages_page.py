@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
-from hugathome import messages
-from hugathome.messages import ClientMessage, Message, ServerMessage, Unknown
-from hugathome.wire import CloseCode, retry_after
+from hugathome.protocol import messages
+from hugathome.protocol.messages import ClientMessage, Message, ServerMessage, Unknown
+from hugathome.protocol.wire import CloseCode, retry_after
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "signalling.md"
 

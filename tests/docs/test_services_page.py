@@ -7,10 +7,10 @@ import pytest
 from tests.docs.test_tables import table
 
 from hugathome.errors import ConfigurationError
-from hugathome.needs import ADJUSTMENTS, EXTRA_TIME, LENGTHENING, SEATS, UNSUITED, Needs
 from hugathome.presets import presets
+from hugathome.record.needs import ADJUSTMENTS, EXTRA_TIME, LENGTHENING, SEATS, UNSUITED, Needs
+from hugathome.record.services import Service, parse_services
 from hugathome.roles import Modality
-from hugathome.services import Service, parse_services
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "services-and-needs.md"
 

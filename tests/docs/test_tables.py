@@ -11,11 +11,11 @@ from typer.main import get_command
 
 from hugathome import cli, errors
 from hugathome.errors import HugathomeError
-from hugathome.expertise import EXPERTISE, ExpertiseState
-from hugathome.history import Action
+from hugathome.record.expertise import EXPERTISE, ExpertiseState
+from hugathome.record.history import Action
+from hugathome.record.transitions import PRESENCES, TRANSITIONS, Presence, Status
 from hugathome.roles import CAPABILITIES, GRANTED, PARTS, WITHHELD, Capability, Part, Role, Step
-from hugathome.templates import PLACES
-from hugathome.transitions import PRESENCES, TRANSITIONS, Presence, Status
+from hugathome.wording.templates import PLACES
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from hugathome import HugAtHome, Participant, Session
-from hugathome.needs import Needs
-from hugathome.serving import Certificate, listening, serving
+from hugathome.record.needs import Needs
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
+from hugathome.web.serving import Certificate, listening, serving
 
 PHONE = "+41791234567"
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
-from hugathome.serving import listening, serving
+from hugathome.web.serving import listening, serving
 
 EVENTS = ("state", "link", "joined", "left", "ended", "ring", "text", "problem")
 LISTENING = """

@@ -5,7 +5,7 @@ from playwright.async_api import Browser, expect
 from tests.pages.browsing import DESKTOP, device, in_state, open_from_sms, open_room, use
 from tests.pages.clinic import PHONE, Clinic
 
-from hugathome.needs import Needs
+from hugathome.record.needs import Needs
 from hugathome.testing import Outbox
 
 pytestmark = [pytest.mark.media, pytest.mark.browser]

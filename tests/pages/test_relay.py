@@ -27,11 +27,11 @@ from tests.pages.clinic import Clinic
 from tests.pages.hospital import RELAYED, SERVERS, Room, documented, hospital, lacks, relay
 
 from hugathome import IceServer, Session
-from hugathome.ice import ice_servers_for
 from hugathome.peer import Peer
-from hugathome.serving import Certificate
+from hugathome.protocol.ice import ice_servers_for
 from hugathome.signalling import Transport
 from hugathome.transports.websockets import connect
+from hugathome.web.serving import Certificate
 
 LACKS = lacks()
 pytestmark = [

@@ -10,8 +10,8 @@ from tests.pages.browsing import DESKTOP, device, in_state, sees_and_hears, use
 from tests.pages.clinic import PHONE, nothing_else
 
 from hugathome import Participant, Session, Step
-from hugathome.serving import listening, serving
 from hugathome.testing import FakeHugAtHome
+from hugathome.web.serving import listening, serving
 
 pytestmark = [pytest.mark.media, pytest.mark.browser]
 

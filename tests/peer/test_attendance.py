@@ -6,11 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from hugathome.client import GREET_WITHIN, Client, Phase
-from hugathome.effects import Effect
+from hugathome.device.client import GREET_WITHIN, Client, Phase
+from hugathome.device.effects import Effect
 from hugathome.errors import LocalProtocolError, RemoteProtocolError, TransportClosed
-from hugathome.frames import parse_client
-from hugathome.messages import (
+from hugathome.peer._attendance import Attendance
+from hugathome.protocol.frames import parse_client
+from hugathome.protocol.messages import (
     Close,
     Hello,
     Leave,
@@ -21,10 +22,9 @@ from hugathome.messages import (
     Ring,
     Welcome,
 )
-from hugathome.peer._attendance import Attendance
+from hugathome.protocol.wire import CloseCode, Limits, SessionView
 from hugathome.testing import FakeClock
 from hugathome.transports.memory import MemoryTransport, memory_pair
-from hugathome.wire import CloseCode, Limits, SessionView
 
 LIMITS = Limits()
 

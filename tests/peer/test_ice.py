@@ -9,14 +9,14 @@ import aioice.ice
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection
 
-from hugathome.effects import AddCandidates, Apply
-from hugathome.ice import IceServer
-from hugathome.line import MediaState
-from hugathome.negotiation import Mode
+from hugathome.device.effects import AddCandidates, Apply
+from hugathome.device.line import MediaState
 from hugathome.peer._generation import Generation
 from hugathome.peer._ice import IceSettings, admissible, configuration, is_admissible
 from hugathome.peer._streams import Stream
-from hugathome.wire import CandidateInit, IceServerView, PairView
+from hugathome.protocol.ice import IceServer
+from hugathome.protocol.negotiation import Mode
+from hugathome.protocol.wire import CandidateInit, IceServerView, PairView
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 PAIR = PairView(pc="c_1", gen=1, peer="p_b", participant="dr", polite=True, mode=Mode.TURN, offerer="p_b")

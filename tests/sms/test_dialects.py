@@ -15,9 +15,9 @@ import pytest
 from hugathome._drive import drive
 from hugathome.codes import Sms
 from hugathome.errors import ConfigurationError, SmsNotSent
-from hugathome.history import DeliveryStatus
 from hugathome.phone import PhoneNumber
-from hugathome.receipts import receipt_url
+from hugathome.reach.receipts import receipt_url
+from hugathome.record.history import DeliveryStatus
 from hugathome.sms import HttpSms
 from hugathome.sms.dialects import ovhcloud, smsmode, swisscom, twilio
 from hugathome.sms.reading import FORM, read_receipt

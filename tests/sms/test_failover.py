@@ -8,8 +8,8 @@ import pytest
 from hugathome._drive import drive
 from hugathome.codes import Sms
 from hugathome.errors import ConfigurationError, NoMobileNumber, SmsNotSent
-from hugathome.handover import LEASE
 from hugathome.phone import PhoneNumber
+from hugathome.reach.handover import LEASE
 from hugathome.sms import FailoverSms, HttpSms, OutboxSms, RoutedSms
 from hugathome.testing.check_sms import check_sms
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hugathome.errors import ConfigurationError, InvalidInput
-from hugathome.history import DeliveryStatus
-from hugathome.receipts import Receipt
+from hugathome.reach.receipts import Receipt
+from hugathome.record.history import DeliveryStatus
 from hugathome.sms.reading import FORM, JSON, KINDS, READERS, Seal, read_receipt
 
 KEY = "dGhlIG1lc3NhZ2U.1"

@@ -12,12 +12,12 @@ from tests import servers
 
 from hugathome._drive import drive
 from hugathome.blocking import HugAtHome
-from hugathome.participants import Participant
-from hugathome.shelf import StoredSession
+from hugathome.record.participants import Participant
+from hugathome.record.shelf import StoredSession
+from hugathome.record.transitions import Status
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store, schema
 from hugathome.testing.clock import FakeClock
-from hugathome.transitions import Status
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 

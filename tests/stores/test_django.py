@@ -18,7 +18,7 @@ from hugathome._drive import drive
 from hugathome.blocking import HugAtHome
 from hugathome.codes import Sms
 from hugathome.errors import ConfigurationError, SessionNotFound, SmsNotSent, StoreUnavailable
-from hugathome.participants import Participant
+from hugathome.record.participants import Participant
 from hugathome.session import Session
 from hugathome.sms import OutboxSms
 from hugathome.stores import Store, open_store, schema

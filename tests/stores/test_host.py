@@ -13,16 +13,16 @@ from hugathome._drive import drive
 from hugathome.blocking import HugAtHome
 from hugathome.codes import Sms
 from hugathome.errors import SessionNotFound, SmsNotSent
-from hugathome.journal import Journal
-from hugathome.participants import Participant
+from hugathome.record.participants import Participant
+from hugathome.record.shelf import StoredSession
+from hugathome.record.transitions import Status
+from hugathome.rooms.journal import Journal
 from hugathome.session import Session
-from hugathome.shelf import StoredSession
 from hugathome.signalling import Recorded
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
 from hugathome.stores.sql import METADATA
 from hugathome.testing.clock import FakeClock
-from hugathome.transitions import Status
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 

@@ -20,12 +20,12 @@ from hugathome.codes import Challenge, issue
 from hugathome.errors import ConfigurationError, StoreUnavailable
 from hugathome.policy import CodePolicy
 from hugathome.quotas import Tally
-from hugathome.shelf import Listing, StoredSession
+from hugathome.record.shelf import Listing, StoredSession
+from hugathome.record.transitions import Status
 from hugathome.stores import Store, open_code_store, open_store, schema
 from hugathome.stores._database import BlockingDatabase
 from hugathome.stores.sql import METADATA, SqlCodes, SqlSessions
 from hugathome.testing.check_store import check_store
-from hugathome.transitions import Status
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 TABLES = [f"hugathome_{name}" for name in ("audit", "code", "counter", "event", "lookup", "session")]

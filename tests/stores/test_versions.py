@@ -10,10 +10,10 @@ import sqlalchemy as sa
 
 from hugathome.codes import Challenge
 from hugathome.errors import StoreUnavailable
-from hugathome.shelf import StoredSession
+from hugathome.record.shelf import StoredSession
+from hugathome.record.transitions import Status
 from hugathome.stores import open_code_store, open_store
 from hugathome.stores.sql import METADATA
-from hugathome.transitions import Status
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 SESSION = StoredSession(

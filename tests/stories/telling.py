@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 from hugathome import Action, Change, Participant, Session, Step
 from hugathome.organisations import Organisation
 from hugathome.presets import presets
+from hugathome.protocol.wire import State
 from hugathome.testing import FakeClock, FakeHugAtHome, Network, Robot
-from hugathome.wire import State
 
 ZURICH = ZoneInfo("Europe/Zurich")
 NINE_ON_WEDNESDAY = datetime(2026, 1, 14, 9, tzinfo=ZURICH)

@@ -4,7 +4,7 @@ import pytest
 from tests.stories.telling import Clinic, sees
 
 from hugathome import Participant, SessionEnded
-from hugathome.wire import CloseCode
+from hugathome.protocol.wire import CloseCode
 
 DOCTOR = Participant(id="dr-rossi", role="practitioner", name="Dr Rossi")
 PATIENT = Participant(id="p-1", role="patient", name="M. Dupont", phone="+41791110055", language="fr")

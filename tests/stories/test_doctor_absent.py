@@ -3,7 +3,7 @@
 from tests.stories.telling import Clinic, sees
 
 from hugathome import Participant
-from hugathome.wire import CloseCode
+from hugathome.protocol.wire import CloseCode
 
 DOCTOR = Participant(id="dr-rossi", role="practitioner", name="Dr Rossi")
 HEAD = Participant(id="dr-weber", role="practitioner", part="supervising", name="Dr Weber")

@@ -4,7 +4,7 @@ import pytest
 from tests.stories.telling import Clinic, sees
 
 from hugathome import InvalidInput, Participant
-from hugathome.needs import Needs, adjustments, proposals
+from hugathome.record.needs import Needs, adjustments, proposals
 
 DOCTOR = Participant(id="dr-rossi", role="practitioner", name="Dr Rossi")
 PATIENT = Participant(

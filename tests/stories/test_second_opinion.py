@@ -4,7 +4,7 @@ import pytest
 from tests.stories.telling import Clinic, sees
 
 from hugathome import Expertise, NotPermitted, Participant
-from hugathome.imaging import ImagingStudyRef, KeyImage, Nearness, Site, Territory, nearness
+from hugathome.record.imaging import ImagingStudyRef, KeyImage, Nearness, Site, Territory, nearness
 
 TREATING = Participant(id="dr-rossi", role="practitioner", part="treating", name="Dr Rossi")
 EXPERT = Participant(id="dr-weber", role="practitioner", part="expert", name="Dr Weber")

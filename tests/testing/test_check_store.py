@@ -8,16 +8,16 @@ from datetime import datetime, timedelta
 import pytest
 
 from hugathome._drive import drive
-from hugathome.audit import START, Append, Head, SealedEntry
 from hugathome.codes import Challenge, Kept
 from hugathome.errors import StoreUnavailable
 from hugathome.quotas import Tally
-from hugathome.shelf import Listing, StoredSession
+from hugathome.record.audit import START, Append, Head, SealedEntry
+from hugathome.record.shelf import Listing, StoredSession
+from hugathome.record.transitions import Status
 from hugathome.stores import Store, open_store
 from hugathome.stores.memory import MemoryCodes, MemorySessions
 from hugathome.testing.check_store import check_store
 from hugathome.testing.conformance import ConformanceFailure
-from hugathome.transitions import Status
 
 # --- Codes, with one promise broken by each class ------------------------------------------------
 

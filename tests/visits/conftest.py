@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from hugathome import HugAtHome, IceServer, Participant, Session
-from hugathome.serving import listening, serving
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
 from hugathome.testing import Outbox, ReceivedSms
+from hugathome.web.serving import listening, serving
 
 KEY = b"a key that is only ever used in tests"
 RELAY = IceServer(urls=["turns:relay.example.ch:443?transport=udp"], secret="not a secret here")

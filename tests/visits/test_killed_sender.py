@@ -12,11 +12,11 @@ from tests.visits.server import SOURCE
 from hugathome.app import HugAtHome
 from hugathome.clock import SystemClock
 from hugathome.codes import Challenge, Sms
-from hugathome.history import IN_DOUBT, DeliveryStatus
 from hugathome.organisations import Organisation
-from hugathome.participants import Participant
-from hugathome.receipts import Receipt
-from hugathome.services import Service
+from hugathome.reach.receipts import Receipt
+from hugathome.record.history import IN_DOUBT, DeliveryStatus
+from hugathome.record.participants import Participant
+from hugathome.record.services import Service
 from hugathome.session import Session
 from hugathome.stores import open_store
 from hugathome.testing.clock import FakeClock

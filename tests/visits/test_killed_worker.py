@@ -24,8 +24,8 @@ from tests.visits.server import SOURCE
 from tests.visits.worker import LEASE_IS_OVER, PLANNED_AT, Life, Provider, Wristwatch, opened
 
 from hugathome import Action, HugAtHome, Session
-from hugathome.audit import START, Head
-from hugathome.history import DeliveryStatus
+from hugathome.record.audit import START, Head
+from hugathome.record.history import DeliveryStatus
 
 ONCE = (
     Action.PLAN,

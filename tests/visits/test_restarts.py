@@ -10,13 +10,13 @@ import pytest
 from tests.visits.server import KEY, Server, prepared
 
 from hugathome import HugAtHome, Participant, Session, SessionEnded, Status
-from hugathome.client import Client, Phase
-from hugathome.history import Action
-from hugathome.serving import listening
+from hugathome.device.client import Client, Phase
+from hugathome.record.history import Action
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
 from hugathome.testing import MemorySite, Outbox, ReceivedSms, Robot, meet
 from hugathome.testing.robot import PATIENCE
+from hugathome.web.serving import listening
 
 pytestmark = pytest.mark.media
 

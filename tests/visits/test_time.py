@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hugathome import GrantRefused, NotYetOpen, Participant, Session
-from hugathome.history import Action
+from hugathome.protocol.wire import State
+from hugathome.record.history import Action
+from hugathome.record.transitions import Presence
 from hugathome.testing import FakeHugAtHome, Network, Robot
-from hugathome.transitions import Presence
-from hugathome.wire import State
 
 START = datetime(2026, 1, 15, 8, tzinfo=UTC)
 """Nine o'clock in Geneva."""

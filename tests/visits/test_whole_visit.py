@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from hugathome import GrantRefused, HugAtHome, Session, SessionEnded, Status, Step
+from hugathome.protocol.wire import CloseCode, State
 from hugathome.sms import OutboxSms
 from hugathome.testing import Network, Outbox, ReceivedSms, Robot, meet
 from hugathome.testing.robot import PATIENCE
-from hugathome.wire import CloseCode, State
 
 Plan = Callable[[], Awaitable[Session]]
 Invite = Callable[[str, str], Awaitable[ReceivedSms]]

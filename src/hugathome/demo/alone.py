@@ -16,15 +16,15 @@ from time import perf_counter
 
 from hugathome.app import HugAtHome
 from hugathome.errors import CodeError
-from hugathome.history import Action, Change
-from hugathome.participants import Participant
 from hugathome.phone import PhoneNumber
-from hugathome.serving import listening, serving
+from hugathome.record.history import Action, Change
+from hugathome.record.participants import Participant
+from hugathome.record.transitions import Status
 from hugathome.session import Session
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
 from hugathome.testing import Outbox, Robot, meet
-from hugathome.transitions import Status
+from hugathome.web.serving import listening, serving
 
 SECONDS_OF_VISIT = 3.0
 PATIENT, CLINICIAN = "p-1", "dr-rossi"

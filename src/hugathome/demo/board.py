@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hugathome.demo.made_up import PATIENT
-from hugathome.participants import Participant
+from hugathome.record.participants import Participant
+from hugathome.record.shelf import Event
 from hugathome.session import Session
-from hugathome.shelf import Event
 from hugathome.testing import Outbox, ReceivedSms
 
 View = Mapping[str, Any]

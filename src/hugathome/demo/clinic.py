@@ -18,11 +18,11 @@ from hugathome.demo.board import event_views, message_views, visit_view
 from hugathome.demo.made_up import CLINICIAN, PATIENT, Wanted
 from hugathome.errors import HugathomeError
 from hugathome.grants import JoinGrant
-from hugathome.participants import Participant
 from hugathome.peer import IceSettings
 from hugathome.phone import PhoneNumber
+from hugathome.record.participants import Participant
+from hugathome.record.shelf import Event
 from hugathome.session import Session
-from hugathome.shelf import Event
 from hugathome.sms import OutboxSms
 from hugathome.testing import Outbox
 

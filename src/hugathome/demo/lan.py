@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from hugathome.errors import ConfigurationError, MissingExtra
-from hugathome.serving import Certificate
+from hugathome.web.serving import Certificate
 
 if TYPE_CHECKING:
     import segno

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from hugathome._model import Record
-from hugathome.participants import Participant
 from hugathome.phone import PhoneNumber
+from hugathome.record.participants import Participant
 from hugathome.roles import AnyLanguage, Language
 
 PATIENT: Final = "p-1"

@@ -24,9 +24,9 @@ from hugathome.demo.lan import LOOPBACK, certified, lan_address, own_address, qr
 from hugathome.demo.made_up import TIMEZONE
 from hugathome.demo.web import desk, phone
 from hugathome.peer import IceSettings
-from hugathome.serving import listening, running_due, serving, told_to_end
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
+from hugathome.web.serving import listening, running_due, serving, told_to_end
 
 _TOLD_OF_PHONES: Final = """\
 On a phone in the same network:

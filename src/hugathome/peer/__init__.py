@@ -5,7 +5,7 @@
         await peer.connected("p-1")
         frame = await peer.video("p-1").recv()        # an av.VideoFrame
 
-What to do next is decided in `hugathome.client`, without I/O; this package carries it out.
+What to do next is decided in `hugathome.device.client`, without I/O; this package carries it out.
 """
 
 from av import AudioFrame, VideoFrame

@@ -6,9 +6,10 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
-from hugathome.client import Client, Next, Phase
 from hugathome.clock import Clock
-from hugathome.effects import Drop, Effect, Return, Send
+from hugathome.device.client import Client, Next, Phase
+from hugathome.device.effects import Drop, Effect, Return, Send
+from hugathome.device.line import MediaState
 from hugathome.errors import (
     GatewayError,
     GrantRefused,
@@ -20,10 +21,9 @@ from hugathome.errors import (
     TransportClosed,
 )
 from hugathome.grants import JoinGrant
-from hugathome.line import MediaState
-from hugathome.messages import Close
+from hugathome.protocol.messages import Close
+from hugathome.protocol.wire import CloseCode
 from hugathome.signalling import Transport
-from hugathome.wire import CloseCode
 
 Reconnect = Callable[[], Awaitable[tuple[Transport, JoinGrant | str]]]
 """Gives a new transport and a new grant. `TransportClosed`, `GatewayError` and `OSError` mean: not now; it is

@@ -6,11 +6,11 @@ from typing import Any
 
 from aiortc import RTCConfiguration
 
-from hugathome.line import MediaState
+from hugathome.device.line import MediaState
 from hugathome.peer._generation import Generation, Listener, Work
 from hugathome.peer._ice import IceSettings
 from hugathome.peer._streams import Shared, Stream
-from hugathome.wire import PairView
+from hugathome.protocol.wire import PairView
 
 
 class Connections:

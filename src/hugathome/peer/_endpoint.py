@@ -11,12 +11,17 @@ from typing import Any, Self
 from aiortc import MediaStreamTrack
 from av import AudioFrame, VideoFrame
 
-from hugathome.client import Client, Phase
 from hugathome.clock import Clock, SystemClock
-from hugathome.effects import AddCandidates, Apply, Connect, Describe, Disconnect, Effect, Refused
+from hugathome.device.client import Client, Phase
+from hugathome.device.effects import AddCandidates, Apply, Connect, Describe, Disconnect, Effect, Refused
 from hugathome.errors import HugathomeError, NotPermitted, SessionEnded, SessionError
 from hugathome.grants import JoinGrant
-from hugathome.messages import (
+from hugathome.peer._attendance import Attendance, Reconnect
+from hugathome.peer._connections import Connections
+from hugathome.peer._ice import IceSettings, configuration
+from hugathome.peer._sources import MovingPicture, Tone
+from hugathome.peer._streams import Shared, Stream
+from hugathome.protocol.messages import (
     Admit,
     ChangeModality,
     Close,
@@ -31,14 +36,7 @@ from hugathome.messages import (
     ReturnToWaiting,
     Text,
 )
-from hugathome.peer._attendance import Attendance, Reconnect
-from hugathome.peer._connections import Connections
-from hugathome.peer._ice import IceSettings, configuration
-from hugathome.peer._sources import MovingPicture, Tone
-from hugathome.peer._streams import Shared, Stream
-from hugathome.roles import AnyModality, Capability, Modality, Step
-from hugathome.signalling import Transport
-from hugathome.wire import (
+from hugathome.protocol.wire import (
     Caps,
     PairView,
     ParticipantView,
@@ -47,6 +45,8 @@ from hugathome.wire import (
     TextView,
     Trickle,
 )
+from hugathome.roles import AnyModality, Capability, Modality, Step
+from hugathome.signalling import Transport
 
 _AIORTC = Caps(rollback=False, ice_restart=False, trickle=Trickle.RECEIVE)
 _GOODBYE_WITHIN = 2.0

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.sdp import candidate_from_sdp
 
-from hugathome.effects import AddCandidates, Apply, Describe
-from hugathome.line import MediaState
+from hugathome.device.effects import AddCandidates, Apply, Describe
+from hugathome.device.line import MediaState
 from hugathome.peer._ice import IceSettings, admissible, gather, is_admissible
 from hugathome.peer._streams import Shared, Stream, Tap
-from hugathome.wire import CandidateInit, PairView
+from hugathome.protocol.wire import CandidateInit, PairView
 
 logger = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ from aiortc.rtcicetransport import parse_stun_turn_uri
 
 from hugathome._model import Record
 from hugathome.errors import RemoteProtocolError
-from hugathome.ice import IceServer, ice_servers_for
-from hugathome.sdp import is_loopback_or_link_local, parse_candidate
-from hugathome.wire import IceServerView
+from hugathome.protocol.ice import IceServer, ice_servers_for
+from hugathome.protocol.sdp import is_loopback_or_link_local, parse_candidate
+from hugathome.protocol.wire import IceServerView
 
 LOOPBACK = "127.0.0.1"
 

@@ -16,7 +16,7 @@ from typing import Literal, Self, final
 from hugathome._drive import blocking_variant
 from hugathome.codes import Sms, SmsGateway
 from hugathome.errors import ConfigurationError, SmsNotSent
-from hugathome.handover import LEASE, longest_send, may_be_asked_again
+from hugathome.reach.handover import LEASE, longest_send, may_be_asked_again
 
 _REMEMBERED = 1000
 _PREFIX = re.compile(r"\+[1-9][0-9]{0,6}")

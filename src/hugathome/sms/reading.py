@@ -23,7 +23,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from hugathome.errors import ConfigurationError, InvalidInput
-from hugathome.receipts import DELIVERED, FAILED, SENT, Receipt, receipt_of
+from hugathome.reach.receipts import DELIVERED, FAILED, SENT, Receipt, receipt_of
 
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 KINDS = (JSON, FORM)

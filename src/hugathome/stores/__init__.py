@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, final, runtime_checkable
 from hugathome._drive import blocking_variant
 from hugathome.codes import ChallengeStore
 from hugathome.errors import ConfigurationError, MissingExtra
-from hugathome.shelf import SessionStore
+from hugathome.record.shelf import SessionStore
 from hugathome.stores._records import read_record, write_record
 from hugathome.stores.memory import MemoryCodes, MemorySessions
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hugathome.audit import START, Append, Head, SealedEntry
+from hugathome.record.audit import START, Append, Head, SealedEntry
 from hugathome.stores._statement import Statement, together
 from hugathome.stores._tables import AUDIT, COUNTERS, EVENTS
 

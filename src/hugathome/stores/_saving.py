@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hugathome.shelf import StoredSession
+from hugathome.record.shelf import StoredSession
 from hugathome.stores._records import microseconds
 from hugathome.stores._statement import Said, Statement, together
 from hugathome.stores._tables import LOOKUPS, SESSIONS, TAGS

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from threading import Lock
 
-from hugathome.audit import START, Append, Head, SealedEntry
 from hugathome.codes import Challenge, Kept
 from hugathome.quotas import Tally
-from hugathome.shelf import Listing, StoredSession
+from hugathome.record.audit import START, Append, Head, SealedEntry
+from hugathome.record.shelf import Listing, StoredSession
 
 
 class MemoryCodes:

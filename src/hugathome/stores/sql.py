@@ -11,18 +11,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hugathome.audit import Append, Head, SealedEntry
 from hugathome.codes import Challenge, Kept
 from hugathome.errors import StoreUnavailable
 from hugathome.quotas import Tally
-from hugathome.shelf import Listing, StoredSession
+from hugathome.record.audit import Append, Head, SealedEntry
+from hugathome.record.shelf import Listing, StoredSession
+from hugathome.record.transitions import Status
 from hugathome.stores._database import Database
 from hugathome.stores._numbered import append, entries_of, events_of, head_of, rewrite_events
 from hugathome.stores._records import microseconds, read_record, write_record
 from hugathome.stores._saving import saved
 from hugathome.stores._statement import arranged
 from hugathome.stores._tables import CODES, LOOKUPS, METADATA, SESSIONS, TAGS
-from hugathome.transitions import Status
 
 __all__ = ["METADATA", "SqlCodes", "SqlSessions"]
 

@@ -1,13 +1,13 @@
-"""The rules of `hugathome.audit.AuditStore`: one chain for each organisation, whoever writes at once."""
+"""The rules of an `AuditStore`: one chain for each organisation, whoever writes at once."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from hugathome.audit import START, Chain, Head, SealedEntry
-from hugathome.inquiry import verify
 from hugathome.keys import NONCE_BYTES, KeyRing
-from hugathome.shelf import SessionStore
+from hugathome.record.audit import START, Chain, Head, SealedEntry
+from hugathome.record.inquiry import verify
+from hugathome.record.shelf import SessionStore
 from hugathome.testing._check_sessions import session_of
 from hugathome.testing._shelf import Shelf, require, unique
 from hugathome.testing.conformance import ConformanceFailure

@@ -7,10 +7,10 @@ from functools import partial
 from itertools import product
 from typing import Any
 
-from hugathome.shelf import Listing, SessionStore, StoredSession
+from hugathome.record.shelf import Listing, SessionStore, StoredSession
+from hugathome.record.transitions import Status
 from hugathome.testing._shelf import Shelf, require, unique
 from hugathome.testing.conformance import ConformanceFailure
-from hugathome.transitions import Status
 
 _CONTENDERS = 6
 _START = datetime(2026, 11, 22, 9, 30, 0, 1, tzinfo=UTC)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol, runtime_checkable
 
-from hugathome.channels import Addressee, Channel, Notice
+from hugathome.reach.channels import Addressee, Channel, Notice
 from hugathome.testing._gateway_trial import Trial
 from hugathome.testing.conformance import ConformanceFailure
 

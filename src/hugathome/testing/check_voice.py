@@ -17,9 +17,9 @@ from functools import partial
 from typing import Protocol, runtime_checkable
 
 from hugathome.phone import PhoneNumber
+from hugathome.reach.voice import VoiceCall, VoiceGateway, spoken
 from hugathome.roles import Language
 from hugathome.testing._gateway_trial import Trial
-from hugathome.voice import VoiceCall, VoiceGateway, spoken
 
 Placed = Callable[[], Sequence[tuple[str, str, str]]]
 """Returns number in E.164, prompt and message, as plain text, of every call that was placed so far."""

@@ -6,22 +6,22 @@ from hashlib import sha256
 from itertools import count
 
 from hugathome.app import HugAtHome
-from hugathome.channels import Channel
-from hugathome.ice import IceServer
 from hugathome.logs import open_log
-from hugathome.offers import Directory
 from hugathome.organisations import Organisation
 from hugathome.policy import CodePolicy
+from hugathome.protocol.ice import IceServer
+from hugathome.reach.channels import Channel
+from hugathome.reach.voice import VoiceGateway
+from hugathome.record.offers import Directory
+from hugathome.record.services import Service
 from hugathome.roles import AnyLanguage
-from hugathome.services import Service
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
 from hugathome.testing.clock import FakeClock
 from hugathome.testing.outbox import Outbox
 from hugathome.testing.site import MemorySite
-from hugathome.texts import Texts
 from hugathome.verifier import Randomness
-from hugathome.voice import VoiceGateway
+from hugathome.wording.texts import Texts
 
 
 class FakeHugAtHome(HugAtHome):

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from hugathome.origin_bound import parse_origin_bound
 from hugathome.phone import PhoneNumber
 from hugathome.sms import OutboxSms, SentSms
+from hugathome.wording.origin_bound import parse_origin_bound
 
 if TYPE_CHECKING:
     from hugathome.testing.site import Site

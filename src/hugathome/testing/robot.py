@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from hugathome.errors import CodeError, InvalidInput
 from hugathome.grants import JoinGrant
-from hugathome.history import AnyOutcome
-from hugathome.messages import Close
+from hugathome.protocol.messages import Close
+from hugathome.record.history import AnyOutcome
 from hugathome.signalling import Transport
 from hugathome.sms import SentSms
 from hugathome.testing.outbox import Outbox, ReceivedSms

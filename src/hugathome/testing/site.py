@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hugathome._api import Api
 from hugathome.clock import Clock, SystemClock
 from hugathome.errors import HugathomeError, InvalidInput, TransportClosed
 from hugathome.signalling import Transport
 from hugathome.transports.memory import memory_pair
+from hugathome.web.api import Api
 
 if TYPE_CHECKING:
     import httpx

@@ -1,0 +1,425 @@
+"""A device in a session: what it says to the hub, what it makes of the answers, when it comes back.
+
+    phase      input                             next       effects
+    away       opened                            greeting   send hello: resume with the token, else the grant
+    greeting   welcome                           live       send again what is unacknowledged, then what waits
+    greeting   silence for 10 s                  away       drop, come back
+    live       ping                              live       send pong
+    live       silence for `limits.dead_after`   away       drop, come back
+    live       half of `ice_lifetime`            live       ask for fresh ICE servers
+    live       goaway                            away       drop, come back
+    any        close, retry resume               away       drop, come back
+    any        close, retry rejoin               away       drop, come back; the next hello takes the grant
+    any        close, retry never                closed     drop, end every connection
+    any        lost, or none to be had           away       come back
+
+*Coming back* means: wait for `Return.after` and a random part of `Return.spread`, which doubles from 0.5 to
+15 seconds while connections do not last; then open a new transport and call `opened`. Connections between
+endpoints live on meanwhile: only `pair`, `renew`, `unpair`, a snapshot and the end touch them.
+
+Commands go through a `Window`; a resume sends the same numbers again. A rejoin makes a new peer. The last
+position (`pos`) is where a resume reads on, and what comes twice changes nothing.
+
+`Client` is a frozen record without clock, randomness or I/O. Every input returns the next client and
+effects, which the shell carries out in this order; work on one connection must stay in order, too. What a
+page shows is read off the record. How descriptions are exchanged stands in `line.py`.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import Field
+
+from hugathome._model import Record
+from hugathome.device.effects import (
+    AddCandidates,
+    Apply,
+    Connect,
+    Describe,
+    Disconnect,
+    Drop,
+    Effect,
+    Refused,
+    Return,
+    Send,
+)
+from hugathome.device.line import CONNECT_WITHIN, Line, MediaState, Step
+from hugathome.device.window import Window
+from hugathome.protocol.frames import parse_server
+from hugathome.protocol.messages import (
+    Answer,
+    AskIceServers,
+    Candidates,
+    Close,
+    Command,
+    Error,
+    Goaway,
+    Granted,
+    Hello,
+    IceServers,
+    Offer,
+    Pair,
+    ParticipantChanged,
+    Ping,
+    Pong,
+    Renew,
+    Ring,
+    ServerMessage,
+    SessionChanged,
+    Snapshot,
+    Text,
+    Unpair,
+    Welcome,
+)
+from hugathome.protocol.talk import KEPT
+from hugathome.protocol.wire import (
+    Caps,
+    IceServerView,
+    Limits,
+    PairView,
+    ParticipantView,
+    ResumeFrom,
+    Retry,
+    RoomView,
+    SessionView,
+    State,
+    TextView,
+)
+
+GREET_WITHIN = timedelta(seconds=10)
+"""How long a hub has to answer a hello."""
+SPREAD = (timedelta(seconds=0.5), timedelta(seconds=15))
+"""The first and the greatest spread of a return (full jitter)."""
+LASTING = timedelta(seconds=15)
+"""A connection that has lived this long starts the back-off anew."""
+
+
+class Phase(StrEnum):
+    """How the device stands to its hub."""
+
+    AWAY = "away"
+    """No transport: not yet, or not at the moment."""
+    GREETING = "greeting"
+    LIVE = "live"
+    CLOSED = "closed"
+
+
+Next = tuple["Client", tuple[Effect, ...]]
+
+
+class Client(Record):
+    """One device; every input returns the next client and the effects."""
+
+    caps: Caps = Caps()
+    agent: str | None = None
+    has_media: bool = True
+    """Whether there are endpoints to connect; without them, whoever attends is only present."""
+    phase: Phase = Phase.AWAY
+    end: Close | None = None
+    """Why the hub has closed, until it welcomes again."""
+
+    token: str | None = Field(default=None, repr=False)
+    """For a resume; none before the first welcome, and none when the hub wants a grant."""
+    pos: str = "0." + 12 * "0"
+    heard_at: datetime | None = None
+    """When the hub was heard, or greeted."""
+    live_since: datetime | None = None
+    failures: int = 0
+    """Connections in a row that did not last."""
+    limits: Limits = Limits()
+    window: Window = Window()
+
+    peer: str | None = None
+    participant: str | None = None
+    role: str | None = None
+    can: tuple[str, ...] = ()
+    state: Literal["waiting", "admitted"] | None = None
+    session: SessionView | None = None
+    roster: Mapping[str, ParticipantView] = {}
+    """Everybody whom this device may see, by participant."""
+    lines: Mapping[str, Line] = {}
+    """The present generation of each connection, by `pc`."""
+    ice_servers: tuple[IceServerView, ...] = ()
+    relay_only: bool = False
+    ice_lifetime: timedelta | None = None
+    """How long the credentials of `ice_servers` lived when they came; none where they never expire."""
+    refresh_at: datetime | None = None
+    """When fresh ones are to be asked for."""
+    rings: int = 0
+    """How often the clinician has called."""
+    texts: tuple[TextView, ...] = ()
+    """What was written to everybody inside, oldest first."""
+
+    # --- From the shell --------------------------------------------------------------------------
+
+    def opened(self, *, grant: str, nonce: str, now: datetime) -> Next:
+        """Greet over a new transport; `nonce` is drawn anew for each grant."""
+        hello = Hello(caps=self.caps, agent=self.agent, nonce=nonce, grant=grant)
+        if self.token and self.peer and self.session:
+            resume = ResumeFrom(session=self.session.id, peer=self.peer, pos=self.pos, token=self.token)
+            hello = hello.but(grant=None, resume=resume)
+        return self.but(phase=Phase.GREETING, heard_at=now), (Send(hello.to_json()),)
+
+    def said(self, command: Command) -> Next:
+        """Say something: at once, or when the hub is there and the window has room."""
+        return _flushed(self.but(window=self.window.said(command)))
+
+    def received(self, text: str, *, now: datetime) -> Next:
+        """Take a text from the hub, or raise `RemoteProtocolError`."""
+        message = parse_server(text, limits=self.limits)
+        client = self.but(heard_at=now, pos=_later(self.pos, message.pos))
+        if isinstance(message, Welcome):
+            return _welcomed(client, message, now=now)
+        client, effects = _taken(client, message, now=now)
+        client, sent = _flushed(client.but(window=client.window.acknowledged(message.ack)))
+        return client, (*effects, *sent)
+
+    def lost(self, *, now: datetime) -> Next:
+        """Take note that the transport has ended, or that none could be opened."""
+        return (self, ()) if self.phase is Phase.CLOSED else _away(self, now=now)
+
+    def passed(self, *, now: datetime) -> Next:
+        """Take note of the time; wanted at `due`."""
+        silence = _silence_ends(self)
+        if silence is not None and now >= silence:
+            return _away(self, Drop(), now=now)
+        client, effects = _refreshed(self, now=now)
+        for line in self.lines.values():
+            if _is_awaited(self, line):
+                client, more = _stepped(client, line.overdue(now=now))
+                effects += more
+        return client, effects
+
+    @property
+    def due(self) -> datetime | None:
+        """When `passed` is to be called, if nothing else happens before."""
+        awaited = [line.due for line in self.lines.values() if _is_awaited(self, line)]
+        times = [_silence_ends(self), _refresh_due(self), *awaited]
+        return min((time for time in times if time is not None), default=None)
+
+    # --- From an endpoint ------------------------------------------------------------------------
+
+    def offered(self, pc: str, gen: int, sdp: str) -> Next:
+        """Take the offer that `Describe` asked for."""
+        line = _line(self, pc, gen)
+        return _stepped(self, line.offered(sdp)) if line else (self, ())
+
+    def answered(self, pc: str, gen: int, sdp: str) -> Next:
+        """Take the answer to the offer of `Apply`."""
+        line = _line(self, pc, gen)
+        return _stepped(self, line.answered(sdp)) if line else (self, ())
+
+    def wants_offer(self, pc: str, gen: int) -> Next:
+        """Take note that the endpoint's tracks have changed."""
+        line = _line(self, pc, gen)
+        return _stepped(self, line.wants_offer()) if line else (self, ())
+
+    def fared(self, pc: str, gen: int, state: MediaState, *, now: datetime) -> Next:
+        """Take the endpoint's connection state, whenever it changes."""
+        line = _line(self, pc, gen)
+        return _stepped(self, line.fared(state, now=now)) if line else (self, ())
+
+
+# --- What the hub says ---------------------------------------------------------------------------
+
+
+def _welcomed(client: Client, welcome: Welcome, *, now: datetime) -> Next:
+    is_same = welcome.peer == client.peer
+    window = client.window.acknowledged(welcome.ack) if is_same else client.window.renumbered()
+    client = client.but(
+        phase=Phase.LIVE,
+        end=None,
+        token=welcome.token,
+        pos=welcome.pos or client.pos,  # of another log, it may lie before ours
+        live_since=now,
+        limits=welcome.limits,
+        window=window,
+        peer=welcome.peer,
+        participant=welcome.participant,
+        role=welcome.role,
+        can=welcome.can,
+        state=welcome.state,
+        session=welcome.session,
+    )
+    if welcome.ice_servers is not None:
+        client = _given(client, welcome, now=now)
+    again = tuple(Send(each.to_json()) for each in window.unacked)
+    client, seen = _seen(client, welcome.snapshot, now=now) if welcome.snapshot else (client, ())
+    client, sent = _flushed(client)
+    return client, (*again, *seen, *sent)
+
+
+def _taken(client: Client, message: ServerMessage, *, now: datetime) -> Next:
+    match message:
+        case Ping():
+            return client, (Send(Pong(t=message.t).to_json()),)
+        case Close():
+            return _closed(client, message, now=now)
+        case Goaway():
+            return _away(client, Drop(), now=now)
+        case Error():
+            return client, (Refused(message, client.window.numbered(message.ref)),)
+        case Offer() | Answer() | Candidates() | Granted():
+            line = _line(client, message.pc, message.gen)
+            return _stepped(client, line.received(message)) if line else (client, ())
+        case Pair() | Renew():
+            return _paired(client, PairView(**_fields(message, PairView)), now=now)
+        case Unpair():
+            return _unpaired(client, message.pc)
+        case Snapshot():
+            return _seen(client, message, now=now)
+        case IceServers():
+            return _given(client, message, now=now), ()
+        case _:
+            return _noted(client, message), ()
+
+
+def _noted(client: Client, message: ServerMessage) -> Client:
+    match message:
+        case SessionChanged():
+            return client.but(session=SessionView(**_fields(message, SessionView)))
+        case ParticipantChanged():
+            view = ParticipantView(**_fields(message, ParticipantView))
+            return client.but(roster={**client.roster, view.participant: view})
+        case Ring():
+            return client.but(rings=client.rings + 1)
+        case Text(participant=str(sender), text=text, at=datetime() as at):
+            written = TextView(participant=sender, text=text, at=at)
+            return client.but(texts=(*client.texts, written)[-KEPT:])
+        case _:
+            return client
+
+
+def _seen(client: Client, view: RoomView, *, now: datetime) -> Next:
+    """Take the whole room: what it does not name is no more."""
+    roster = {each.participant: each for each in view.participants}
+    after = client.but(state=view.state, session=view.session, roster=roster, texts=view.texts)
+    effects: list[Effect] = []
+    named = {pair.pc for pair in view.pairs}
+    for pc in [pc for pc in client.lines if pc not in named]:
+        after, ended = _unpaired(after, pc)
+        effects += ended
+    for pair in view.pairs:
+        after, begun = _paired(after, pair, now=now)
+        effects += begun
+    return after, tuple(effects)
+
+
+def _given(client: Client, given: Welcome | IceServers, *, now: datetime) -> Client:
+    lifetime = None if given.ice_lifetime is None else timedelta(seconds=given.ice_lifetime)
+    return client.but(
+        ice_servers=given.ice_servers or (),
+        relay_only=given.relay_only,
+        ice_lifetime=lifetime,
+        refresh_at=None if lifetime is None else now + lifetime / 2,
+    )
+
+
+def _closed(client: Client, close: Close, *, now: datetime) -> Next:
+    if close.retry is Retry.NEVER:
+        ended = tuple(Disconnect(pc) for pc in client.lines)
+        return client.but(phase=Phase.CLOSED, end=close, lines={}), (Drop(), *ended)
+    after = client.but(end=close, token=None if close.retry is Retry.REJOIN else client.token)
+    return _away(after, Drop(), now=now, wait=timedelta(seconds=close.after or 0))
+
+
+# --- Connections ---------------------------------------------------------------------------------
+
+
+def _paired(client: Client, pair: PairView, *, now: datetime) -> Next:
+    known = client.lines.get(pair.pc)
+    if not client.has_media or (known is not None and pair.gen <= known.pair.gen):
+        return client, ()
+    line = Line(
+        pair=pair,
+        offers_first=pair.offerer == client.peer,
+        restarts_ice=client.caps.ice_restart,
+        neg=pair.neg,
+        due=now + CONNECT_WITHIN,
+    )
+    after, effects = _stepped(client, line.begun())
+    return after, (Connect(pair), *effects)
+
+
+def _unpaired(client: Client, pc: str) -> Next:
+    if pc not in client.lines:
+        return client, ()
+    return client.but(lines={key: line for key, line in client.lines.items() if key != pc}), (Disconnect(pc),)
+
+
+def _line(client: Client, pc: str, gen: int) -> Line | None:
+    """Return the present generation; whatever names another one is stale."""
+    line = client.lines.get(pc)
+    return line if line is not None and line.pair.gen == gen else None
+
+
+def _stepped(client: Client, step: Step) -> Next:
+    line, done = step
+    client = client.but(lines={**client.lines, line.pair.pc: line})
+    effects: list[Effect] = []
+    for each in done:
+        if isinstance(each, Describe | Apply | AddCandidates):
+            effects.append(each)
+        else:
+            client, sent = client.said(each)
+            effects += sent
+    return client, tuple(effects)
+
+
+def _is_awaited(client: Client, line: Line) -> bool:
+    """Whether the line's patience counts: not while either side is away, for nobody would answer."""
+    other = client.roster.get(line.pair.participant)
+    is_there = other is None or other.state is State.ADMITTED
+    return client.phase is Phase.LIVE and is_there and not line.is_connected
+
+
+# --- The link to the hub -------------------------------------------------------------------------
+
+
+def _flushed(client: Client) -> Next:
+    if client.phase is not Phase.LIVE:
+        return client, ()
+    window, sent = client.window.flushed(limit=client.limits.window)
+    return client.but(window=window), tuple(Send(each.to_json()) for each in sent)
+
+
+def _silence_ends(client: Client) -> datetime | None:
+    if client.heard_at is None or client.phase not in {Phase.GREETING, Phase.LIVE}:
+        return None
+    patience = timedelta(seconds=client.limits.dead_after) if client.phase is Phase.LIVE else GREET_WITHIN
+    return client.heard_at + patience
+
+
+def _refresh_due(client: Client) -> datetime | None:
+    """Return when the credentials are half over; only those inside are given others."""
+    is_inside = client.phase is Phase.LIVE and client.state == "admitted"
+    return client.refresh_at if is_inside else None
+
+
+def _refreshed(client: Client, *, now: datetime) -> Next:
+    due = _refresh_due(client)
+    if due is None or client.ice_lifetime is None or now < due:
+        return client, ()
+    return client.but(refresh_at=now + client.ice_lifetime / 2), (Send(AskIceServers().to_json()),)
+
+
+def _away(client: Client, *first: Effect, now: datetime, wait: timedelta = timedelta()) -> Next:
+    has_lasted = client.live_since is not None and now - client.live_since >= LASTING
+    failures = 0 if has_lasted else client.failures
+    least, most = SPREAD
+    after = client.but(phase=Phase.AWAY, live_since=None, failures=failures + 1)
+    return after, (*first, Return(wait, min(least * 2 ** min(failures, 8), most)))
+
+
+def _later(known: str, seen: str | None) -> str:
+    return known if seen is None or _offset(seen) < _offset(known) else seen
+
+
+def _offset(pos: str) -> int:
+    return int(pos.partition(".")[0])
+
+
+def _fields(message: Record, view: type[Record]) -> dict[str, Any]:
+    return {name: getattr(message, name) for name in view.model_fields}

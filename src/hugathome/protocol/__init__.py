@@ -1,0 +1,1 @@
+"""What a room and its devices say to each other, and the fold over it: messages, limits, entries; pure."""

@@ -1,0 +1,1 @@
+"""What stands in the record of a session, and its rules: pure, whoever keeps it."""

@@ -1,0 +1,267 @@
+"""A room while somebody is connected to it here: the log followed and folded once for all of them.
+
+Connections read `since` an offset at their own speed and are woken when there is more. A timer here
+proposes that whoever has been away too long has left; the fold decides, so it does not matter how many
+workers propose it. Connections that no worker vouches for are taken for lost: their worker was killed.
+When the last connection has gone and nobody is left to wait for, the room ends here.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import aclosing, contextmanager, suppress
+from itertools import islice
+from typing import NamedTuple
+
+from hugathome.clock import Clock
+from hugathome.consultations import Consultations
+from hugathome.errors import HugathomeError, LogForked, LogTrimmed
+from hugathome.protocol.messages import Close, IceServers, Leave
+from hugathome.protocol.wire import CloseCode, Limits, RoomView
+from hugathome.rooms.journal import Journal
+from hugathome.signalling import (
+    START,
+    Commanded,
+    Detached,
+    Doubted,
+    Entry,
+    Expired,
+    Peer,
+    Position,
+    Room,
+    Tell,
+    Vouched,
+)
+
+_VOUCHED_WITHIN = 10.0
+"""Seconds: many times what an entry takes to reach another worker and the answer to come back."""
+
+
+class Parts(NamedTuple):
+    """What everything in a hub shares."""
+
+    journal: Journal
+    consultations: Consultations
+    clock: Clock
+    randomness: Callable[[int], bytes]
+    limits: Limits
+    mint: Callable[[str], IceServers]
+    """Make the ICE servers for a peer."""
+
+
+class Step(NamedTuple):
+    """One entry folded: the room after it, and what it tells whom."""
+
+    position: Position
+    room: Room
+    told: tuple[Tell, ...]
+
+
+class LiveRoom:
+    """One room, followed; `run` does the following, everybody else looks."""
+
+    def __init__(self, session_id: str, *, parts: Parts) -> None:
+        self.session_id = session_id
+        self.is_over = False
+        """Whether nobody may enter any more: take a new one."""
+        self.end: Close | None = None
+        """Why all connections must end, once they must."""
+        self._parts = parts
+        self._last = Step(START, Room(session=session_id), ())
+        self._kept: deque[Step] = deque([self._last], maxlen=parts.limits.kept)
+        self._is_loaded = False
+        self._watchers: set[asyncio.Event] = set()
+        self._served: set[str] = set()
+        self._away: set[tuple[str, int]] = set()
+        self._idle = asyncio.Event()
+        self._tasks = asyncio.TaskGroup()
+
+    @property
+    def room(self) -> Room:
+        """The room as far as it has been read."""
+        return self._last.room
+
+    @property
+    def position(self) -> Position:
+        """Where that is."""
+        return self._last.position
+
+    @contextmanager
+    def watching(self) -> Iterator[asyncio.Event]:
+        """Keep the room live, and give an event that is set whenever there is something new."""
+        changed = asyncio.Event()
+        self._watchers.add(changed)
+        try:
+            yield changed
+        finally:
+            self._watchers.discard(changed)
+            self._look_if_idle()
+
+    @contextmanager
+    def serving(self, link: str) -> Iterator[None]:
+        """Vouch for a connection while it is served here."""
+        self._served.add(link)
+        try:
+            yield
+        finally:
+            self._served.discard(link)
+
+    def since(self, offset: int) -> list[Step]:
+        """Return the steps behind `offset`; those that are no longer kept are missing."""
+        first = self._kept[0].position.offset
+        return list(islice(self._kept, max(offset + 1 - first, 0), None))
+
+    def at(self, offset: int) -> Step | None:
+        """Return the step at `offset`, if it is kept."""
+        index = offset - self._kept[0].position.offset
+        return self._kept[index] if 0 <= index < len(self._kept) else None
+
+    def is_attached(self, peer: Peer) -> bool:
+        """Whether the connection that `peer` stands for is still the peer's present one."""
+        now = self.room.peers.get(peer.peer)
+        return now is not None and now.conn == peer.conn and now.is_attached
+
+    async def loaded(self, changed: asyncio.Event) -> None:
+        """Return once the room has been read up to the present, or has ended."""
+        while not self._is_loaded and self.end is None:
+            await changed.wait()
+            changed.clear()
+
+    async def run(self) -> None:
+        """Follow the log until nobody needs the room any more."""
+        try:
+            async with self._tasks:
+                running = [
+                    self._tasks.create_task(each) for each in (self._follow(), self._doubt_strangers())
+                ]
+                await self._idle.wait()
+                for task in running:
+                    task.cancel()
+        except* (LogForked, LogTrimmed):
+            self.end = Close.because(CloseCode.STATE_LOST)
+        except* HugathomeError:
+            self.end = Close.because(CloseCode.LOST_RACE, "the room cannot be read")
+        finally:
+            self.is_over = True
+            self._wake()
+
+    async def _follow(self) -> None:
+        for position, entry in await self._parts.journal.load(self.session_id):
+            self._fold(entry, position)
+        self._is_loaded = True
+        self._expect_the_away()
+        self._wake()
+        async with aclosing(self._parts.journal.follow(self.session_id, after=self.position)) as entries:
+            async for position, entry in entries:
+                before = self.room
+                self._fold(entry, position)
+                self._expect_the_away()
+                self._note_departures(before, entry, position)
+                self._vouch(entry)
+                self._wake()
+                self._look_if_idle()
+
+    def _fold(self, entry: Entry, position: Position) -> None:
+        room, told = self.room.after(entry, position)
+        self._last = Step(position, room, told)
+        self._kept.append(self._last)
+
+    def _wake(self) -> None:
+        for changed in self._watchers:
+            changed.set()
+
+    # --- Who is away, and who has left -----------------------------------------------------------
+
+    def _expect_the_away(self) -> None:
+        """Give everybody who was let in and is away their time to come back, counted from here."""
+        for peer in self.room.peers.values():
+            if self._is_away(peer) and (peer.peer, peer.conn) not in self._away:
+                self._away.add((peer.peer, peer.conn))
+                self._tasks.create_task(self._expire(peer))
+
+    def _is_away(self, peer: Peer) -> bool:
+        return not peer.is_attached and self.room.is_inside(peer.peer)
+
+    async def _expire(self, peer: Peer) -> None:
+        await self._parts.clock.sleep(self._parts.limits.away_for)
+        now = self.room.peers.get(peer.peer)
+        has_left = now is not None and now.conn == peer.conn and self._is_away(now)
+        if has_left and await self._propose([Expired(peer=peer.peer, conn=peer.conn)]):
+            return  # they are waited for until the log tells that they have left
+        self._away.discard((peer.peer, peer.conn))
+        self._look_if_idle()
+
+    def _note_departures(self, before: Room, entry: Entry, position: Position) -> None:
+        has_left = isinstance(entry, Expired) or (
+            isinstance(entry, Commanded) and isinstance(entry.body, Leave)
+        )
+        for peer in before.peers.values() if has_left else ():
+            if peer.peer not in self.room.peers:
+                self._away.discard((peer.peer, peer.conn))
+                self._tasks.create_task(self._depart(peer.participant, position))
+
+    async def _depart(self, participant: str, position: Position) -> None:
+        # where the record refuses, the room has it either way, and the next arrival sets the record right
+        with suppress(HugathomeError):
+            await self._parts.consultations.depart(self.session_id, participant, position=str(position))
+
+    async def _doubt_strangers(self) -> None:
+        """Ask after the connections of other workers, and take for lost those that nobody vouches for."""
+        while True:
+            await self._parts.clock.sleep(self._parts.limits.away_for)
+            strangers = [each for each in self.room.peers.values() if self._is_strange(each)]
+            await self._propose(Doubted(peer=each.peer, conn=each.conn) for each in strangers)
+            await self._parts.clock.sleep(_VOUCHED_WITHIN)
+            lost = [each for each in self.room.peers.values() if each.is_doubted and self._is_strange(each)]
+            await self._propose(Detached(peer=each.peer, conn=each.conn) for each in lost)
+
+    def _is_strange(self, peer: Peer) -> bool:
+        return peer.is_attached and peer.link not in self._served
+
+    def _vouch(self, entry: Entry) -> None:
+        if isinstance(entry, Doubted):
+            peer = self.room.peers.get(entry.peer)
+            if peer is not None and peer.conn == entry.conn and peer.link in self._served:
+                self._tasks.create_task(self._propose([Vouched(peer=peer.peer, conn=peer.conn)]))
+
+    async def _propose(self, entries: Iterable[Entry]) -> bool:
+        """Append what others may append too; return whether it was, for a later turn may do it."""
+        try:
+            for entry in entries:
+                await self._parts.journal.append(self.session_id, entry)
+        except HugathomeError:
+            return False
+        return True
+
+    def _look_if_idle(self) -> None:
+        if not self._watchers and not self._away:
+            self.is_over = True
+            self._idle.set()
+
+
+class Reading(NamedTuple):
+    """From where on a device is told, and what it is taken to know."""
+
+    position: Position
+    room: Room
+    """As of the welcome."""
+    snapshot: RoomView | None
+    """None where the device knows everything up to `position`."""
+
+
+def reads_on(live: LiveRoom, step: Step, peer: Peer, *, resumed_at: str | None) -> Reading | None:
+    """Say where a device attached by `step` reads on; `None` if it knows another branch of the log."""
+    if resumed_at is None:
+        begun, before = live.at(peer.since), live.at(peer.since - 1)
+        if begun is not None and before is not None:
+            # it is told of its pairs, and of all that came since, as of everything that happens later
+            return Reading(before.position, begun.room, begun.room.view(peer.peer).but(pairs=()))
+        return Reading(step.position, step.room, step.room.view(peer.peer))
+    offset = int(resumed_at.partition(".")[0])
+    known = live.at(offset)
+    if known is not None and str(known.position) == resumed_at:
+        room = known.room if peer.peer in known.room.peers else step.room
+        return Reading(known.position, room, None)
+    if known is None and offset < live.position.offset:  # no longer kept
+        return Reading(step.position, step.room, step.room.view(peer.peer))
+    return None

@@ -1,0 +1,1 @@
+"""Coordinators of messages: choose a way, count what quotas limit, send once, record what came of it."""

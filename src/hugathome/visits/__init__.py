@@ -1,0 +1,1 @@
+"""Coordinators of the record: plan, queue, book, invite, let in, keep, erase."""
