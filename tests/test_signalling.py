@@ -141,8 +141,8 @@ def joined(
 
 
 def description(*, ufrag: str = "abcd", direction: str = "sendrecv") -> str:
-    fingerprint = "a=fingerprint:sha-256 " + ":".join(["AB"] * 32)
-    audio = ["m=audio 9 UDP/TLS/RTP/SAVPF 111", f"a=ice-ufrag:{ufrag}", fingerprint, f"a={direction}"]
+    keys = [f"a=ice-ufrag:{ufrag}", "a=ice-pwd:" + "p" * 22, "a=fingerprint:sha-256 " + ":".join(["AB"] * 32)]
+    audio = ["m=audio 9 UDP/TLS/RTP/SAVPF 111", *keys, f"a={direction}"]
     return "\r\n".join(["v=0", "o=- 1 2 IN IP4 127.0.0.1", "s=-", "t=0 0", *audio, ""])
 
 
@@ -718,6 +718,22 @@ def test_candidates_inside_a_description_are_counted_as_well() -> None:
     assert told == [Tell("p_dr", Error(code="too-many-candidates", ref=1))]
     fitting = Offer(pc=scene.pc, gen=1, neg=1, sdp=description() + 64 * candidate)
     assert kinds(scene.does("dr", fitting), "pat") == [Offer]
+    one = Candidates(pc=scene.pc, gen=1, candidates=(CandidateInit(),))
+    assert heard(scene.does("dr", one), "dr") == [Error(code="too-many-candidates", ref=3)]
+
+
+def test_candidates_that_a_description_names_again_are_not_counted_twice() -> None:
+    scene = visit()
+    sixteen = Candidates(pc=scene.pc, gen=1, candidates=(CandidateInit(),) * 16)
+    scene.does("dr", Offer(pc=scene.pc, gen=1, neg=1, sdp=description()))
+    scene.does("pat", Answer(pc=scene.pc, gen=1, neg=1, sdp=description()))
+    for _ in range(3):
+        scene.does("dr", sixteen)
+
+    again = description() + 48 * "a=candidate:1 1 udp 1 192.0.2.7 50000 typ host\r\n"
+    assert kinds(scene.does("dr", Offer(pc=scene.pc, gen=1, neg=2, sdp=again)), "pat") == [Offer]
+
+    assert kinds(scene.does("dr", sixteen), "pat") == [Candidates]
 
 
 def test_an_observer_is_held_to_receiving() -> None:

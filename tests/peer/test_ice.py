@@ -26,31 +26,47 @@ def candidate(address: str, *, port: int = 4000) -> str:
     return f"candidate:1 1 udp 2130706431 {address} {port} typ host"
 
 
+SETTINGS = IceSettings()
+ON_LOOPBACK = IceSettings(loopback=True)
+AMONG_STRANGERS = IceSettings(private=False)
+
+
 @pytest.mark.parametrize(
     "address",
     ["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1", "169.254.169.254", "fe80::1", "0.0.0.0", "::"],
 )
 def test_loopback_and_link_local_candidates_are_refused_unless_asked_for(address: str) -> None:
-    assert not is_admissible(candidate(address), loopback=False)
-    assert is_admissible(candidate(address), loopback=True)
+    assert not is_admissible(candidate(address), SETTINGS)
+    assert not is_admissible(candidate(address), AMONG_STRANGERS)
+    assert is_admissible(candidate(address), ON_LOOPBACK)
 
 
-@pytest.mark.parametrize("address", ["192.0.2.7", "10.1.2.3", "2001:db8::1"])
-def test_other_addresses_are_admitted(address: str) -> None:
-    assert is_admissible(candidate(address), loopback=False)
+@pytest.mark.parametrize("address", ["10.1.2.3", "192.168.1.1", "fd00::1", "100.64.0.1", "::ffff:172.16.0.1"])
+def test_private_candidates_are_refused_where_the_policy_says_so(address: str) -> None:
+    assert is_admissible(candidate(address), SETTINGS)
+    assert not is_admissible(candidate(address), AMONG_STRANGERS)
+
+
+@pytest.mark.parametrize("address", ["1.1.1.1", "2a00:1450::1"])
+def test_public_candidates_are_admitted_whatever_the_policy(address: str) -> None:
+    assert is_admissible(candidate(address), SETTINGS)
+    assert is_admissible(candidate(address), AMONG_STRANGERS)
 
 
 @pytest.mark.parametrize("text", [candidate("0a3e-7c.local"), "", "candidate:", "not a candidate"])
-@pytest.mark.parametrize("loopback", [False, True])
-def test_names_and_what_is_no_candidate_are_refused(text: str, loopback: bool) -> None:
-    assert not is_admissible(text, loopback=loopback)
+@pytest.mark.parametrize("settings", [SETTINGS, ON_LOOPBACK])
+def test_names_and_what_is_no_candidate_are_refused(text: str, settings: IceSettings) -> None:
+    assert not is_admissible(text, settings)
 
 
 def test_a_description_keeps_everything_but_what_is_refused() -> None:
-    kept = ["v=0", "m=audio 9 UDP/TLS/RTP/SAVPF 111", "a=" + candidate("192.0.2.7"), "a=mid:0"]
+    kept = ["v=0", "m=audio 9 UDP/TLS/RTP/SAVPF 111", "a=" + candidate("1.1.1.1"), "a=mid:0"]
     refused = ["a=" + candidate("127.0.0.1"), "a=" + candidate("x.local"), "a=end-of-candidates"]
+    private = ["a=" + candidate("10.1.2.3")]
+    sdp = "\r\n".join([*kept, *private, *refused, ""])
 
-    assert admissible("\r\n".join([*kept, *refused, ""]), loopback=False) == "\r\n".join([*kept, ""])
+    assert admissible(sdp, SETTINGS) == "\r\n".join([*kept, *private, ""])
+    assert admissible(sdp, AMONG_STRANGERS) == "\r\n".join([*kept, ""])
 
 
 def test_no_server_is_ever_asked_that_was_not_named() -> None:

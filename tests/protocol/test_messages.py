@@ -228,8 +228,8 @@ def test_what_is_too_big_is_refused_as_that() -> None:
 
 
 def test_what_is_relayed_fits_a_frame_with_all_that_the_hub_adds() -> None:
-    keys = "a=ice-ufrag:abcd\r\na=fingerprint:sha-256 " + ":".join(["AB"] * 32)
-    sdp = f"v=0\r\no=-\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n{keys}\r\n"
+    keys = f"a=ice-ufrag:abcd\r\na=ice-pwd:{22 * 'p'}\r\na=fingerprint:sha-256 " + ":".join(["AB"] * 32)
+    sdp = f"v=0\r\no=- 1 2 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n{keys}\r\n"
     text = Offer(pc="c", gen=1, neg=1, seq=1, sdp=sdp).to_json()
     frame = len(text) + 512
 
@@ -307,7 +307,15 @@ def _fnv1a(text: bytes) -> str:
 
 
 GOOD: list[dict[str, Any]] = [
-    {"v": 1, "type": "offer", "seq": 1, "pc": "c", "gen": 1, "neg": 1, "sdp": "v=0\no=-\ns=-\nt=0 0\n"},
+    {
+        "v": 1,
+        "type": "offer",
+        "seq": 1,
+        "pc": "c",
+        "gen": 1,
+        "neg": 1,
+        "sdp": "v=0\no=- 1 2 IN IP4 0.0.0.0\ns=-\nt=0 0\n",
+    },
     {"v": 1, "type": "candidate", "seq": 1, "pc": "c", "gen": 1, "candidates": [{"candidate": ""}]},
     {"v": 1, "type": "hello", "nonce": "n", "grant": "g", "caps": {"rollback": True}},
     {"v": 1, "type": "media", "seq": 4, "pc": "c", "gen": 1, "state": "connected"},

@@ -112,14 +112,14 @@ class Generation:
                     await self._add(pc, candidate)
 
     async def _apply(self, pc: RTCPeerConnection, work: Apply) -> None:
-        sdp = admissible(work.sdp, loopback=self._ice.loopback)
+        sdp = admissible(work.sdp, self._ice)
         await pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type=work.kind))
         if work.kind == "offer":
             await pc.setLocalDescription()
             self._listener.answered(work.pc, work.gen, pc.localDescription.sdp)
 
     async def _add(self, pc: RTCPeerConnection, init: CandidateInit) -> None:
-        if not is_admissible(init.candidate, loopback=self._ice.loopback):
+        if not is_admissible(init.candidate, self._ice):
             return
         candidate = candidate_from_sdp(init.candidate.removeprefix("candidate:"))
         candidate.sdpMid = init.sdp_mid

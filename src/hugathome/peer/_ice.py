@@ -2,8 +2,9 @@
 
 A remote candidate is an order to send UDP somewhere. Whoever runs a `Peer` on a server must not let a
 stranger aim it at the server's own services: candidates on loopback and on the link are taken out of
-descriptions and of what trickles in, before aiortc sees them. So are names under `.local`: looking one up
-asks the reader's network, and the answer could be any address; whoever hides theirs still reaches us at ours.
+descriptions and of what trickles in, before aiortc sees them, and by policy those on private networks. So
+are names under `.local`: looking one up asks the reader's network, and the answer could be any address;
+whoever hides theirs still reaches us at ours.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -17,8 +18,8 @@ from aiortc.rtcicetransport import parse_stun_turn_uri
 
 from hugathome._model import Record
 from hugathome.errors import RemoteProtocolError
+from hugathome.protocol.candidates import Reach, parse_candidate, reach_of
 from hugathome.protocol.ice import IceServer, ice_servers_for
-from hugathome.protocol.sdp import is_loopback_or_link_local, parse_candidate
 from hugathome.protocol.wire import IceServerView
 
 LOOPBACK = "127.0.0.1"
@@ -32,6 +33,9 @@ class IceSettings(Record):
     TURN server, the first of each."""
     loopback: bool = False
     """Gather 127.0.0.1 and nothing else, and accept candidates there: for demonstrations and tests."""
+    private: bool = True
+    """Accept candidates on private networks, as two endpoints within a hospital need. False is for a server
+    whose network strangers must not aim at: they still reach it at its own address, or through a relay."""
     relay_only: bool = False
     """Connect through TURN only, and so hide one's addresses; the hub may ask for it, too."""
 
@@ -62,25 +66,29 @@ async def gather(pc: RTCPeerConnection, settings: IceSettings) -> None:
         await gatherer.gather()
 
 
-def admissible(sdp: str, *, loopback: bool) -> str:
+def admissible(sdp: str, settings: IceSettings) -> str:
     """Return a description without the candidates that are refused.
 
     Nor does it say that there are no more: of candidates that come after that word aioice takes none, and
     an endpoint whose candidates are all refused would count as failed before it could reach us.
     """
-    kept = [line for line in sdp.splitlines() if _is_kept(line, loopback=loopback)]
+    kept = [line for line in sdp.splitlines() if _is_kept(line, settings)]
     return "\r\n".join(kept) + "\r\n"
 
 
-def is_admissible(candidate: str, *, loopback: bool) -> bool:
+def is_admissible(candidate: str, settings: IceSettings) -> bool:
     """Whether a candidate may be used; the empty one, that says there are no more, may not."""
     try:
-        read = parse_candidate(candidate)
+        reach = reach_of(parse_candidate(candidate))
     except RemoteProtocolError:
         return False
-    if read.address.lower().endswith(".local"):
-        return False
-    return loopback or not is_loopback_or_link_local(read)
+    accepted = {
+        Reach.HIDDEN: False,
+        Reach.OWN: settings.loopback,
+        Reach.PRIVATE: settings.private,
+        Reach.PUBLIC: True,
+    }
+    return accepted[reach]
 
 
 def _is_understood(url: str) -> bool:
@@ -92,9 +100,9 @@ def _is_understood(url: str) -> bool:
     return True
 
 
-def _is_kept(line: str, *, loopback: bool) -> bool:
+def _is_kept(line: str, settings: IceSettings) -> bool:
     if line.startswith("a=candidate:"):
-        return is_admissible(line.removeprefix("a="), loopback=loopback)
+        return is_admissible(line.removeprefix("a="), settings)
     return line != "a=end-of-candidates"
 
 

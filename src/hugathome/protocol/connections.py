@@ -56,7 +56,7 @@ class Connection(Record):
     ufrags: Mapping[str, frozenset[str]] = {}
     """What each peer's descriptions of this generation name; a candidate of another is not relayed."""
     candidates: Mapping[str, int] = {}
-    """How many each peer has sent."""
+    """How many each peer has sent; a description names those again that came one by one before it."""
     restarted_by: frozenset[str] = frozenset()
     """Who has asked for an ICE restart since the last round was closed."""
 
@@ -79,6 +79,7 @@ class Connection(Record):
         return self.but(
             negotiation=_accepted(said(by=by, neg=body.neg)),
             ufrags={**self.ufrags, by: known | description.ufrags},
+            candidates={**self.candidates, by: max(self.candidates.get(by, 0), len(description.candidates))},
             restarted_by=self.restarted_by if isinstance(body, Offer) else frozenset(),
         )
 

@@ -16,7 +16,7 @@ from hugathome.protocol.messages import Command, Unknown
 from hugathome.protocol.wire import Caps
 from hugathome.roles import Capability, Step
 
-FOLD = 3
+FOLD = 4
 """The version of the rules that these entries are for: two versions never fold one log."""
 
 

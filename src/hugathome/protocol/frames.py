@@ -10,6 +10,7 @@ from typing import Annotated, Any, Union, get_args
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from hugathome.errors import RemoteProtocolError
+from hugathome.protocol.candidates import parse_candidate
 from hugathome.protocol.messages import (
     Answer,
     Candidates,
@@ -21,7 +22,7 @@ from hugathome.protocol.messages import (
     ServerMessage,
     Unknown,
 )
-from hugathome.protocol.sdp import parse_candidate, parse_description
+from hugathome.protocol.sdp import parse_description
 from hugathome.protocol.wire import Count, Limits, Number, PositionText, Wire
 
 _TOO_BIG = 4009

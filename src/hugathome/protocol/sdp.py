@@ -1,33 +1,32 @@
-"""Session descriptions and candidates: what is let through, and what can be read off them.
+"""Session descriptions: what is let through, and what can be read off them.
 
 The grammar is RFC 8866's and RFC 8839's as far as a relay needs it: enough to refuse what no endpoint
-writes (hundreds of sections, endless lines, control characters, names instead of addresses) before any
-endpoint parses it. A text is refused or passed on as it is, never rewritten.
+writes (hundreds of sections, endless lines, control characters, lines where they do not belong, media that
+nothing encrypts) before any endpoint parses it. A text is refused or passed on as it is, never rewritten.
 """
 
 import re
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import pairwise
-
-from pydantic import Field
 
 from hugathome._model import Record
 from hugathome.errors import RemoteProtocolError
+from hugathome.protocol.candidates import Candidate, parse_candidate
 
 _TOO_BIG = 4009
-_LINE = re.compile(r"[a-z]=[^\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]*")
+_LINE = re.compile(r"[a-z]=[^\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]*")
 """Without what some parsers take for the end of a line: none may read another description than this one."""
-_SECTION = re.compile(r"m=([a-z]+) (\d{1,5})(?:/\d+)? ([A-Z/]+) .+", re.ASCII)
+_ORDER = re.compile(r"vos[iuepcbrzka]*t[iuepcbtrzka]*(?:m[icbka]*)*")
+"""The first letters of the lines, one after another (RFC 8866, 9)."""
+_ORIGIN = re.compile(r"o=[\x21-\x7e]+ \d{1,20} \d{1,20} IN IP[46] [\x21-\x7e]+", re.ASCII)
+_TIME = re.compile(r"t=\d{1,20} \d{1,20}", re.ASCII)
+_SECTION = re.compile(r"m=([a-z]+) (\d{1,5})(?:/\d+)? ([A-Z/]+)((?: [\x21-\x7e]+)+)", re.ASCII)
+_ENCRYPTED = re.compile(r"(?:UDP|TCP)/D?TLS/RTP/SAVPF?|(?:(?:UDP|TCP)/)?DTLS/SCTP")
+_MID = re.compile(r"[!#-'*+.0-9A-Z^-~-]{1,64}")
 _FINGERPRINT = re.compile(r"sha-(?:256|384|512) (?:[0-9A-Fa-f]{2}:){31,63}[0-9A-Fa-f]{2}")
-_ICE_WORD = re.compile(r"[A-Za-z0-9+/_-]{4,256}")
+_USER_NAME = re.compile(r"[A-Za-z0-9+/_-]{4,256}")
+_PASSWORD = re.compile(r"[A-Za-z0-9+/_-]{22,256}")
 _DIRECTION = re.compile(r"a=(sendrecv|sendonly|recvonly|inactive)")
-_MDNS = re.compile(r"[0-9A-Za-z-]{1,63}\.local", re.IGNORECASE | re.ASCII)
-_CANDIDATE = re.compile(
-    r"candidate:[A-Za-z0-9+/_-]{1,32} (\d{1,3}) (udp|tcp|ssltcp) (\d{1,10}) (\S{1,255}) (\d{1,5})"
-    r" typ (host|srflx|prflx|relay)((?: \S+ \S+)*) ?",
-    re.IGNORECASE | re.ASCII,
-)
 
 
 class SdpLimits(Record):
@@ -45,19 +44,6 @@ class SdpLimits(Record):
 _DEFAULTS = SdpLimits()
 UNLIMITED = SdpLimits(size=2**31, sections=2**31, lines=2**31, line=2**31)
 """For what was judged before: the limits of today refuse nothing that the log holds."""
-
-
-class Candidate(Record):
-    """One candidate, read."""
-
-    component: int
-    transport: str
-    priority: int
-    address: str = Field(repr=False)
-    """An IP address, or a name under `.local` that hides one (mDNS)."""
-    port: int
-    kind: str
-    """`host`, `srflx`, `prflx` or `relay`."""
 
 
 class Section(Record):
@@ -93,60 +79,43 @@ class Description(Record):
 def parse_description(sdp: str, *, limits: SdpLimits = _DEFAULTS) -> Description:
     """Read an offer or answer, or raise `RemoteProtocolError`: 4009 beyond `limits`, else 4000."""
     lines = _lines(sdp, limits)
-    if lines[:1] != ["v=0"] or not {"o", "s", "t"} <= {line[0] for line in lines}:
-        raise RemoteProtocolError("a description needs its version, origin, name and time")
+    _require_beginning(lines)
     starts = [number for number, line in enumerate(lines) if line[0] == "m"]
     if len(starts) > limits.sections:
         raise RemoteProtocolError("a description with too many sections", code=_TOO_BIG)
     attributes = [line[2:] for line in lines if line[0] == "a"]
+    passwords = _values(attributes, "ice-pwd", _PASSWORD)
     description = Description(
         sections=tuple(_sections(lines, starts)),
-        ufrags=frozenset(_ice_word(value) for value in _values(attributes, "ice-ufrag")),
-        fingerprints=frozenset(_fingerprint(value) for value in _values(attributes, "fingerprint")),
+        ufrags=frozenset(_values(attributes, "ice-ufrag", _USER_NAME)),
+        fingerprints=frozenset(_values(attributes, "fingerprint", _FINGERPRINT)),
         candidates=tuple(parse_candidate(line) for line in attributes if line.startswith("candidate:")),
     )
+    mids = _values(attributes, "mid", _MID)
+    if len(mids) > len(set(mids)):
+        raise RemoteProtocolError("two sections of one name")
     if not all(section.is_rejected for section in description.sections):
-        _require_keys(description)
+        _require_keys(description, passwords)
     return description
 
 
-def parse_candidate(text: str) -> Candidate:
-    """Read `RTCIceCandidateInit.candidate`, or raise `RemoteProtocolError`."""
-    found = _CANDIDATE.fullmatch(text) if len(text) <= 1024 else None
-    if found is None:
-        raise RemoteProtocolError("not a candidate")
-    component, transport, priority, address, port, kind = found.groups()[:6]
-    if int(port) > 65535 or not _is_address(address):
-        raise RemoteProtocolError("a candidate without a usable address")
-    return Candidate(
-        component=int(component),
-        transport=transport.lower(),
-        priority=int(priority),
-        address=address,
-        port=int(port),
-        kind=kind.lower(),
-    )
-
-
-def is_loopback_or_link_local(candidate: Candidate) -> bool:
-    """Whether the candidate points at the reader's own machine or link; the unspecified address does too."""
-    if candidate.address.lower().endswith(".local"):
-        return False
-    address: IPv4Address | IPv6Address = ip_address(candidate.address)
-    if isinstance(address, IPv6Address):
-        address = address.ipv4_mapped or address
-    return address.is_loopback or address.is_link_local or address.is_unspecified
-
-
 def _lines(sdp: str, limits: SdpLimits) -> list[str]:
-    if len(sdp.encode()) > limits.size:
+    if len(sdp.encode(errors="replace")) > limits.size:
         raise RemoteProtocolError("a description that is too big", code=_TOO_BIG)
     lines = sdp.replace("\r\n", "\n").removesuffix("\n").split("\n")
-    if len(lines) > limits.lines or any(len(line.encode()) > limits.line for line in lines):
+    if len(lines) > limits.lines or any(len(line.encode(errors="replace")) > limits.line for line in lines):
         raise RemoteProtocolError("a description with too many or too long lines", code=_TOO_BIG)
     if not all(_LINE.fullmatch(line) for line in lines):
         raise RemoteProtocolError("a line that is no line of a description")
     return lines
+
+
+def _require_beginning(lines: list[str]) -> None:
+    is_in_order = _ORDER.fullmatch("".join(line[0] for line in lines)) is not None
+    if not is_in_order or lines[0] != "v=0" or not _ORIGIN.fullmatch(lines[1]):
+        raise RemoteProtocolError("a description needs its version, origin, name and time, in this order")
+    if not all(_TIME.fullmatch(line) for line in lines if line[0] == "t"):
+        raise RemoteProtocolError("a malformed time")
 
 
 def _sections(lines: list[str], starts: list[int]) -> Iterator[Section]:
@@ -156,6 +125,8 @@ def _sections(lines: list[str], starts: list[int]) -> Iterator[Section]:
             raise RemoteProtocolError("a malformed media line")
         port, section = int(found[2]), lines[start:end]
         is_rejected = port == 0 and not any(line.startswith("a=bundle-only") for line in section)
+        if not is_rejected and not _ENCRYPTED.fullmatch(found[3]):
+            raise RemoteProtocolError("media that nothing would encrypt")
         yield Section(kind=found[1], port=port, direction=_direction(section), is_rejected=is_rejected)
 
 
@@ -171,35 +142,15 @@ def _direction(section: list[str]) -> str:
     return "sendrecv"
 
 
-def _values(attributes: list[str], name: str) -> Iterator[str]:
+def _values(attributes: list[str], name: str, form: re.Pattern[str]) -> list[str]:
     prefix = name + ":"
-    return (line.removeprefix(prefix) for line in attributes if line.startswith(prefix))
+    values = [line.removeprefix(prefix) for line in attributes if line.startswith(prefix)]
+    if not all(form.fullmatch(value) for value in values):
+        raise RemoteProtocolError(f"a malformed {name}")
+    return values
 
 
-def _ice_word(value: str) -> str:
-    if not _ICE_WORD.fullmatch(value):
-        raise RemoteProtocolError("a malformed ICE user name")
-    return value
-
-
-def _fingerprint(value: str) -> str:
-    if not _FINGERPRINT.fullmatch(value):
-        raise RemoteProtocolError("a malformed or outdated fingerprint")
-    return value
-
-
-def _require_keys(description: Description) -> None:
+def _require_keys(description: Description, passwords: list[str]) -> None:
     """Refuse media that nothing would encrypt: WebRTC is DTLS or it is nothing (RFC 8827, 6.5)."""
-    if not description.fingerprints or not description.ufrags:
-        raise RemoteProtocolError("a description without fingerprint or ICE user name")
-
-
-def _is_address(text: str) -> bool:
-    """Other names are refused: looking them up would ask the reader's own network."""
-    if _MDNS.fullmatch(text):
-        return True
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return "%" not in text
+    if not description.fingerprints or not description.ufrags or not passwords:
+        raise RemoteProtocolError("a description without fingerprint or ICE credentials")
