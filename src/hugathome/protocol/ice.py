@@ -2,7 +2,7 @@
 
 Credentials are coturn's REST kind (draft-uberti-behave-turn-rest): the user name says until when and for
 whom, the password is an HMAC of it under the server's secret. They are minted for one peer at the moment
-when it is let in; the secret leaves this process never.
+when it is let in, and again when it asks; the secret leaves this process never.
 """
 
 import base64
@@ -18,9 +18,9 @@ from hugathome._model import Record
 from hugathome.protocol.wire import IceServerView
 
 _SCHEMES = ("stun:", "stuns:", "turn:", "turns:")
-CREDENTIALS_LIFETIME = timedelta(hours=1)
-"""Longer than a usual visit: through some relays a connection does not outlive what it was made with. coturn
-looks at the time only when one is made; whoever connects anew later has asked for fresh ones by then."""
+CREDENTIALS_LIFETIME = timedelta(minutes=10)
+"""Devices ask for fresh ones at half of it, and apply them whenever a connection is made or restarted. One
+that stands goes on: coturn looks at the time when a place is asked for, and not when it is kept."""
 
 
 class IceServer(Record):
