@@ -34,6 +34,7 @@ from hugathome.record.imaging import Site, Territory
 from hugathome.record.offers import Offer, Slot
 from hugathome.record.participants import Participant
 from hugathome.roles import Language, Step
+from hugathome.rooms.census import Census
 from hugathome.sending.check_in_codes import CheckInCodes
 from hugathome.sending.deliveries import Deliveries
 from hugathome.sending.dispatch import Dispatch
@@ -54,6 +55,7 @@ from hugathome.visits.switchboard import Switchboard
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 COORDINATORS = (
     Bookings,
+    Census,
     CheckInCodes,
     Consultations,
     Reception,
@@ -323,6 +325,8 @@ class Visit:
         dispatch, reception = hug._crew.dispatch, hug._crew.reception
         codes, verifier = reception._codes, reception._verifier
         session = planned(hug)
+        assert self.calls("Census.rooms", hug.rooms, organisation="hug") is not None
+        self.calls("Census.ready", hug.ready)
         patient = session.participant("p-1")
         message = dispatch.message("invitation")
         self.calls("Dispatch.deliver", dispatch.deliver, session.id, "p-1", message)
@@ -386,6 +390,7 @@ def test_the_blocking_calls_are_those_of_the_other_kind_of_host() -> None:
     assert public(app.HugAtHome) - public(blocking.HugAtHome) == {"aclose", "serve", "asgi"}
     assert public(blocking.HugAtHome) - public(app.HugAtHome) == {"close"}
     inner = {"change", "decided", "events", "keep", "forget_room", "queued", "ahead_of", "service_of"}
+    inner |= {"telemetry"}
     inner |= {"find_by_link", "find_by_message", "find_by_slot", "find_by_handle"}
     assert public(Consultations) - public(blocking.Sessions) == inner
 

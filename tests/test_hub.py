@@ -1,8 +1,9 @@
 """The hub: devices over pipes in memory, on a clock that stands still unless a test moves it."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -67,6 +68,7 @@ from hugathome.session import Session
 from hugathome.signalling import FOLD, Called, Entry, Opened, SignallingLog
 from hugathome.sms import OutboxSms
 from hugathome.stores.memory import MemorySessions
+from hugathome.telemetry import Metric
 from hugathome.testing.clock import FakeClock
 from hugathome.transports.memory import MemoryTransport, memory_pair
 from hugathome.visits.doorkeeper import Doorkeeper
@@ -140,6 +142,19 @@ class Device:
         return [message.pos for message in self.heard if message.pos][-1]
 
 
+class Figures:
+    """A telemetry that adds up."""
+
+    def __init__(self) -> None:
+        self.total: Counter[tuple[str, str]] = Counter()
+
+    def span(self, call: str) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def add(self, metric: Metric, amount: int = 1, *, label: str = "") -> None:
+        self.total[metric.name, label] += amount
+
+
 async def _unavailable(room: str, entry: Entry) -> None:
     raise StoreUnavailable("killed")
 
@@ -152,6 +167,7 @@ class Clinic:
         self.keys = KeyRing(b"k" * 32)
         self.log = log or open_log("memory://")
         self.limits = limits
+        self.figures = Figures()
         self.journal = Journal(log=self.log, keys=self.keys, randomness=self.randomness, limits=limits)
         letterhead = Letterhead(brand="HUG@home", site=SITE, help_phone=None)
         house = House(
@@ -193,6 +209,7 @@ class Clinic:
             randomness=self.randomness,
             limits=self.limits,
             ice_servers=[IceServer(urls=["turn:turn.example.ch"], secret="s3cret")],
+            telemetry=self.figures,
         )
 
     async def plan(self) -> Session:
@@ -1035,3 +1052,35 @@ async def test_a_room_of_another_fold_is_not_touched(clinic: Clinic) -> None:
     close = await closed_after(clinic, hello.to_json())
 
     assert (close.code, close.retry) == (CloseCode.LOST_RACE, "resume")
+
+
+# --- What those who run it see -------------------------------------------------------------------
+
+
+async def test_figures_follow_who_comes_and_goes_and_what_is_relayed(clinic: Clinic) -> None:
+    session, doctor, patient = await clinic.visit()
+    pair = next(message for message in patient.heard if isinstance(message, Pair))
+    await doctor.say(Offer(pc=pair.pc, gen=1, neg=1, sdp=sdp()))
+    await patient.until(Offer)
+    assert clinic.figures.total["hugathome.rooms", ""] == 1
+    assert clinic.figures.total["hugathome.connections", ""] == 2
+
+    patient.transport.cut()
+    await (await clinic.resume(session, patient)).until(Welcome)
+    stranger = clinic.dial()
+    await stranger.transport.send(Hello(grant="nobody's", nonce="n1").to_json())
+    await stranger.until(Close)
+    await clinic.consultations.complete(session.id, by="dr", outcome="completed")
+    await asyncio.gather(*clinic.calls)
+    await clinic.hub.aclose()
+
+    assert clinic.figures.total == {
+        ("hugathome.rooms", ""): 0,
+        ("hugathome.connections", ""): 0,
+        ("hugathome.joins", ""): 2,
+        ("hugathome.resumes", "yes"): 1,
+        ("hugathome.relayed", "offer"): 1,
+        ("hugathome.closes", "gone"): 1,
+        ("hugathome.closes", "4003"): 1,
+        ("hugathome.closes", "4005"): 2,
+    }

@@ -8,7 +8,7 @@ Constructing it does no I/O and starts nothing, so that it is safe at import and
 was given stays the giver's, except store and log, which `aclose` closes.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -23,6 +23,7 @@ from hugathome.record.audit import START, AuditEntry, Head
 from hugathome.record.dossier import Dossier
 from hugathome.record.participants import Participant
 from hugathome.record.shelf import Event
+from hugathome.rooms.census import OpenRoom
 from hugathome.session import Session
 from hugathome.signalling import Transport
 from hugathome.visits.bookings import Bookings
@@ -203,6 +204,16 @@ class HugAtHome(Deployment):
     async def forget(self, *, organisation: str, before: datetime, by: str) -> int:
         """Erase everybody in sessions that ended before that; see `Retention.forget`."""
         return await self._crew.retention.forget(organisation=organisation, before=before, by=by)
+
+    # --- How it is -------------------------------------------------------------------------------
+
+    async def rooms(self, *, organisation: str) -> Sequence[OpenRoom]:
+        """Return an organisation's open rooms, in numbers and without names; see `Census.rooms`."""
+        return await self._crew.census.rooms(organisation=organisation)
+
+    async def ready(self) -> None:
+        """Return once store and log have answered; raise `StoreUnavailable` where one of them does not."""
+        await self._crew.census.ready()
 
     async def run_due(self) -> datetime | None:
         """Deliver what is due, forget what has had its time, and return when to come again.

@@ -38,11 +38,13 @@ try:
     from starlette.routing import BaseRoute, Route, WebSocketRoute
 
     from hugathome.web.endpoints import (
+        alive,
         answering,
         command,
         http_problem,
         log_unexpected,
         preflight,
+        readiness,
         receiving,
         shared,
     )
@@ -87,6 +89,8 @@ def routes(hug: "HugAtHome") -> list[BaseRoute]:
         Route("/browser/{name}", shared(answering(pages.newest), origins)),
         Route("/browser/{release}/{name}", shared(answering(pages.file), origins)),
         Route("/openapi.json", openapi),
+        Route("/health", answering(alive)),
+        Route("/ready", answering(readiness(hug))),
         *(_post(name, call, origins) for name, call in Api(hug).calls.items()),
         Route("/receipts/{gateway}/{token}", receiving(hug), methods=["GET", "POST"]),
         WebSocketRoute("/signal", _Signalling(hug, origins)),

@@ -25,6 +25,7 @@ from hugathome.grants import JoinGrant
 from hugathome.one_time_codes import CodesAlone
 from hugathome.record.audit import START, AuditEntry, Head
 from hugathome.record.shelf import Event
+from hugathome.rooms.census import Census
 from hugathome.sending.deliveries import Deliveries
 from hugathome.sending.desk import Desk
 from hugathome.visits.bookings import Bookings
@@ -131,6 +132,7 @@ _switchboard: Callable[[Any], Switchboard] = attrgetter("_crew.switchboard")
 _doorkeeper: Callable[[Any], Doorkeeper] = attrgetter("_crew.doorkeeper")
 _deliveries: Callable[[Any], Deliveries] = attrgetter("_crew.deliveries")
 _retention: Callable[[Any], Retention] = attrgetter("_crew.retention")
+_census: Callable[[Any], Census] = attrgetter("_crew.census")
 
 
 class _Blocking:
@@ -185,6 +187,8 @@ class HugAtHome(_Blocking, Deployment):
     export = _driven(_retention, Retention.export)
     erase = _driven(_retention, Retention.erase)
     forget = _driven(_retention, Retention.forget)
+    rooms = _driven(_census, Census.rooms)
+    ready = _driven(_census, Census.ready)
 
     def run_due(self) -> datetime | None:
         """Deliver what is due, forget what has had its time, and return when to come again."""

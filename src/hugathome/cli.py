@@ -3,6 +3,7 @@
 hugathome demo               one teleconsultation by itself, over a real server on loopback
 hugathome demo --serve       a small clinic to try it in, alone or with a phone
 hugathome serve clinic:hug   the web application alone, for hosts that are not ASGI
+hugathome rooms clinic:hug   which rooms are open, in numbers
 hugathome schema             the tables, for whoever runs the database
 hugathome templates fr       the texts of the messages, to write your own from
 hugathome check-templates    whether your own can be sent, and how long they are
@@ -86,6 +87,24 @@ def serve(
     from hugathome.web.serving import serve_alone
 
     asyncio.run(serve_alone(_found(where), host=host, port=port))
+
+
+@app.command()
+def rooms(
+    where: Annotated[str, typer.Argument(help="Where the HugAtHome object is: module:attribute.")],
+    organisation: Annotated[str, typer.Argument(help="The organisation whose rooms they are.")],
+) -> None:
+    """Print which rooms are open: for how many minutes, and how many wait, are inside, are connected."""
+    hug = _found(where)
+
+    async def asked() -> None:
+        async with hug:
+            for line in lines(await hug.rooms(organisation=organisation), now=hug.clock.now()):
+                typer.echo(line)
+
+    from hugathome.rooms.census import lines
+
+    asyncio.run(asked())
 
 
 @app.command()

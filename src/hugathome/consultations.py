@@ -13,6 +13,7 @@ from hugathome.record.participants import Participant
 from hugathome.record.transitions import Status
 from hugathome.roles import AnyModality, Step
 from hugathome.session import Session
+from hugathome.telemetry import spanned
 from hugathome.visits.planning import Planning, refuse_other_kind
 
 _STEPS_NOTED = 50
@@ -20,6 +21,7 @@ _STEPS_NOTED = 50
 
 
 @discreet
+@spanned("sessions")
 class Consultations(Planning):
     """Everything that is done to a session by name; `HugAtHome.sessions` is one."""
 

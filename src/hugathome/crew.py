@@ -18,12 +18,14 @@ from hugathome.protocol.ice import IceServer
 from hugathome.protocol.wire import Limits
 from hugathome.record.offers import Directory
 from hugathome.record.shelf import SessionStore
+from hugathome.rooms.census import Census
 from hugathome.rooms.journal import Journal
 from hugathome.sending.check_in_codes import CheckInCodes
 from hugathome.sending.deliveries import Deliveries
 from hugathome.sending.dispatch import Dispatch
 from hugathome.sending.letters import Letters
 from hugathome.signalling import SignallingLog
+from hugathome.telemetry import SILENT, Telemetry, watch
 from hugathome.verifier import Randomness, Verifier
 from hugathome.visits.archive import Archive
 from hugathome.visits.bookings import Bookings
@@ -50,6 +52,7 @@ class Means:
     randomness: Randomness
     ice_servers: tuple[IceServer, ...] = ()
     relay_only: bool = False
+    telemetry: Telemetry = SILENT
     directory: Directory | None = None
     """None where patients do not choose."""
 
@@ -59,7 +62,13 @@ class Crew:
 
     def __init__(self, means: Means) -> None:
         keys, clock, randomness = means.keys, means.clock, means.randomness
-        self.journal = Journal(log=means.log, keys=keys, randomness=randomness, limits=means.limits)
+        self.journal = Journal(
+            log=means.log,
+            keys=keys,
+            randomness=randomness,
+            limits=means.limits,
+            telemetry=means.telemetry,
+        )
         self.consultations = Consultations(
             store=means.sessions,
             journal=self.journal,
@@ -88,7 +97,21 @@ class Crew:
         )
         self.verifier = Verifier(store=means.codes, keys=keys, clock=clock, randomness=randomness)
         self.deliveries = Deliveries(consultations=self.consultations, verifier=self.verifier, clock=clock)
+        self.letters = Letters(organisations=means.organisations, keys=keys, clock=clock)
+        self.codes = CheckInCodes(
+            consultations=self.consultations,
+            verifier=self.verifier,
+            letters=self.letters,
+            store=means.sessions,
+        )
         self.dispatch, self.reception, self.switchboard = self._front_desk(means)
+        self.census = Census(
+            consultations=self.consultations,
+            journal=self.journal,
+            sessions=means.sessions,
+            codes=means.codes,
+            clock=clock,
+        )
         self.hub = Hub(
             journal=self.journal,
             consultations=self.consultations,
@@ -98,7 +121,9 @@ class Crew:
             limits=means.limits,
             ice_servers=means.ice_servers,
             relay_only=means.relay_only,
+            telemetry=means.telemetry,
         )
+        watch(vars(self).values(), means.telemetry)
 
     def _bookings(self, means: Means, directory: Directory) -> Bookings:
         return Bookings(
@@ -110,10 +135,7 @@ class Crew:
 
     def _front_desk(self, means: Means) -> tuple[Dispatch, Reception, Switchboard]:
         """Return who sends messages, who lets people in, and who calls them."""
-        letters = Letters(organisations=means.organisations, keys=means.keys, clock=means.clock)
-        codes = CheckInCodes(
-            consultations=self.consultations, verifier=self.verifier, letters=letters, store=means.sessions
-        )
+        letters, codes = self.letters, self.codes
         dispatch = Dispatch(
             consultations=self.consultations,
             codes=codes,

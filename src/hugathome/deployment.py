@@ -28,6 +28,7 @@ from hugathome.roles import AnyLanguage, language_of
 from hugathome.settings import checked_link, checked_secrets, checked_site
 from hugathome.signalling import SignallingLog
 from hugathome.stores import Store
+from hugathome.telemetry import SILENT, Telemetry
 from hugathome.verifier import Randomness
 from hugathome.visits.bookings import Bookings
 from hugathome.web.origins import embedding
@@ -73,6 +74,7 @@ class Deployment:
         services: Mapping[str, Service] | None = None,
         directory: Directory | None = None,
         limits: Limits = Limits(),
+        telemetry: Telemetry = SILENT,
         clock: Clock = SystemClock(),
         randomness: Randomness = token_bytes,
     ) -> None:
@@ -85,7 +87,7 @@ class Deployment:
         where the room sends staff whose grant is old. `frames`: origins that may embed the room.
         `receipt_secrets`: by the names of gateways that sign their receipts; `twilio`'s is the auth token.
         `services`: what visits of each take; None: any service will do. `directory`: who offers what, where
-        patients choose.
+        patients choose. `telemetry`: where figures and spans go, such as `hugathome.otel.OpenTelemetry()`.
         Raises `ConfigurationError`.
         """
         self.site = checked_site(site)
@@ -122,6 +124,7 @@ class Deployment:
                 randomness=randomness,
                 ice_servers=tuple(ice_servers),
                 relay_only=relay_only,
+                telemetry=telemetry,
                 directory=self._adapted(directory),
             )
         )

@@ -9,8 +9,8 @@ and a worker that dies loses nothing. It owns the tasks that follow rooms, and `
 
 import asyncio
 import base64
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 
 from hugathome.clock import Clock
@@ -47,6 +47,7 @@ from hugathome.rooms.mirror import recorded
 from hugathome.rooms.turnstile import Turnstile
 from hugathome.session import Session
 from hugathome.signalling import Attached, Detached, Joined, Peer, Transport
+from hugathome.telemetry import CLOSES, CONNECTIONS, JOINS, RESUMES, ROOMS, SILENT, Telemetry
 from hugathome.visits.doorkeeper import Doorkeeper
 
 _CLOSES: tuple[tuple[type[HugathomeError], CloseCode], ...] = (
@@ -74,6 +75,7 @@ class Hub:
         limits: Limits = _DEFAULTS,
         ice_servers: Sequence[IceServer] = (),
         relay_only: bool = False,
+        telemetry: Telemetry = SILENT,
     ) -> None:
         self._doorkeeper = doorkeeper
         self._ice_servers = tuple(ice_servers)
@@ -85,6 +87,7 @@ class Hub:
             randomness=randomness,
             limits=limits,
             mint=self._ice,
+            telemetry=telemetry,
         )
         self._turnstile = Turnstile(limits)
         self._rooms: dict[str, tuple[LiveRoom, asyncio.Task[None]]] = {}
@@ -100,6 +103,7 @@ class Hub:
         self._is_empty.clear()
         try:
             close = await self._served(transport)
+            self._parts.telemetry.add(CLOSES, label=str(close.code) if close else "gone")
             if close is not None:
                 await self._say_goodbye(transport, close)
         finally:
@@ -219,7 +223,7 @@ class Hub:
                     session.id, peer, attached_at=step.position.offset, cursor=reading.position.offset
                 )
                 link = Link(seat, welcome, transport=transport, live=live, changed=changed, parts=self._parts)
-                with live.serving(peer.link):
+                with live.serving(peer.link), self._counted(entry, reading):
                     return await first_of(link.run(), self._closing())
             finally:
                 await self._left(live, changed, peer)
@@ -287,6 +291,20 @@ class Hub:
             snapshot=reading.snapshot,
         )
 
+    @contextmanager
+    def _counted(self, entry: Joined | Attached, reading: Reading) -> Iterator[None]:
+        """Have telemetry know of a connection while it is served."""
+        telemetry = self._parts.telemetry
+        if isinstance(entry, Joined):
+            telemetry.add(JOINS)
+        else:
+            telemetry.add(RESUMES, label="no" if reading.snapshot else "yes")
+        telemetry.add(CONNECTIONS)
+        try:
+            yield
+        finally:
+            telemetry.add(CONNECTIONS, -1)
+
     # --- What all connections share --------------------------------------------------------------
 
     def _live(self, session_id: str) -> LiveRoom:
@@ -294,12 +312,14 @@ class Hub:
         if live is None or live.is_over:
             live = LiveRoom(session_id, parts=self._parts)
             self._rooms[session_id] = live, asyncio.create_task(self._followed(live))
+            self._parts.telemetry.add(ROOMS)
         return live
 
     async def _followed(self, live: LiveRoom) -> None:
         try:
             await live.run()
         finally:
+            self._parts.telemetry.add(ROOMS, -1)
             present, _ = self._rooms.get(live.session_id, (None, None))
             if present is live:  # its successor may have come, and gone before it
                 del self._rooms[live.session_id]

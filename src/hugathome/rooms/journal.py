@@ -13,6 +13,7 @@ from contextlib import aclosing
 from hugathome.keys import NONCE_BYTES, KeyRing
 from hugathome.protocol.wire import Limits
 from hugathome.signalling import START, Entry, Opened, Position, Room, SignallingLog, parse_entry
+from hugathome.telemetry import SILENT, Telemetry
 
 _LABEL = "log"
 _DEFAULTS = Limits()
@@ -28,8 +29,10 @@ class Journal:
         keys: KeyRing,
         randomness: Callable[[int], bytes],
         limits: Limits = _DEFAULTS,
+        telemetry: Telemetry = SILENT,
     ) -> None:
         self._log = log
+        self._telemetry = telemetry
         self._keys = keys
         self._randomness = randomness
         self._limits = limits
@@ -38,7 +41,8 @@ class Journal:
         """Add an entry to a room's log; raise `StoreUnavailable` if it may not be there."""
         nonce = self._randomness(NONCE_BYTES)
         sealed = self._keys.seal(_LABEL, entry.to_json().encode(), bound_to=_bound_to(room), nonce=nonce)
-        await self._log.append(room, sealed)
+        with self._telemetry.span("log.append"):
+            await self._log.append(room, sealed)
 
     async def open(self, room: str) -> None:
         """Say whose room this is, and its limits; the fold ignores a second time."""

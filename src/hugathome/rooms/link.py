@@ -16,7 +16,9 @@ from hugathome.protocol.frames import parse_client
 from hugathome.protocol.messages import (
     Ack,
     Admit,
+    Answer,
     AskIceServers,
+    Candidates,
     ChangeModality,
     Close,
     Command,
@@ -27,6 +29,7 @@ from hugathome.protocol.messages import (
     Hold,
     Media,
     NoteStep,
+    Offer,
     Ping,
     Pong,
     Remove,
@@ -42,9 +45,11 @@ from hugathome.record.history import Outcome
 from hugathome.roles import Step as Fact
 from hugathome.rooms.live import LiveRoom, Parts, Step
 from hugathome.signalling import Commanded, Peer, Transport
+from hugathome.telemetry import RELAYED
 
 T = TypeVar("T")
 
+_RELAYED = (Offer, Answer, Candidates)
 _FACTS = {"connected": Fact.MEDIA_CONNECTED, "failed": Fact.MEDIA_FAILED}
 
 
@@ -230,6 +235,8 @@ class Link:
                 return message
             is_last = message is messages[-1]  # a position says that everything up to it was received
             await self._send(message.but(pos=str(step.position) if is_last else None, ack=acked))
+            if isinstance(message, _RELAYED):
+                self._parts.telemetry.add(RELAYED, label=message.type)
         if acked > self._acked and not messages:
             await self._send(Ack(ack=acked))
         self._acked = acked

@@ -32,6 +32,7 @@ from hugathome.signalling import (
     Tell,
     Vouched,
 )
+from hugathome.telemetry import SILENT, Telemetry
 
 _VOUCHED_WITHIN = 10.0
 """Seconds: many times what an entry takes to reach another worker and the answer to come back."""
@@ -47,6 +48,7 @@ class Parts(NamedTuple):
     limits: Limits
     mint: Callable[[str], IceServers]
     """Make the ICE servers for a peer."""
+    telemetry: Telemetry = SILENT
 
 
 class Step(NamedTuple):

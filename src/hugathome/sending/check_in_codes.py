@@ -21,12 +21,16 @@ from hugathome.sending.deliveries import PURPOSE
 from hugathome.sending.letters import Letters
 from hugathome.sending.ways import Ways, taken
 from hugathome.session import Session
+from hugathome.telemetry import SILENT, Telemetry, spanned
 from hugathome.verifier import CodeMessage, Verifier
 from hugathome.wording import words
 
 
+@spanned("codes")
 class CheckInCodes:
     """The codes of one deployment's visits."""
+
+    telemetry: Telemetry = SILENT
 
     def __init__(
         self, *, consultations: Consultations, verifier: Verifier, letters: Letters, store: SessionStore
@@ -93,7 +97,7 @@ class CheckInCodes:
 
     async def _send(self, way: Channel, notice: Notice, code: CodeMessage) -> None:
         try:
-            await taken(way.send, notice)
+            await taken(way.send, notice, telemetry=self.telemetry)
         except NotDelivered as refusal:
             await self.not_delivered(code, refusal)
             raise

@@ -21,6 +21,7 @@ from hugathome.record.history import Action, Change, DeliveryStatus, Message
 from hugathome.record.transitions import HERE
 from hugathome.roles import Step
 from hugathome.session import Session
+from hugathome.telemetry import spanned
 from hugathome.verifier import Verifier
 
 PURPOSE = "check-in"
@@ -44,6 +45,7 @@ class _Sent(NamedTuple):
     part: int
 
 
+@spanned("deliveries")
 class Deliveries:
     """What became of the messages of one deployment."""
 

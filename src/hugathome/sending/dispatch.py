@@ -54,6 +54,7 @@ from hugathome.sending.deliveries import Deliveries
 from hugathome.sending.letters import Letters
 from hugathome.sending.ways import taken
 from hugathome.session import Session
+from hugathome.telemetry import SILENT, Telemetry, spanned
 from hugathome.verifier import CodeMessage, Randomness, opaque
 from hugathome.visits.ledger import run_out
 from hugathome.visits.retention import Retention
@@ -63,8 +64,11 @@ _LOGGER = logging.getLogger("hugathome")
 _AT_ONCE = 100
 
 
+@spanned("dispatch")
 class Dispatch:
     """The way out for the messages of one deployment."""
+
+    telemetry: Telemetry = SILENT
 
     def __init__(
         self,
@@ -243,7 +247,7 @@ class Dispatch:
             if not await self._noted(session.id, whom, message, part=part, texts=len(texts)):
                 return False
             sms = Sms(to=to, text=text, idempotency_key=f"{message.id}.{part}")
-            handle = handle_of(await taken(gateway.send, sms, refusal=SmsNotSent))
+            handle = handle_of(await taken(gateway.send, sms, refusal=SmsNotSent, telemetry=self.telemetry))
             if handle is not None:
                 await self._deliveries.keep(session.id, whom, message, part=part, handle=handle)
         return True

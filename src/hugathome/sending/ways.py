@@ -15,6 +15,7 @@ from hugathome.organisations import House
 from hugathome.phone import NumberType, PhoneNumber
 from hugathome.reach.channels import SMS, VOICE, Addressee, Channel, Notice
 from hugathome.reach.voice import VoiceCall, VoiceGateway, spoken
+from hugathome.telemetry import MESSAGES, SILENT, Telemetry
 
 T = TypeVar("T")
 Answer = TypeVar("Answer")
@@ -109,17 +110,26 @@ class Ways:
 
 
 async def taken(
-    send: Callable[[T], Awaitable[Answer]], message: T, *, refusal: type[NotDelivered] = NotDelivered
+    send: Callable[[T], Awaitable[Answer]],
+    message: T,
+    *,
+    refusal: type[NotDelivered] = NotDelivered,
+    telemetry: Telemetry = SILENT,
 ) -> Answer:
     """Return what `send` says once it has taken a message; a `refusal` is raised for what is not ours."""
+    outcome = "failed"
     try:
-        return await send(message)
+        answer = await send(message)
+        outcome = "sent"
+        return answer
     except HugathomeError:
         raise
     except Exception as error:
         kind = type(error).__name__
         _LOGGER.error("a gateway raised %s, and not %s", kind, refusal.__name__)
         raise refusal(f"the gateway raised {kind}") from error
+    finally:
+        telemetry.add(MESSAGES, label=outcome)
 
 
 def _unavailable(name: str, known: Sequence[str]) -> ChannelUnavailable:

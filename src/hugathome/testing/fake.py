@@ -17,6 +17,7 @@ from hugathome.record.services import Service
 from hugathome.roles import AnyLanguage
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
+from hugathome.telemetry import SILENT, Telemetry
 from hugathome.testing.clock import FakeClock
 from hugathome.testing.outbox import Outbox
 from hugathome.testing.site import MemorySite
@@ -47,6 +48,7 @@ class FakeHugAtHome(HugAtHome):
         channels: Sequence[Channel] = (),
         services: Mapping[str, Service] | None = None,
         directory: Directory | None = None,
+        telemetry: Telemetry = SILENT,
     ) -> None:
         clock = FakeClock(now)
         sms = OutboxSms(clock=clock)
@@ -68,6 +70,7 @@ class FakeHugAtHome(HugAtHome):
             ice_servers=ice_servers,
             services=services,
             directory=directory,
+            telemetry=telemetry,
             clock=clock,
             randomness=seeded(seed),
         )

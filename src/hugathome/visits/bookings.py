@@ -24,6 +24,7 @@ from hugathome.record.offers import Cover, Directory, Offer, Slot, Wish, meeting
 from hugathome.record.participants import Participant
 from hugathome.roles import AnyLanguage, AnyModality, Modality, language_of
 from hugathome.session import Session
+from hugathome.telemetry import spanned
 from hugathome.visits.ledger import aware, has_run_out
 
 _HELD_FOR = timedelta(minutes=10)
@@ -41,6 +42,7 @@ class Found(Record):
 
 
 @discreet
+@spanned("offers")
 class Bookings:
     """What an organisation's practitioners offer; `HugAtHome.offers` is one."""
 

@@ -16,6 +16,7 @@ from hugathome.record.queueing import Queued
 from hugathome.record.services import Service
 from hugathome.roles import AnyLanguage, AnyModality, Kind, Modality
 from hugathome.session import Session
+from hugathome.telemetry import spanned
 from hugathome.verifier import opaque
 from hugathome.visits.ledger import Ledger, aware, has_run_out
 
@@ -24,6 +25,7 @@ _QUEUED_FOR = timedelta(hours=12)
 
 
 @discreet
+@spanned("sessions")
 class Planning(Ledger):
     """What is done to a session before anybody comes."""
 

@@ -23,6 +23,7 @@ from hugathome.record.queueing import estimated_wait, spread
 from hugathome.record.transitions import Status
 from hugathome.roles import AnyModality
 from hugathome.session import Session
+from hugathome.telemetry import spanned
 from hugathome.verifier import Randomness
 
 _RACES = 64
@@ -46,6 +47,7 @@ class _Gone(Exception):
 
 
 @discreet
+@spanned("queue")
 class Queues:
     """The queues of every service; `HugAtHome.queue` is one."""
 

@@ -26,6 +26,7 @@ from hugathome.sending.check_in_codes import CheckInCodes
 from hugathome.sending.dispatch import Dispatch
 from hugathome.sending.letters import Letters
 from hugathome.session import Session
+from hugathome.telemetry import spanned
 from hugathome.verifier import Randomness, Verifier, opaque
 
 LINK_BYTES = 8
@@ -46,6 +47,7 @@ class Invitation(Record):
     """What became of the SMS; None: none was sent, for want of a mobile number or of the wish."""
 
 
+@spanned("reception")
 class Reception:
     """The way in for one deployment."""
 

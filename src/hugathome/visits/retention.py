@@ -21,6 +21,7 @@ from hugathome.record.history import Action, Change
 from hugathome.record.shelf import Event
 from hugathome.record.transitions import OPEN, Status
 from hugathome.session import Session
+from hugathome.telemetry import spanned
 from hugathome.visits.archive import Archive
 from hugathome.visits.ledger import aware
 from hugathome.visits.trail import Trail
@@ -31,6 +32,7 @@ _ENDED = frozenset(Status) - frozenset(OPEN)
 
 
 @discreet
+@spanned("retention")
 class Retention:
     """How long things are kept, and what is said and erased on request."""
 

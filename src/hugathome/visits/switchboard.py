@@ -20,9 +20,11 @@ from hugathome.sending.dispatch import Dispatch
 from hugathome.sending.letters import Letters
 from hugathome.session import Session
 from hugathome.signalling import Called
+from hugathome.telemetry import spanned
 from hugathome.visits.reception import Reception
 
 
+@spanned("switchboard")
 class Switchboard:
     """Staff's side of the way in, for one deployment."""
 

@@ -4,6 +4,7 @@ Refusals are problem documents (RFC 9457). What nobody expected is logged withou
 quote somebody, and told to nobody.
 """
 
+import asyncio
 import logging
 import traceback
 from collections.abc import Awaitable, Callable
@@ -15,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from hugathome._model import Record
-from hugathome.errors import HugathomeError, InvalidInput
+from hugathome.errors import HugathomeError, InvalidInput, StoreUnavailable
 from hugathome.sms.reading import IN_QUERY, JSON, KINDS, READERS, Seal, read_receipt
 from hugathome.web.api import Answer, problem
 from hugathome.web.origins import PREFLIGHT, Origins
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 BODY_LIMIT = 8 * 1024
 """Bytes in one request."""
+READY_WITHIN = 2.0
+"""Seconds that store and log have to answer: less than whoever asks usually waits."""
 
 _LOGGER = logging.getLogger("hugathome")
 
@@ -77,6 +80,25 @@ def receiving(hug: "HugAtHome") -> Endpoint:
         return Response(status_code=204, headers=API_HEADERS)
 
     return answering(take)
+
+
+async def alive(_: Request) -> Response:
+    """Say that this process answers; nothing else is asked."""
+    return JSONResponse({"status": "alive"}, headers=API_HEADERS)
+
+
+def readiness(hug: "HugAtHome") -> Endpoint:
+    """Return what says whether store and log answer too, and soon: 503 where they do not."""
+
+    async def ready(_: Request) -> Response:
+        try:
+            async with asyncio.timeout(READY_WITHIN):
+                await hug.ready()
+        except TimeoutError:
+            raise StoreUnavailable("store or log do not answer in time") from None
+        return JSONResponse({"status": "ready"}, headers=API_HEADERS)
+
+    return ready
 
 
 def preflight(origins: Origins) -> Endpoint:

@@ -239,6 +239,8 @@ _PATHS = {
         "A file of the pages", "application/octet-stream", 304, 404, path=("release", "name")
     ),
     "/openapi.json": _looks("This description", "application/json"),
+    "/health": _looks("Whether this process answers", "application/json"),
+    "/ready": _looks("Whether store and log answer too", "application/json", 503),
     "/receipts/{gateway}/{token}": _posts_receipts(),
     "/signal": _SIGNAL,
     "/api/link": _asks("Look at a visit through its link", "LinkAsked", 200, "LinkAnswer", 404),
