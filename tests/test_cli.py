@@ -59,7 +59,7 @@ def test_help_names_every_command(run: Run) -> None:
     assert code == 0
     assert [
         word
-        for word in ("templates", "check-templates", "hugathome", "demo", "serve", "schema")
+        for word in ("templates", "check-templates", "hugathome", "demo", "serve", "rooms", "schema")
         if word not in out
     ] == []
 
@@ -142,6 +142,24 @@ def test_what_cannot_be_checked_is_said_so(run: Run, arguments: list[str], why: 
 )
 def test_it_serves_only_what_there_is(run: Run, where: str, why: str) -> None:
     assert run("serve", where) == (2, "", f"hugathome: {why}\n")
+
+
+def test_it_counts_the_rooms_that_are_open(run: Run, tmp_path: Path) -> None:
+    module = deployment(tmp_path, "clinic_that_is_counted")
+
+    code, out, err = run("rooms", f"{module}:hug", "hug")
+
+    assert (code, err) == (0, "")
+    assert out.split() == [
+        "session",
+        "status",
+        "modality",
+        "minutes",
+        "waiting",
+        "inside",
+        "connected",
+        "people",
+    ]
 
 
 def test_it_serves_no_other_attribute(run: Run, tmp_path: Path) -> None:

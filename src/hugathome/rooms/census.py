@@ -13,7 +13,7 @@ from hugathome.codes import Challenge, ChallengeStore
 from hugathome.consultations import Consultations
 from hugathome.record.history import Action
 from hugathome.record.shelf import SessionStore
-from hugathome.record.transitions import OPEN, Presence, Status
+from hugathome.record.transitions import OPEN, Status
 from hugathome.rooms.journal import Journal
 from hugathome.session import Session
 
@@ -37,7 +37,7 @@ class OpenRoom(Record):
     """How many take part, whether they are there or not."""
     waiting: int
     inside: int
-    """How many were admitted and have not left."""
+    """How many were let in, or need not be, and have not left."""
     connected: int
     """Of how many a device is connected, as far as the log knows."""
 
@@ -108,7 +108,6 @@ class Census:
 
     async def _counted(self, session: Session) -> OpenRoom:
         people = [each.id for each in session.participants]
-        presence = [session.of(each).presence for each in people]
         connected = [await self._journal.is_connected(session.id, each) for each in people]
         came = [change.at for change in session.history if change.action is Action.ARRIVE]
         return OpenRoom(
@@ -118,7 +117,7 @@ class Census:
             starts_at=session.window.starts_at,
             opened_at=min(came, default=session.window.starts_at),
             participants=len(people),
-            waiting=presence.count(Presence.ARRIVED),
-            inside=presence.count(Presence.ADMITTED),
+            waiting=len(session.waiting),
+            inside=len(session.present),
             connected=sum(connected),
         )
