@@ -1,6 +1,7 @@
 """The hub: devices over pipes in memory, on a clock that stands still unless a test moves it."""
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -1057,7 +1058,10 @@ async def test_a_room_of_another_fold_is_not_touched(clinic: Clinic) -> None:
 # --- What those who run it see -------------------------------------------------------------------
 
 
-async def test_figures_follow_who_comes_and_goes_and_what_is_relayed(clinic: Clinic) -> None:
+async def test_figures_follow_who_comes_and_goes_and_what_is_relayed(
+    clinic: Clinic, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="hugathome")
     session, doctor, patient = await clinic.visit()
     pair = next(message for message in patient.heard if isinstance(message, Pair))
     await doctor.say(Offer(pc=pair.pc, gen=1, neg=1, sdp=sdp()))
@@ -1084,3 +1088,6 @@ async def test_figures_follow_who_comes_and_goes_and_what_is_relayed(clinic: Cli
         ("hugathome.closes", "4003"): 1,
         ("hugathome.closes", "4005"): 2,
     }
+    logged = [record.close_code for record in caplog.records if hasattr(record, "close_code")]
+    assert sorted(logged) == ["4003", "4005", "4005", "gone"]
+    assert not any(word in caplog.text for word in (session.id, "Dupont", "Rossi", "p_"))

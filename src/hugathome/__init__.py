@@ -78,8 +78,10 @@ from hugathome.record.services import Service
 from hugathome.record.shelf import Event, SessionStore
 from hugathome.record.transitions import Presence, Status
 from hugathome.roles import Capability, Language, Modality, Role, Step
+from hugathome.rooms.census import OpenRoom
 from hugathome.session import Session
 from hugathome.signalling import SignallingLog, Transport
+from hugathome.telemetry import Metric, Telemetry
 from hugathome.visits.reception import Invitation
 from hugathome.wording.templates import TextKind
 from hugathome.wording.texts import Texts
@@ -136,6 +138,7 @@ __all__ = [
     "LogForked",
     "LogTrimmed",
     "MalformedCode",
+    "Metric",
     "MissingExtra",
     "Modality",
     "Nearness",
@@ -149,6 +152,7 @@ __all__ = [
     "NumberType",
     "Offer",
     "OneTimeCodes",
+    "OpenRoom",
     "Organisation",
     "Outcome",
     "Participant",
@@ -184,6 +188,7 @@ __all__ = [
     "StillOpen",
     "StoreUnavailable",
     "SystemClock",
+    "Telemetry",
     "Territory",
     "TextKind",
     "Texts",

@@ -9,6 +9,7 @@ and a worker that dies loses nothing. It owns the tasks that follow rooms, and `
 
 import asyncio
 import base64
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -57,6 +58,7 @@ _CLOSES: tuple[tuple[type[HugathomeError], CloseCode], ...] = (
     (StaleSession, CloseCode.LOST_RACE),
     (SessionError, CloseCode.GRANT_REFUSED),
 )
+_LOGGER = logging.getLogger("hugathome")
 _GOODBYE_WITHIN = 5.0
 _DEFAULTS = Limits()
 
@@ -103,7 +105,7 @@ class Hub:
         self._is_empty.clear()
         try:
             close = await self._served(transport)
-            self._parts.telemetry.add(CLOSES, label=str(close.code) if close else "gone")
+            self._note_end(close)
             if close is not None:
                 await self._say_goodbye(transport, close)
         finally:
@@ -290,6 +292,11 @@ class Hub:
             ice_lifetime=ice.ice_lifetime if ice else None,
             snapshot=reading.snapshot,
         )
+
+    def _note_end(self, close: Close | None) -> None:
+        code = str(close.code) if close else "gone"
+        self._parts.telemetry.add(CLOSES, label=code)
+        _LOGGER.info("a connection has ended: %s", code, extra={"close_code": code})
 
     @contextmanager
     def _counted(self, entry: Joined | Attached, reading: Reading) -> Iterator[None]:

@@ -15,6 +15,7 @@ from hugathome.record.expertise import EXPERTISE, ExpertiseState
 from hugathome.record.history import Action
 from hugathome.record.transitions import PRESENCES, TRANSITIONS, Presence, Status
 from hugathome.roles import CAPABILITIES, GRANTED, PARTS, WITHHELD, Capability, Part, Role, Step
+from hugathome.telemetry import METRICS
 from hugathome.wording.templates import PLACES
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +65,12 @@ def of_roles() -> str:
     rows = (
         (f"`{one}`", *("yes" if one in CAPABILITIES[role] else "" for role in Role)) for one in Capability
     )
+    return table(head, rows)
+
+
+def of_figures() -> str:
+    head = ("Figure", "Unit", "Told apart by", "What it counts")
+    rows = ((f"`{one.name}`", f"`{one.unit}`", one.label or "", one.says) for one in METRICS)
     return table(head, rows)
 
 
@@ -144,6 +151,7 @@ def of_messages() -> str:
         ("states.md", of_facts()),
         ("states.md", of_requests()),
         ("texts.md", of_messages()),
+        ("figures.md", of_figures()),
         *(("command-line.md", of_command(*command)) for command in COMMANDS.items()),
     ],
     ids=[
@@ -156,6 +164,7 @@ def of_messages() -> str:
         "facts",
         "requests",
         "messages",
+        "figures",
         *COMMANDS,
     ],
 )
