@@ -71,7 +71,7 @@ DEEDS: Mapping[str, Deed] = MappingProxyType(
         "remove": lambda hug, id, by, whom: hug.sessions.remove(id, whom, by=by),
         "join": lambda hug, id, by, whom: hug.sessions.join(id, INTERPRETER, by=by),
         "hand over": lambda hug, id, by, whom: hug.sessions.transfer(id, by=by, to=COLLEAGUE),
-        "hand on": lambda hug, id, by, whom: hug.sessions.transfer(id, by=by, service="oncology"),
+        "hand on": lambda hug, id, by, whom: hug.sessions.transfer(id, by=by, service="primary-care"),
         "by phone": lambda hug, id, by, whom: hug.sessions.change_modality(id, "phone", by=by),
         "by video": lambda hug, id, by, whom: hug.sessions.change_modality(id, "video", by=by),
         "hold": lambda hug, id, by, whom: hug.sessions.hold(id, by=by),
