@@ -45,7 +45,7 @@ class StoredSession:
     """HMACs that lead to it and to no other: of its reference, its links, its messages and its slot."""
     tags: Digest[Mapping[str, datetime]]
     """HMACs that it shares with others, and where among these it stands: of its service, who takes part,
-    and the queue in which it waits."""
+    the queue in which it waits, and that it has ended."""
     body: Body[bytes]
 
 

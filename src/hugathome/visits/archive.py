@@ -12,6 +12,7 @@ from hugathome._model import Record
 from hugathome.errors import HugathomeError
 from hugathome.keys import NONCE_BYTES, KeyRing
 from hugathome.record.audit import Append, Attempt, Chain, attempted
+from hugathome.record.erasure import is_blank
 from hugathome.record.history import Change
 from hugathome.record.shelf import Event, Listing, SessionStore, StoredSession
 from hugathome.record.transitions import Status
@@ -81,6 +82,11 @@ class Archive:
         """Return the sessions that wait in a service's queue, less the first few, in their order."""
         tags = self._tagged("queue", organisation, service)
         rows = await self._store.tagged_sessions(tags, limit=limit, skip=skip)
+        return [self._opened(row) for row in rows]
+
+    async def ended(self, organisation: str, *, limit: int) -> Sequence[Session]:
+        """Return an organisation's sessions that have ended and name somebody, the longest ago first."""
+        rows = await self._store.tagged_sessions(self._tagged("ended", organisation), limit=limit)
         return [self._opened(row) for row in rows]
 
     async def ahead_of(self, session: Session) -> int:
@@ -178,6 +184,8 @@ class Archive:
         tags = {self._keys.digest(label, organisation, name): starts_at for label, name in named}
         if session.queue is not None and session.queue.is_waiting and not session.status.is_terminal:
             tags[self._keys.digest("queue", organisation, session.service)] = session.queue.since
+        if session.ended_at is not None and not is_blank(session):
+            tags[self._keys.digest("ended", organisation)] = session.ended_at
         return tags
 
     def _tagged(self, *labels: str) -> frozenset[str]:
