@@ -463,6 +463,18 @@ async def test_a_mother_gets_what_is_hers_and_nothing_of_her_child_s_visit(clini
     assert {event.change.participant for event in dossier.events} == {"m-1"}
 
 
+async def test_no_event_of_anybody_else_is_read_for_a_dossier(clinic: Clinic) -> None:
+    await clinic.held()
+
+    async def refused(*_: Any, **__: Any) -> Any:
+        raise AssertionError("the stream of the whole organisation was read")
+
+    clinic.store.sessions.load_events = refused  # type: ignore[method-assign]
+
+    dossier = await clinic.hug.export(organisation="hug", reference=CHILD)
+    assert [event.position for event in dossier.events] == list(range(1, len(dossier.events) + 1))
+
+
 async def test_who_is_not_known_has_an_empty_dossier(clinic: Clinic) -> None:
     await clinic.held()
 

@@ -130,6 +130,10 @@ class SessionStore(AuditStore, Protocol):
         """Return events with positions greater than `after`, in order."""
         ...
 
+    async def session_events(self, session_id: str) -> Sequence[tuple[int, bytes]]:
+        """Return the events of one session, with their positions in its organisation's, in order."""
+        ...
+
     async def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
         """Await `work` once what was saved can no longer be rolled back: now, or when the host commits."""
         ...

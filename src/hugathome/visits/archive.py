@@ -98,9 +98,11 @@ class Archive:
 
     async def events(self, organisation: str, *, after: int, limit: int) -> Sequence[Event]:
         """Return an organisation's events after a position, in order."""
-        rows = await self._store.load_events(organisation, after=after, limit=limit)
-        opened = ((at, self._keys.open("event", body, bound_to=(organisation,))) for at, body in rows)
-        return [_Told.from_json(body).at(position) for position, body in opened]
+        return self._told(organisation, await self._store.load_events(organisation, after=after, limit=limit))
+
+    async def events_of(self, session: Session) -> Sequence[Event]:
+        """Return the events of one session, in order."""
+        return self._told(session.organisation, await self._store.session_events(session.id))
 
     async def rewrite_events(self, session: Session, rewrite: Callable[[Change], Change]) -> None:
         """Put what `rewrite` makes of each change of a session into its event; the places stay."""
@@ -128,6 +130,10 @@ class Archive:
     async def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
         """Await `work` once what was saved can no longer be rolled back."""
         await self._store.after_commit(work)
+
+    def _told(self, organisation: str, rows: Sequence[tuple[int, bytes]]) -> Sequence[Event]:
+        opened = ((at, self._keys.open("event", body, bound_to=(organisation,))) for at, body in rows)
+        return [_Told.from_json(body).at(position) for position, body in opened]
 
     def _audited(self, organisation: str, attempts: Sequence[Attempt]) -> Append:
         bodies = [self._seal("audit", attempt, organisation) for attempt in attempts]

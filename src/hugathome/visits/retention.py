@@ -52,11 +52,12 @@ class Retention:
 
         Sessions as far as they belong to them, and of their events and the audit trail's entries those of the
         visits in which they are the patient, and their own in others; not the codes, which die within days.
-        Reads all events and the whole trail of the organisation.
+        Reads the whole trail of the organisation.
         """
         sessions = {each.id: each for each in await self._sessions_of(organisation, reference)}
         whom = {session_id: people(each, reference.strip()) for session_id, each in sessions.items()}
-        events = await self._events(organisation, sessions)
+        events = [event for each in sessions.values() for event in await self._archive.events_of(each)]
+        events.sort(key=lambda event: event.position)
         entries = await self._entries(organisation, sessions)
         return Dossier(
             organisation=organisation,
@@ -150,14 +151,6 @@ class Retention:
             after=after,
             limit=_AT_ONCE,
         )
-
-    async def _events(self, organisation: str, sessions: Collection[str]) -> list[Event]:
-        found: list[Event] = []
-        after = 0
-        while sessions and (page := await self._archive.events(organisation, after=after, limit=_AT_ONCE)):
-            found += (each for each in page if each.session in sessions)
-            after = page[-1].position
-        return found
 
     async def _entries(self, organisation: str, sessions: Collection[str]) -> list[AuditEntry]:
         found: list[AuditEntry] = []
