@@ -77,12 +77,6 @@ class Crew:
             randomness=randomness,
             organisations=means.organisations,
         )
-        self.queues = Queues(
-            consultations=self.consultations,
-            organisations=means.organisations,
-            clock=clock,
-            randomness=randomness,
-        )
         self.bookings = None if means.directory is None else self._bookings(means, means.directory)
         self.trail = Trail(store=means.sessions, keys=keys, organisations=means.organisations)
         self.retention = Retention(
@@ -111,6 +105,13 @@ class Crew:
             sessions=means.sessions,
             codes=means.codes,
             clock=clock,
+        )
+        self.queues = Queues(
+            consultations=self.consultations,
+            switchboard=self.switchboard,
+            journal=self.journal,
+            clock=clock,
+            randomness=randomness,
         )
         self.hub = Hub(
             journal=self.journal,
