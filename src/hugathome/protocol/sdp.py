@@ -53,8 +53,6 @@ class SdpLimits(Record):
 
 
 _DEFAULTS = SdpLimits()
-UNLIMITED = SdpLimits(size=2**31, sections=2**31, lines=2**31, line=2**31)
-"""For what was judged before: the limits of today refuse nothing that the log holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,15 +101,15 @@ class Description:
         )
 
 
-def parse_description(sdp: str, *, limits: SdpLimits = _DEFAULTS) -> Description:
+def parse_description(sdp: str, *, limits: SdpLimits | None = _DEFAULTS) -> Description:
     """Read an offer or answer, or raise `RemoteProtocolError`: 4009 beyond `limits`, else 4000."""
-    text = _text(sdp, limits)
+    if limits is not None:
+        require_within(limits, sdp)
+    text = _text(sdp)
     if not text.startswith("v=0\n") or not all(f"\n{kind}=" in text for kind in "ost"):
         raise RemoteProtocolError("a description needs its version, origin, name and time")
     said: list[_Said] = _SAYING.findall(text)
     starts = [number for number, (name, _) in enumerate(said) if name == "m="]
-    if len(starts) > limits.sections:
-        raise RemoteProtocolError("a description with too many sections", code=_TOO_BIG)
     description = Description(
         sections=tuple(_sections(said, starts)),
         ufrags=frozenset(_ice_word(value) for name, value in said if name == "a=ice-ufrag:"),
@@ -153,15 +151,22 @@ def is_loopback_or_link_local(candidate: Candidate) -> bool:
     return address.is_loopback or address.is_link_local or address.is_unspecified
 
 
-def _text(sdp: str, limits: SdpLimits) -> str:
-    """Return the description with each line ended by a line feed."""
-    if len(_written(sdp)) > limits.size:
+def require_within(limits: SdpLimits, sdp: str) -> None:
+    """Raise `RemoteProtocolError` (4009) for a text that is too big to be read."""
+    written = _written(sdp)
+    if len(written) > limits.size:
         raise RemoteProtocolError("a description that is too big", code=_TOO_BIG)
-    text = sdp.replace("\r\n", "\n").removesuffix("\n") + "\n"
-    written = text.encode()
-    if text.count("\n") > limits.lines or max(map(len, written.split(b"\n"))) > limits.line:
+    lines = written.replace(b"\r\n", b"\n").removesuffix(b"\n").split(b"\n")
+    if len(lines) > limits.lines or max(map(len, lines)) > limits.line:
         raise RemoteProtocolError("a description with too many or too long lines", code=_TOO_BIG)
-    is_plain = not written.translate(None, _PLAIN) and (text.isascii() or not _BREAKS.search(text))
+    if written.count(b"\nm=") > limits.sections:
+        raise RemoteProtocolError("a description with too many sections", code=_TOO_BIG)
+
+
+def _text(sdp: str) -> str:
+    """Return the description with each line ended by a line feed."""
+    text = sdp.replace("\r\n", "\n").removesuffix("\n") + "\n"
+    is_plain = not _written(text).translate(None, _PLAIN) and (text.isascii() or not _BREAKS.search(text))
     if not is_plain or not _LINES.fullmatch(text):
         raise RemoteProtocolError("a line that is no line of a description")
     return text
