@@ -12,6 +12,7 @@ from contextlib import aclosing
 
 from hugathome.keys import NONCE_BYTES, KeyRing
 from hugathome.protocol.wire import Limits
+from hugathome.rooms.written import Written
 from hugathome.signalling import START, Entry, Opened, Position, Room, SignallingLog, parse_entry
 
 _LABEL = "log"
@@ -33,11 +34,13 @@ class Journal:
         self._keys = keys
         self._randomness = randomness
         self._limits = limits
+        self._written = Written()
 
     async def append(self, room: str, entry: Entry) -> None:
         """Add an entry to a room's log; raise `StoreUnavailable` if it may not be there."""
         nonce = self._randomness(NONCE_BYTES)
         sealed = self._keys.seal(_LABEL, entry.to_json().encode(), bound_to=_bound_to(room), nonce=nonce)
+        self._written.note(room, sealed, entry)
         await self._log.append(room, sealed)
 
     async def open(self, room: str) -> None:
@@ -68,10 +71,11 @@ class Journal:
 
     async def follow(self, room: str, *, after: Position = START) -> AsyncGenerator[tuple[Position, Entry]]:
         """Yield the entries behind `after` as they come, for ever; raises as `load` does."""
-        async with aclosing(self._log.read(room, after.offset)) as records:
-            async for offset, record in records:
-                after = after.after(record, offset)
-                yield after, self._entry(room, record)
+        with self._written.followed(room):
+            async with aclosing(self._log.read(room, after.offset)) as records:
+                async for offset, record in records:
+                    after = after.after(record, offset)
+                    yield after, self._written.take(room, record) or self._entry(room, record)
 
     async def is_open(self, room: str) -> bool:
         """Whether anything was ever told to the room that is not forgotten."""
