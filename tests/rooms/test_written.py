@@ -24,8 +24,8 @@ PAIR = {"pc": "c_1", "gen": 1}
 WHOM = {"participant": "pat", "reason": " of old "}
 SAID: dict[str, Any] = {
     **dict.fromkeys(("admit", "deny", "remove", "return-to-waiting"), WHOM),
-    **dict.fromkeys(("offer", "answer"), {**PAIR, "neg": 1, "sdp": SDP}),
-    **dict.fromkeys(("hold", "resume", "leave", "from-tomorrow"), {"more": [1]}),
+    **{kind: {**PAIR, "neg": 1, "sdp": SDP} for kind in ("offer", "answer")},
+    **{kind: {"more": [1]} for kind in ("hold", "resume", "leave", "from-tomorrow")},
     "candidate": {**PAIR, "candidates": [{"candidate": "", "sdpMid": "0"}, {"sdpMLineIndex": 1}]},
     "complete": {"outcome": "completed"},
     "media": {**PAIR, "state": "connected", "selectedPair": "host"},
