@@ -6,16 +6,15 @@ refused but for those under `.local`: looking one up would ask the reader's own 
 """
 
 import re
+from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
-from pydantic import Field
-
-from hugathome._model import Record
 from hugathome.errors import RemoteProtocolError
 
 _LONGEST = 1024
 _WORD = r"[\x21-\x7e]"
+_IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?!$)|$)){4}")
 _MDNS = re.compile(r"[0-9A-Za-z-]{1,63}\.local", re.IGNORECASE | re.ASCII)
 _CANDIDATE = re.compile(
     rf"candidate:[A-Za-z0-9+/_-]{{1,32}} (\d{{1,3}}) (udp|tcp|ssltcp) (\d{{1,10}})"
@@ -27,13 +26,14 @@ _EMBEDDING = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))
 """Where the last four bytes are an IPv4 address: of a translator (RFC 6052), and the old compatible form."""
 
 
-class Candidate(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
     """One candidate, read."""
 
     component: int
     transport: str
     priority: int
-    address: str = Field(repr=False)
+    address: str = field(repr=False)
     """An IP address, or a name under `.local` that hides one (mDNS)."""
     port: int
     kind: str
@@ -94,7 +94,7 @@ def _is_own(address: IPv4Address | IPv6Address) -> bool:
 
 
 def _is_address(text: str) -> bool:
-    if _MDNS.fullmatch(text):
+    if _IPV4.fullmatch(text) or _MDNS.fullmatch(text):
         return True
     try:
         ip_address(text)

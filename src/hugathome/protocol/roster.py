@@ -67,9 +67,14 @@ def changes(before: "Room", after: "Room", peer: "Peer") -> Iterator[ServerMessa
         after.steps,
     ):
         yield from _moved(before, after, was, peer)
-    elif was is not None and session_view(before) != session_view(after):
+    elif was is not None and _standing(before) != _standing(after):
         yield _session_changed(after)
     yield from _paired(before, after, peer)
+
+
+def _standing(room: "Room") -> tuple[str, str, str | None]:
+    """Return what a session's view has besides its peers."""
+    return room.status, room.modality, room.outcome
 
 
 def roster_digest(roster: Iterable[ParticipantView]) -> str:

@@ -7,6 +7,7 @@ nothing encrypts) before any endpoint parses it. A text is refused or passed on 
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 
 from hugathome._model import Record
@@ -14,19 +15,31 @@ from hugathome.errors import RemoteProtocolError
 from hugathome.protocol.candidates import Candidate, parse_candidate
 
 _TOO_BIG = 4009
-_LINE = re.compile(r"[a-z]=[^\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]*")
-"""Without what some parsers take for the end of a line: none may read another description than this one."""
-_ORDER = re.compile(r"vos[iuepcbrzka]*t[iuepcbtrzka]*(?:m[icbka]*)*")
-"""The first letters of the lines, one after another (RFC 8866, 9)."""
-_ORIGIN = re.compile(r"o=[\x21-\x7e]+ \d{1,20} \d{1,20} IN IP[46] [\x21-\x7e]+", re.ASCII)
-_TIME = re.compile(r"t=\d{1,20} \d{1,20}", re.ASCII)
-_SECTION = re.compile(r"m=([a-z]+) (\d{1,5})(?:/\d+)? ([A-Z/]+)((?: [\x21-\x7e]+)+)", re.ASCII)
+_FORM = re.compile(
+    r"v=0\no=[\x21-\x7e]+ [0-9]{1,20} [0-9]{1,20} IN IP[46] [\x21-\x7e]+\ns=.*\n"
+    r"(?:[iuepcbrzka]=.*\n)*t=[0-9]{1,20} [0-9]{1,20}\n(?:[iuepcbrzka]=.*\n)*"
+    r"(?:m=.*\n(?:[icbka]=.*\n)*)*"
+)
+"""The lines in their order (RFC 8866, 9)."""
+_PLAIN = bytes({*range(256)} - {*range(32), 127} | {9, 10})
+"""All bytes but controls; of these, tabulators and line feeds are as good."""
+_BREAKS = re.compile(r"[\x85\u2028\u2029]")
+"""What some parsers take for the end of a line: none may read another description than this one."""
+_SAYING = re.compile(
+    r"^(m=|a=(?:mid:|ice-ufrag:|ice-pwd:|fingerprint:|candidate:"
+    r"|bundle-only|sendrecv|sendonly|recvonly|inactive))(.*)",
+    re.MULTILINE,
+)
+"""The lines that are looked at, as name and value; of the others it is enough that they are lines."""
+_SECTION = re.compile(r"([a-z]+) (\d{1,5})(?:/\d+)? ([A-Z/]+)((?: [\x21-\x7e]+)+)", re.ASCII)
 _ENCRYPTED = re.compile(r"(?:UDP|TCP)/D?TLS/RTP/SAVPF?|(?:(?:UDP|TCP)/)?DTLS/SCTP")
 _MID = re.compile(r"[!#-'*+.0-9A-Z^-~-]{1,64}")
 _FINGERPRINT = re.compile(r"sha-(?:256|384|512) (?:[0-9A-Fa-f]{2}:){31,63}[0-9A-Fa-f]{2}")
 _USER_NAME = re.compile(r"[A-Za-z0-9+/_-]{4,256}")
 _PASSWORD = re.compile(r"[A-Za-z0-9+/_-]{22,256}")
-_DIRECTION = re.compile(r"a=(sendrecv|sendonly|recvonly|inactive)")
+_DIRECTIONS = {"a=sendrecv", "a=sendonly", "a=recvonly", "a=inactive"}
+
+_Said = tuple[str, str]
 
 
 class SdpLimits(Record):
@@ -42,11 +55,10 @@ class SdpLimits(Record):
 
 
 _DEFAULTS = SdpLimits()
-UNLIMITED = SdpLimits(size=2**31, sections=2**31, lines=2**31, line=2**31)
-"""For what was judged before: the limits of today refuse nothing that the log holds."""
 
 
-class Section(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
     """One media line and its attributes."""
 
     kind: str
@@ -57,7 +69,8 @@ class Section(Record):
     """By port 0, unless that only says that it shares the transport of another section (RFC 9143)."""
 
 
-class Description(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
     """What a relay or an endpoint's filter needs to know of an offer or answer."""
 
     sections: tuple[Section, ...] = ()
@@ -76,22 +89,21 @@ class Description(Record):
         )
 
 
-def parse_description(sdp: str, *, limits: SdpLimits = _DEFAULTS) -> Description:
+def parse_description(sdp: str, *, limits: SdpLimits | None = _DEFAULTS) -> Description:
     """Read an offer or answer, or raise `RemoteProtocolError`: 4009 beyond `limits`, else 4000."""
-    lines = _lines(sdp, limits)
-    _require_beginning(lines)
-    starts = [number for number, line in enumerate(lines) if line[0] == "m"]
-    if len(starts) > limits.sections:
-        raise RemoteProtocolError("a description with too many sections", code=_TOO_BIG)
-    attributes = [line[2:] for line in lines if line[0] == "a"]
-    passwords = _values(attributes, "ice-pwd", _PASSWORD)
+    if limits is not None:
+        require_within(limits, sdp)
+    said: list[_Said] = _SAYING.findall(_text(sdp))
+    starts = [number for number, (name, _) in enumerate(said) if name == "m="]
     description = Description(
-        sections=tuple(_sections(lines, starts)),
-        ufrags=frozenset(_values(attributes, "ice-ufrag", _USER_NAME)),
-        fingerprints=frozenset(_values(attributes, "fingerprint", _FINGERPRINT)),
-        candidates=tuple(parse_candidate(line) for line in attributes if line.startswith("candidate:")),
+        sections=tuple(_sections(said, starts)),
+        ufrags=frozenset(_values(said, "a=ice-ufrag:", _USER_NAME)),
+        fingerprints=frozenset(_values(said, "a=fingerprint:", _FINGERPRINT)),
+        candidates=tuple(
+            parse_candidate(f"candidate:{value}") for name, value in said if name == "a=candidate:"
+        ),
     )
-    mids = _values(attributes, "mid", _MID)
+    passwords, mids = _values(said, "a=ice-pwd:", _PASSWORD), _values(said, "a=mid:", _MID)
     if len(mids) > len(set(mids)):
         raise RemoteProtocolError("two sections of one name")
     if not all(section.is_rejected for section in description.sections):
@@ -99,54 +111,62 @@ def parse_description(sdp: str, *, limits: SdpLimits = _DEFAULTS) -> Description
     return description
 
 
-def _lines(sdp: str, limits: SdpLimits) -> list[str]:
-    if len(sdp.encode(errors="replace")) > limits.size:
+def require_within(limits: SdpLimits, sdp: str) -> None:
+    """Raise `RemoteProtocolError` (4009) for a text that is too big to be read."""
+    written = _written(sdp)
+    if len(written) > limits.size:
         raise RemoteProtocolError("a description that is too big", code=_TOO_BIG)
-    lines = sdp.replace("\r\n", "\n").removesuffix("\n").split("\n")
-    if len(lines) > limits.lines or any(len(line.encode(errors="replace")) > limits.line for line in lines):
+    lines = written.replace(b"\r\n", b"\n").removesuffix(b"\n").split(b"\n")
+    if len(lines) > limits.lines or max(map(len, lines)) > limits.line:
         raise RemoteProtocolError("a description with too many or too long lines", code=_TOO_BIG)
-    if not all(_LINE.fullmatch(line) for line in lines):
-        raise RemoteProtocolError("a line that is no line of a description")
-    return lines
+    if written.count(b"\nm=") > limits.sections:
+        raise RemoteProtocolError("a description with too many sections", code=_TOO_BIG)
 
 
-def _require_beginning(lines: list[str]) -> None:
-    is_in_order = _ORDER.fullmatch("".join(line[0] for line in lines)) is not None
-    if not is_in_order or lines[0] != "v=0" or not _ORIGIN.fullmatch(lines[1]):
-        raise RemoteProtocolError("a description needs its version, origin, name and time, in this order")
-    if not all(_TIME.fullmatch(line) for line in lines if line[0] == "t"):
-        raise RemoteProtocolError("a malformed time")
+def _text(sdp: str) -> str:
+    """Return the description with each line ended by a line feed."""
+    text = sdp.replace("\r\n", "\n").removesuffix("\n") + "\n"
+    is_plain = not _written(text).translate(None, _PLAIN) and (text.isascii() or not _BREAKS.search(text))
+    if not is_plain or not _FORM.fullmatch(text):
+        raise RemoteProtocolError("a line that is none of a description, or not in its place")
+    return text
 
 
-def _sections(lines: list[str], starts: list[int]) -> Iterator[Section]:
-    for start, end in pairwise([*starts, len(lines)]):
-        found = _SECTION.fullmatch(lines[start])
+def _written(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise RemoteProtocolError("a description that UTF-8 cannot carry") from None
+
+
+def _sections(said: list[_Said], starts: list[int]) -> Iterator[Section]:
+    for start, end in pairwise([*starts, len(said)]):
+        found = _SECTION.fullmatch(said[start][1])
         if found is None or int(found[2]) > 65535:
             raise RemoteProtocolError("a malformed media line")
-        port, section = int(found[2]), lines[start:end]
-        is_rejected = port == 0 and not any(line.startswith("a=bundle-only") for line in section)
+        port, attributes = int(found[2]), said[start + 1 : end]
+        is_rejected = port == 0 and not any(name == "a=bundle-only" for name, _ in attributes)
         if not is_rejected and not _ENCRYPTED.fullmatch(found[3]):
             raise RemoteProtocolError("media that nothing would encrypt")
-        yield Section(kind=found[1], port=port, direction=_direction(section), is_rejected=is_rejected)
+        yield Section(kind=found[1], port=port, direction=_direction(attributes), is_rejected=is_rejected)
 
 
-def _direction(section: list[str]) -> str:
+def _direction(attributes: list[_Said]) -> str:
     """Return the one direction; what reads like one and is none, endpoints read differently."""
-    named = [(line, found) for line in section if (found := _DIRECTION.match(line))]
+    named = [said for said in attributes if said[0] in _DIRECTIONS]
     if len(named) > 1:
         raise RemoteProtocolError("a section with two directions")
-    for line, found in named:
-        if line != f"a={found[1]}":
+    for name, more in named:
+        if more:
             raise RemoteProtocolError("a malformed direction")
-        return found[1]
+        return name[2:]
     return "sendrecv"
 
 
-def _values(attributes: list[str], name: str, form: re.Pattern[str]) -> list[str]:
-    prefix = name + ":"
-    values = [line.removeprefix(prefix) for line in attributes if line.startswith(prefix)]
+def _values(said: list[_Said], wanted: str, form: re.Pattern[str]) -> list[str]:
+    values = [value for name, value in said if name == wanted]
     if not all(form.fullmatch(value) for value in values):
-        raise RemoteProtocolError(f"a malformed {name}")
+        raise RemoteProtocolError(f"a malformed {wanted}")
     return values
 
 

@@ -16,6 +16,7 @@ from hugathome.record.shelf import SessionStore
 from hugathome.record.transitions import OPEN, Status
 from hugathome.rooms.journal import Journal
 from hugathome.session import Session
+from hugathome.signalling import Room
 
 _LOOKS_BACK = timedelta(days=2)
 _LOOKS_AHEAD = timedelta(days=1)
@@ -73,12 +74,15 @@ class Census:
         self._clock = clock
 
     async def rooms(self, *, organisation: str) -> Sequence[OpenRoom]:
-        """Return an organisation's open rooms, of sessions that start between two days ago and tomorrow."""
+        """Return an organisation's open rooms, of sessions that start between two days ago and tomorrow.
+
+        Raises `StoreUnavailable`.
+        """
         return tuple(
             [
-                await self._counted(session)
+                _counted(session, room)
                 async for session in self._unended(organisation)
-                if await self._journal.is_open(session.id)
+                if (room := await self._journal.room(session.id)).limits is not None
             ]
         )
 
@@ -106,18 +110,17 @@ class Census:
                 return
             last = page[-1]
 
-    async def _counted(self, session: Session) -> OpenRoom:
-        people = [each.id for each in session.participants]
-        connected = [await self._journal.is_connected(session.id, each) for each in people]
-        came = [change.at for change in session.history if change.action is Action.ARRIVE]
-        return OpenRoom(
-            session=session.id,
-            status=session.status,
-            modality=session.modality,
-            starts_at=session.window.starts_at,
-            opened_at=min(came, default=session.window.starts_at),
-            participants=len(people),
-            waiting=len(session.waiting),
-            inside=len(session.present),
-            connected=sum(connected),
-        )
+
+def _counted(session: Session, room: Room) -> OpenRoom:
+    came = [change.at for change in session.history if change.action is Action.ARRIVE]
+    return OpenRoom(
+        session=session.id,
+        status=session.status,
+        modality=session.modality,
+        starts_at=session.window.starts_at,
+        opened_at=min(came, default=session.window.starts_at),
+        participants=len(session.participants),
+        waiting=len(session.waiting),
+        inside=len(session.present),
+        connected=sum(peer.is_attached for peer in room.peers.values()),
+    )
