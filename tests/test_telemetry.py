@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
@@ -14,11 +14,13 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 from tests.canaries import Flock
 
-from hugathome import Participant, Session, SmsNotSent
+from hugathome import Participant, Session, SmsNotSent, blocking
 from hugathome.codes import Sms
 from hugathome.errors import CodeRejected, StoreUnavailable
 from hugathome.otel import DURATION, OpenTelemetry
 from hugathome.sending.ways import taken
+from hugathome.sms import OutboxSms
+from hugathome.stores import open_store
 from hugathome.telemetry import METRICS, SILENT
 from hugathome.testing import FakeHugAtHome, Network, Robot
 
@@ -203,6 +205,30 @@ async def test_without_a_telemetry_calls_are_what_they_were() -> None:
         assert (await hug.sessions.get(session.id)).outcome == "completed"
     with SILENT.span("log.append"):
         SILENT.add(METRICS[0])
+
+
+def test_a_host_without_an_event_loop_is_watched_the_same(watch: Watch) -> None:
+    hug = blocking.HugAtHome(
+        key=b"a key that is only ever used in tests",
+        store=open_store("memory://"),
+        sms=OutboxSms(),
+        site="https://visit.example.ch",
+        timezone="Europe/Zurich",
+        brand="HUG@home",
+        telemetry=watch.telemetry,
+    )
+    now = datetime.now(UTC)
+
+    with hug:
+        hug.sessions.plan(
+            organisation="hug",
+            service="cardiology",
+            starts_at=now,
+            ends_at=now + timedelta(minutes=30),
+            participants=[DOCTOR, PATIENT],
+        )
+
+    assert [span.name for span in watch.spans] == ["hugathome.sessions.plan"]
 
 
 async def test_without_a_provider_of_the_hosts_nothing_is_kept_and_nothing_fails() -> None:
