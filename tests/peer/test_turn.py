@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 from aioice import stun
@@ -22,6 +23,8 @@ PORT, PORT_OF_ANOTHER = 3478, 3479
 OK, UNAUTHORIZED, FORBIDDEN, QUOTA_REACHED = 200, 401, 403, 486
 (SECRET,) = documented()["static-auth-secret"]
 (QUOTA,) = documented()["user-quota"]
+UNUSED = count(20_000)
+"""Ports to call from: coturn knows a place by where it is called from, and for a while after it was left."""
 A_PARTICIPANT = "198.51.100.2"
 OUR_OWN_NETWORKS = [
     *(
@@ -107,6 +110,7 @@ async def calls() -> AsyncIterator[Calls]:
                     lifetime=600,
                     channel_refresh_time=500,
                 ),
+                local_addr=(SERVERS, next(UNUSED)),
                 remote_addr=(SERVERS, port),
             )
             stack.callback(transport.close)
