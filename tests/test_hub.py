@@ -1,12 +1,12 @@
 """The hub: devices over pipes in memory, on a clock that stands still unless a test moves it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -27,12 +27,15 @@ from hugathome.protocol.messages import (
     Answer,
     AskIceServers,
     Candidates,
+    ChangeModality,
     Close,
     Command,
     Complete,
+    Deny,
     Error,
     Goaway,
     Hello,
+    Hold,
     IceServers,
     Leave,
     Media,
@@ -43,6 +46,8 @@ from hugathome.protocol.messages import (
     Ping,
     Pong,
     Remove,
+    Resume,
+    ReturnToWaiting,
     Ring,
     ServerMessage,
     SessionChanged,
@@ -60,11 +65,11 @@ from hugathome.protocol.wire import (
     State,
 )
 from hugathome.record.participants import Participant
-from hugathome.roles import Language
+from hugathome.roles import Language, Modality
 from hugathome.roles import Step as Fact
 from hugathome.rooms.journal import Journal
 from hugathome.session import Session
-from hugathome.signalling import FOLD, Called, Entry, Opened, SignallingLog
+from hugathome.signalling import FOLD, Called, Commanded, Entry, Opened, SignallingLog
 from hugathome.sms import OutboxSms
 from hugathome.stores.memory import MemorySessions
 from hugathome.testing.clock import FakeClock
@@ -73,6 +78,7 @@ from hugathome.visits.doorkeeper import Doorkeeper
 from hugathome.wording.letterhead import Letterhead
 
 M = TypeVar("M")
+Append = Callable[[str, Entry], Coroutine[Any, Any, None]]
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 SITE = "https://visit.example.ch"
 NOWHERE = ResumeFrom(session="hug.nowhere", peer="p", pos="0.000000000000", token="t")
@@ -144,6 +150,17 @@ async def _unavailable(room: str, entry: Entry) -> None:
     raise StoreUnavailable("killed")
 
 
+def _lost_commands(append: Append) -> Append:
+    """Return an append that never gets a command into the log."""
+
+    async def lossy(room: str, entry: Entry) -> None:
+        if isinstance(entry, Commanded):
+            raise StoreUnavailable("killed")
+        await append(room, entry)
+
+    return lossy
+
+
 class Clinic:
     """Everything under the hub, in memory; a second hub of the same clinic is a second worker."""
 
@@ -205,6 +222,7 @@ class Clinic:
                 Participant(id="dr", role="practitioner", name="Dr A. Rossi"),
                 Participant(id="pat", role="patient", name="M. Dupont"),
                 Participant(id="nurse", role="nurse", name="N. Weber"),
+                Participant(id="colleague", role="practitioner", name="Dr B. Keller"),
             ],
         )
 
@@ -760,6 +778,24 @@ async def test_commands_that_are_sent_again_count_once(clinic: Clinic) -> None:
     assert [type(message) for message in await patient.hear_all()].count(Offer) == 0
 
 
+async def test_a_device_that_doubts_what_it_knows_is_given_the_room_as_it_is(clinic: Clinic) -> None:
+    session, doctor, patient = await clinic.visit()
+    pair = next(message for message in doctor.heard if isinstance(message, Pair))
+    await doctor.say(Offer(pc=pair.pc, gen=1, neg=1, sdp=sdp()))
+    await patient.until(Offer)
+    last = ResumeFrom(session=session.id, peer=patient.welcome.peer, token=patient.welcome.token)
+    again = clinic.dial()
+
+    await again.transport.send(Hello(resume=last, nonce="n2", caps=BROWSER).to_json())
+
+    welcome = await again.until(Welcome)
+    assert not welcome.recovered
+    assert welcome.snapshot is not None
+    assert [(each.pc, each.neg) for each in welcome.snapshot.pairs] == [(pair.pc, 1)]
+    await clinic.hub.aclose()
+    assert not [message for message in await again.hear_all() if isinstance(message, Offer | Pair)]
+
+
 async def test_a_position_on_another_branch_asks_for_a_new_beginning(clinic: Clinic) -> None:
     session, _, patient = await clinic.visit()
     patient.transport.cut()
@@ -1025,6 +1061,62 @@ async def test_a_command_that_the_log_refused_is_not_acknowledged_and_can_be_sen
     clinic.journal.append = append  # type: ignore[method-assign]
     back = await clinic.resume(session, doctor)
     assert (await back.until(Welcome)).ack == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "undone"),
+    [
+        (Admit(participant="pat"), ReturnToWaiting(participant="pat")),
+        (ReturnToWaiting(participant="nurse"), Admit(participant="nurse")),
+        (Hold(), Resume()),
+        (ChangeModality(modality=Modality.PHONE), ChangeModality(modality=Modality.VIDEO)),
+        (Remove(participant="nurse"), None),
+        (Deny(participant="pat"), None),
+        (Complete(outcome="prescription"), None),
+    ],
+)
+async def test_a_command_that_the_record_took_before_a_crash_is_not_done_again(
+    clinic: Clinic, command: Command, undone: Command | None
+) -> None:
+    session = await clinic.plan()
+    doctor, _, _ = [await clinic.join(session, who) for who in ("dr", "pat", "nurse")]
+    await clinic.consultations.admit(session.id, "nurse", by="dr")
+    append: Append = clinic.journal.append
+    clinic.journal.append = _lost_commands(append)  # type: ignore[assignment, method-assign]
+    await doctor.say(command)
+    await doctor.hear_all()
+    clinic.journal.append = append  # type: ignore[assignment, method-assign]
+    if undone is not None:
+        colleague = await clinic.join(session, "colleague")
+        await colleague.until_acked(await colleague.say(undone))
+    before = await clinic.consultations.get(session.id)
+
+    back = await clinic.resume(session, doctor)
+    first = await back.hear()
+    if not isinstance(first, Close):
+        await back.transport.send(command.but(seq=1).to_json())
+        await back.until_acked(1)
+
+    after = await clinic.consultations.get(session.id)
+    assert [change.action for change in after.history] == [change.action for change in before.history]
+    assert not [message for message in back.heard if isinstance(message, Error)]
+
+
+async def test_a_command_that_the_record_took_is_not_done_again_for_the_peer_of_a_rejoin(
+    clinic: Clinic,
+) -> None:
+    session = await clinic.plan()
+    doctor = await clinic.join(session, "dr")
+    await clinic.join(session, "pat")
+    await doctor.until_acked(await doctor.say(Admit(participant="pat")))
+    await clinic.consultations.return_to_waiting(session.id, "pat", by="dr")
+
+    again = await clinic.join(session, "dr")
+    admit = Admit(participant="pat", again=f"{doctor.welcome.peer}.1", seq=1)
+    await again.transport.send(admit.to_json())
+    await again.until_acked(1)
+
+    assert not (await clinic.consultations.get(session.id)).is_admitted("pat")
 
 
 async def test_a_room_of_another_fold_is_not_touched(clinic: Clinic) -> None:

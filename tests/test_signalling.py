@@ -35,10 +35,12 @@ from hugathome.protocol.messages import (
     Unpair,
 )
 from hugathome.protocol.negotiation import Mode
+from hugathome.protocol.roster import roster_digest
 from hugathome.protocol.wire import (
     CandidateInit,
     Caps,
     CloseCode,
+    ParticipantView,
     State,
 )
 from hugathome.roles import CAPABILITIES, Role, Step
@@ -792,6 +794,30 @@ def test_a_command_counts_once() -> None:
     assert scene.does("dr", offer, seq=1) == []
 
 
+def test_what_is_said_again_by_a_new_peer_counts_once() -> None:
+    scene = visit()
+    scene.does("pat", Text(text="yes"))
+    scene.add(joined("pat", peer="p_new"))
+    again = Commanded(peer="p_new", conn=1, seq=1, body=Text(text="yes", again="p_pat.1"), at=AT)
+
+    assert scene.add(again) == []
+    assert [said.text.text for said in scene.room.texts] == ["yes"]
+    assert scene.room.seen["p_new"] == 1
+
+
+def test_what_was_lost_is_taken_from_the_first_new_peer_that_says_it_and_from_no_later_one() -> None:
+    scene = visit()
+    scene.add(joined("pat", peer="p_two"))
+    lost = Text(text="yes", again="p_pat.1")
+
+    told = scene.add(Commanded(peer="p_two", conn=1, seq=1, body=lost, at=AT))
+    scene.add(joined("pat", peer="p_three"))
+    again = scene.add(Commanded(peer="p_three", conn=1, seq=1, body=lost, at=AT))
+
+    assert kinds(told, "dr") == [Text]
+    assert again == []
+
+
 def test_a_missing_command_ends_the_connection() -> None:
     scene = visit()
 
@@ -949,20 +975,20 @@ def test_a_participant_has_one_device_and_after_the_end_there_is_nobody(entries:
 @given(st.lists(ENTRIES, max_size=60))
 def test_views_follow_from_what_was_told(entries: list[Entry]) -> None:
     """What a device makes of its messages is what a snapshot would say: nothing is forgotten."""
-    known: dict[str, dict[str, object]] = {}
+    known: dict[str, dict[str, ParticipantView]] = {}
     pairs: dict[str, dict[str, int]] = {}
     for before, after, told in folded(entries):
         for peer in after.peers.keys() - before.peers.keys():
             view = after.view(peer)
-            known[peer] = {seen.participant: seen.state for seen in view.participants}
+            known[peer] = {seen.participant: seen for seen in view.participants}
             pairs[peer] = {}
         for to, message in told:
             match message:
                 case Snapshot() if to in known:
-                    known[to] = {seen.participant: seen.state for seen in message.participants}
+                    known[to] = {seen.participant: seen for seen in message.participants}
                     pairs[to] = {pair.pc: pair.gen for pair in message.pairs}
                 case ParticipantChanged() if to in known:
-                    known[to][message.participant] = message.state
+                    known[to][message.participant] = message
                 case Pair() | Renew() if to in known:
                     pairs[to][message.pc] = message.gen
                 case Unpair() if to in known:
@@ -970,9 +996,10 @@ def test_views_follow_from_what_was_told(entries: list[Entry]) -> None:
         for peer in after.peers:
             view = after.view(peer)
             shown = {seen.participant: seen.state for seen in view.participants}
-            assert {name: state for name, state in known[peer].items() if name in shown} == shown
-            hidden = {state for name, state in known[peer].items() if name not in shown}
+            assert {name: seen.state for name, seen in known[peer].items() if name in shown} == shown
+            hidden = {seen.state for name, seen in known[peer].items() if name not in shown}
             assert hidden <= {State.DEPARTED}
+            assert roster_digest(known[peer].values()) == roster_digest(view.participants)
             assert pairs[peer] == {pair.pc: pair.gen for pair in view.pairs}
 
 

@@ -42,7 +42,7 @@ from hugathome.protocol.messages import (
 from hugathome.protocol.wire import CloseCode, Limits, ResumeFrom
 from hugathome.rooms.journal import Journal
 from hugathome.rooms.link import Link, Seat, first_of
-from hugathome.rooms.live import LiveRoom, Parts, Reading, Step, reads_on
+from hugathome.rooms.live import LiveRoom, Parts, Reading, Step, begins, reads_on
 from hugathome.rooms.mirror import recorded
 from hugathome.rooms.turnstile import Turnstile
 from hugathome.session import Session
@@ -211,7 +211,9 @@ class Hub:
             try:
                 if isinstance(entry, Joined):
                     await self._arrived(live, peer, step)
-                reading = reads_on(live, step, peer, resumed_at=resumed_at)
+                    reading: Reading | None = begins(live, step, peer)
+                else:
+                    reading = reads_on(live, step, peer, resumed_at=resumed_at)
                 if reading is None:
                     return Close.because(CloseCode.STATE_LOST)
                 welcome = self._welcome(live, reading, peer, token=token)

@@ -36,7 +36,8 @@ from hugathome.protocol.entries import (
     Vouched,
     parse_entry,
 )
-from hugathome.protocol.fold import Tell, folded
+from hugathome.protocol.fold import folded
+from hugathome.protocol.parts import Tell
 from hugathome.protocol.talk import Noted, Said
 from hugathome.protocol.wire import RoomView
 from hugathome.roles import Modality
@@ -83,7 +84,9 @@ class Room(Record):
     people: Mapping[str, RecordedParticipant] = {}
     peers: Mapping[str, Peer] = {}
     seen: Mapping[str, int] = {}
-    """The number of each peer's last command."""
+    """The number of each peer's last command; of former ones too, for they may be said again."""
+    repeated: tuple[str, ...] = ()
+    """The first numbers (`peer.seq`) of commands that were said again by another peer, and done then."""
     grants: Mapping[str, tuple[str, str]] = {}
     """By `jti`: the nonce of the hello that used it, and the peer that it made."""
     gone: Mapping[str, int] = {}
@@ -105,6 +108,11 @@ class Room(Record):
         peer = self.peers.get(peer_id)
         person = self.people.get(peer.participant) if peer else None
         return person is not None and person.is_let_in
+
+    def has_done(self, command: str) -> bool:
+        """Whether the command that was first numbered so (`peer.seq`) was taken, then or later."""
+        peer_id, _, seq = command.rpartition(".")
+        return int(seq) <= self.seen.get(peer_id, 0) or command in self.repeated
 
     def peer_of(self, participant: str) -> Peer | None:
         """Return the participant's device, if one is or was just here."""

@@ -69,7 +69,7 @@ function neutral(effect) {
       return { kind: "connect", pc, gen, participant };
     }
     case "refused": {
-      const { v, seq, ...of } = effect.of || {};
+      const { v, seq, again, ...of } = effect.of || {};
       return { kind: "refused", code: effect.code, of: effect.of && of };
     }
     case "texted":

@@ -5,6 +5,8 @@
     greeting   welcome                           live       send again what is unacknowledged, then what waits
     greeting   silence for 10 s                  away       drop, come back
     live       ping                              live       send pong
+    live       ping, its digest not of what      away       drop, come back; the next resume asks for
+               is known here                                everything
     live       silence for `limits.dead_after`   away       drop, come back
     live       half of `ice_lifetime`            live       ask for fresh ICE servers
     live       goaway                            away       drop, come back
@@ -73,6 +75,7 @@ from hugathome.protocol.messages import (
     Unpair,
     Welcome,
 )
+from hugathome.protocol.roster import roster_digest
 from hugathome.protocol.talk import KEPT
 from hugathome.protocol.wire import (
     Caps,
@@ -122,7 +125,10 @@ class Client(Record):
 
     token: str | None = Field(default=None, repr=False)
     """For a resume; none before the first welcome, and none when the hub wants a grant."""
-    pos: str = "0." + 12 * "0"
+    pos: str | None = None
+    """Up to where everything is known; none where the next welcome is to bring the whole room."""
+    doubted: str | None = None
+    """The digest that did not fit what is known here: coming back for it once is enough."""
     heard_at: datetime | None = None
     """When the hub was heard, or greeted."""
     live_since: datetime | None = None
@@ -227,7 +233,8 @@ class Client(Record):
 
 def _welcomed(client: Client, welcome: Welcome, *, now: datetime) -> Next:
     is_same = welcome.peer == client.peer
-    window = client.window.acknowledged(welcome.ack) if is_same else client.window.renumbered()
+    window = client.window
+    window = window.acknowledged(welcome.ack) if is_same else window.renumbered(former=client.peer or "")
     client = client.but(
         phase=Phase.LIVE,
         end=None,
@@ -254,7 +261,7 @@ def _welcomed(client: Client, welcome: Welcome, *, now: datetime) -> Next:
 def _taken(client: Client, message: ServerMessage, *, now: datetime) -> Next:
     match message:
         case Ping():
-            return client, (Send(Pong(t=message.t).to_json()),)
+            return _compared(client, message, now=now)
         case Close():
             return _closed(client, message, now=now)
         case Goaway():
@@ -274,6 +281,15 @@ def _taken(client: Client, message: ServerMessage, *, now: datetime) -> Next:
             return _given(client, message, now=now), ()
         case _:
             return _noted(client, message), ()
+
+
+def _compared(client: Client, ping: Ping, *, now: datetime) -> Next:
+    """Answer, and come back for the whole room where the hub knows another one."""
+    pong = Send(Pong(t=ping.t).to_json())
+    if ping.digest in {None, client.doubted, roster_digest(client.roster.values())}:
+        return client, (pong,)
+    after, effects = _away(client.but(pos=None, doubted=ping.digest), Drop(), now=now)
+    return after, (pong, *effects)
 
 
 def _noted(client: Client, message: ServerMessage) -> Client:
@@ -413,8 +429,8 @@ def _away(client: Client, *first: Effect, now: datetime, wait: timedelta = timed
     return after, (*first, Return(wait, min(least * 2 ** min(failures, 8), most)))
 
 
-def _later(known: str, seen: str | None) -> str:
-    return known if seen is None or _offset(seen) < _offset(known) else seen
+def _later(known: str | None, seen: str | None) -> str | None:
+    return known if seen is None or (known and _offset(seen) < _offset(known)) else seen
 
 
 def _offset(pos: str) -> int:

@@ -1,6 +1,6 @@
 """What stands in a room's log: entries, and their positions.
 
-An entry is a proposal; only the fold in `signalling.py` says what comes of it. Every field is data: the
+An entry is a proposal; only the fold (`fold.py`) says what comes of it. Every field is data: the
 order is the log's, instants and random names were put in by whoever appended.
 """
 
@@ -16,7 +16,7 @@ from hugathome.protocol.messages import Command, Unknown
 from hugathome.protocol.wire import Caps
 from hugathome.roles import Capability, Step
 
-FOLD = 3
+FOLD = 4
 """The version of the rules that these entries are for: two versions never fold one log."""
 
 

@@ -16,11 +16,12 @@ inside, and each device is told how its view has changed (`roster.py`).
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from hugathome.errors import LocalProtocolError
 from hugathome.protocol import roster
-from hugathome.protocol.connections import Connection, Peer, Refused, mesh
+from hugathome.protocol.commands import commanded
+from hugathome.protocol.connections import Peer, mesh
 from hugathome.protocol.entries import (
     FOLD,
     Attached,
@@ -36,37 +37,21 @@ from hugathome.protocol.entries import (
     Recorded,
     Vouched,
 )
-from hugathome.protocol.messages import (
-    Answer,
-    Candidates,
-    Close,
-    Error,
-    Leave,
-    Media,
-    Negotiate,
-    NoteStep,
-    Offer,
-    Restart,
-    Ring,
-    Sending,
-    ServerMessage,
-    SessionChanged,
-    Text,
+from hugathome.protocol.messages import Close, Ring, SessionChanged
+from hugathome.protocol.parts import (
+    Judgement,
+    Tell,
+    endpoint,
+    limits_of,
+    with_peer,
+    without_peer,
 )
-from hugathome.protocol.negotiation import Endpoint, begin
-from hugathome.protocol.talk import Noted, now_sending, with_recorded, with_step, with_text
-from hugathome.protocol.wire import CloseCode, TextView
-from hugathome.roles import Capability, Modality, Step
+from hugathome.protocol.talk import Noted, with_recorded
+from hugathome.protocol.wire import CloseCode
+from hugathome.roles import Modality
 
 if TYPE_CHECKING:
     from hugathome.signalling import Room
-
-
-class Tell(NamedTuple):
-    """A message and who gets it: a peer, or one connection by its link."""
-
-    to: str
-    message: ServerMessage
 
 
 def folded(room: "Room", entry: Entry, position: Position) -> "tuple[Room, tuple[Tell, ...]]":
@@ -83,8 +68,6 @@ def folded(room: "Room", entry: Entry, position: Position) -> "tuple[Room, tuple
 
 # --- What each entry does ------------------------------------------------------------------------
 
-Judgement = tuple["Room", list[Tell]]
-
 
 def _judged(room: "Room", entry: Entry, position: Position) -> Judgement:
     match entry:
@@ -97,7 +80,7 @@ def _judged(room: "Room", entry: Entry, position: Position) -> Judgement:
         case Attached():
             return _attached(room, entry)
         case Commanded():
-            return _commanded(room, entry)
+            return commanded(room, entry)
         case Detached():
             return _revised(room, entry, is_attached=False), []
         case Doubted() | Vouched():
@@ -136,7 +119,7 @@ def _recorded(before: "Room", entry: Recorded) -> Judgement:
             if entry.ended:
                 told.append(Tell(peer.link, SessionChanged(**dict(roster.session_view(room)))))
             told.append(Tell(peer.link, Close.because(code)))
-            room = _without(room, peer, code)
+            room = without_peer(room, peer, code)
     return room, told
 
 
@@ -172,8 +155,8 @@ def _joined(room: "Room", entry: Joined, position: Position) -> Judgement:
         reason = "the room is full" if code is CloseCode.RATE_LIMITED else ""
         return room, [Tell(entry.link, Close.because(code, reason))]
     if former is not None:
-        room = _without(room, former, CloseCode.SUPERSEDED)
-    room = _with(room, _new_peer(entry, position)).but(
+        room = without_peer(room, former, CloseCode.SUPERSEDED)
+    room = with_peer(room, _new_peer(entry, position)).but(
         grants={**room.grants, entry.jti: (entry.nonce, entry.peer)},
         left=room.left - {entry.participant},
     )
@@ -183,7 +166,7 @@ def _joined(room: "Room", entry: Joined, position: Position) -> Judgement:
 def _refusal_at_the_door(room: "Room", entry: Joined, former: Peer | None) -> CloseCode | None:
     if former is not None and entry.device < former.device:
         return CloseCode.SUPERSEDED
-    if former is None and len(room.peers) >= _limits(room).peers:
+    if former is None and len(room.peers) >= limits_of(room).peers:
         return CloseCode.RATE_LIMITED
     return _refusal(room, entry.participant, entry.device)
 
@@ -215,7 +198,7 @@ def _reattached(room: "Room", peer: Peer, *, link: str, tokens: Iterable[str]) -
     again = peer.but(
         link=link, conn=peer.conn + 1, tokens=frozenset(tokens), is_attached=True, is_doubted=False
     )
-    return _with(room, again), [Tell(peer.link, Close.because(CloseCode.LOST_RACE))]
+    return with_peer(room, again), [Tell(peer.link, Close.because(CloseCode.LOST_RACE))]
 
 
 def _revised(room: "Room", entry: Detached | Doubted | Vouched, **facts: bool) -> "Room":
@@ -223,7 +206,7 @@ def _revised(room: "Room", entry: Detached | Doubted | Vouched, **facts: bool) -
     peer = room.peers.get(entry.peer)
     if peer is None or peer.conn != entry.conn or not peer.is_attached:
         return room
-    return _with(room, peer.but(**facts))
+    return with_peer(room, peer.but(**facts))
 
 
 def _expired(room: "Room", entry: Expired) -> "Room":
@@ -231,122 +214,10 @@ def _expired(room: "Room", entry: Expired) -> "Room":
     peer = room.peers.get(entry.peer)
     if peer is None or peer.conn != entry.conn or peer.is_attached or not room.is_inside(peer.peer):
         return room
-    return _without(room, peer, CloseCode.STATE_LOST)
+    return without_peer(room, peer, CloseCode.STATE_LOST)
 
 
-# --- Commands ------------------------------------------------------------------------------------
-
-
-def _commanded(before: "Room", entry: Commanded) -> Judgement:
-    peer = before.peers.get(entry.peer)
-    last = before.seen.get(entry.peer, 0)
-    if peer is None or peer.conn != entry.conn or not peer.is_attached or entry.seq <= last:
-        return before, []
-    if entry.seq > last + 1:  # the log has lost what it had acknowledged
-        return _with(before, peer.but(is_attached=False)), [
-            Tell(peer.link, Close.because(CloseCode.STATE_LOST))
-        ]
-    room = before.but(seen={**before.seen, peer.peer: entry.seq})
-    try:
-        return _done(room, peer, entry)
-    except Refused as refused:
-        return room, [Tell(peer.peer, Error(code=refused.code, ref=entry.seq))]
-
-
-def _done(room: "Room", peer: Peer, entry: Commanded) -> Judgement:
-    match entry.body:
-        case Offer() | Answer() | Candidates() | Negotiate() | Restart() as body:
-            return _on_connection(room, peer, body, entry)
-        case NoteStep(step=step):
-            return room.but(steps=with_step(room.steps, peer.participant, step, at=entry.at)), []
-        case Media(state=state) if state in _FACTS:
-            return room.but(steps=with_step(room.steps, peer.participant, _FACTS[state], at=entry.at)), []
-        case Sending() as sending:
-            return _with(room, now_sending(peer, sending)), []
-        case Text(text=text):
-            return _texted(room, peer, text, entry)
-        case Leave():
-            room = _without(room, peer, CloseCode.STATE_LOST)
-            return room, [Tell(peer.link, Close.because(CloseCode.NORMAL))]
-        case _:  # what is the record's was done there before it came here
-            return room, []
-
-
-def _texted(room: "Room", peer: Peer, text: str, entry: Commanded) -> Judgement:
-    """Hand a text to everybody inside, its sender included: all see the same ones in the same order."""
-    if len(text) > _limits(room).text:
-        raise Refused("too-long" if _limits(room).text else "not-permitted")
-    if not room.is_inside(peer.peer):
-        raise Refused("not-admitted")
-    inside = [each for each in room.peers.values() if room.is_inside(each.peer)]
-    readers = frozenset(each.participant for each in inside)
-    said = TextView(participant=peer.participant, text=text, at=entry.at)
-    told = [Tell(each.peer, Text(**dict(said))) for each in inside]
-    return room.but(texts=with_text(room.texts, said, readers=readers)), told
-
-
-_FACTS = {"connected": Step.MEDIA_CONNECTED, "failed": Step.MEDIA_FAILED}
-
-
-def _on_connection(
-    room: "Room", peer: Peer, body: Offer | Answer | Candidates | Negotiate | Restart, entry: Commanded
-) -> Judgement:
-    connection = room.connections.get(body.pc)
-    if connection is None or peer.peer not in connection.peers:
-        raise Refused("no-such-pair")
-    if body.gen != connection.gen:
-        raise Refused("stale-generation")
-    after: Connection | None
-    to = connection.other(peer.peer)
-    match body:
-        case Offer() | Answer():
-            may_send = Capability.SEND_MEDIA in peer.can
-            at_most = _limits(room).candidates
-            after = connection.described(body, by=peer.peer, may_send=may_send, at_most=at_most)
-        case Candidates():
-            after = connection.trickled(body, by=peer.peer, at_most=_limits(room).candidates)
-        case Negotiate():
-            return _connected(room, connection.asked(by=peer.peer)), []
-        case Restart():
-            is_able = all(room.peers[each].caps.ice_restart for each in connection.peers)
-            after, to = connection.restarted(by=peer.peer), connection.negotiation.impolite
-            if not is_able or after is None:
-                return _connected(room, connection.renewed(begin(*_endpoints(room, connection)))), []
-    relayed = body.but(seq=None, ack=None, sender=peer.peer, at=entry.at)
-    return (_connected(room, after), [Tell(to, relayed)]) if after else (room, [])
-
-
-# --- The parts of a room -------------------------------------------------------------------------
-
-
-def _limits(room: "Room") -> Opened:
-    return room.limits or Opened(session=room.session, organisation="")
-
-
-def _with(room: "Room", peer: Peer) -> "Room":
-    return room.but(peers={**room.peers, peer.peer: peer})
-
-
-def _without(room: "Room", peer: Peer, code: CloseCode) -> "Room":
-    return room.but(
-        peers={each.peer: each for each in room.peers.values() if each.peer != peer.peer},
-        seen={peer_id: seq for peer_id, seq in room.seen.items() if peer_id != peer.peer},
-        gone={**room.gone, peer.peer: code},
-        left=room.left | {peer.participant},
-    )
-
-
-def _connected(room: "Room", connection: Connection) -> "Room":
-    return room.but(connections={**room.connections, connection.pc: connection})
-
-
-def _endpoint(peer: Peer) -> Endpoint:
-    return Endpoint(peer=peer.peer, rollback=peer.caps.rollback, host=Capability.ADMIT in peer.can)
-
-
-def _endpoints(room: "Room", connection: Connection) -> tuple[Endpoint, Endpoint]:
-    one, other = sorted(connection.peers)
-    return _endpoint(room.peers[one]), _endpoint(room.peers[other])
+# --- Who is connected with whom -------------------------------------------------------------------
 
 
 def _meshed(room: "Room", before: "Room", position: Position) -> "Room":
@@ -355,12 +226,12 @@ def _meshed(room: "Room", before: "Room", position: Position) -> "Room":
         return room
     inside = sorted((peer.since, peer.peer) for peer in room.peers.values() if room.is_inside(peer.peer))
     meshed = (
-        [] if room.modality == Modality.PHONE else [peer_id for _, peer_id in inside[: _limits(room).mesh]]
+        [] if room.modality == Modality.PHONE else [peer_id for _, peer_id in inside[: limits_of(room).mesh]]
     )
     connections = mesh(
         room.connections,
         meshed,
-        endpoint=lambda peer_id: _endpoint(room.peers[peer_id]),
+        endpoint=lambda peer_id: endpoint(room.peers[peer_id]),
         mark=position.chain.hex()[:16],
     )
     return room.but(connections=connections)

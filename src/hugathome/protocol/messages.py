@@ -7,6 +7,7 @@
 
 A device numbers what it commands (`seq`, from 1, without gaps); the hub acknowledges all up to `ack`. What
 comes out of the room's log carries its position (`pos`): the last one seen is where a resume reads on.
+What is said again after a rejoin, under a new peer and number, names the first ones (`again`).
 Link messages (`hello`, `ping`, `pong`, `ack`, and from the hub also `error`, `close`, `goaway`,
 `ice-servers`) belong to one connection and carry neither.
 
@@ -24,6 +25,7 @@ from hugathome.protocol.wire import (
     CandidateInit,
     Caps,
     CloseCode,
+    CommandId,
     Count,
     IceServerView,
     Limits,
@@ -57,6 +59,8 @@ class Message(Wire):
     seq: Number | None = None
     ack: Count | None = None
     pos: PositionText | None = None
+    again: CommandId | None = None
+    """Of a command that an earlier peer of this device has said already: what it was then."""
     sender: OpaqueId | None = Field(default=None, validation_alias="from", serialization_alias="from")
     at: Instant | None = None
 
@@ -107,7 +111,7 @@ class Text(Message):
 
 
 class Ping(Message):
-    """Is anybody there? From the hub it carries the digest of the roster, as of all that was sent before."""
+    """Is anybody there? From the hub with the digest of the roster, as of all that was sent before."""
 
     type: Literal["ping"] = "ping"
     t: Count = 0

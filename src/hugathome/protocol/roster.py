@@ -75,9 +75,11 @@ def changes(before: "Room", after: "Room", peer: "Peer") -> Iterator[ServerMessa
 def roster_digest(roster: Iterable[ParticipantView]) -> str:
     """Return eight hexadecimal digits by which hub and device compare what they know: FNV-1a, 32 bits.
 
-    Over the lines `participant:state:peer`, sorted, joined by line feeds.
+    Over the lines `participant:state:peer`, sorted, joined by line feeds; without those who have departed,
+    for whoever is out of sight is kept as one of them.
     """
-    lines = sorted(f"{seen.participant}:{seen.state}:{seen.peer or ''}" for seen in roster)
+    present = (seen for seen in roster if seen.state is not State.DEPARTED)
+    lines = sorted(f"{seen.participant}:{seen.state}:{seen.peer or ''}" for seen in present)
     digest = 0x811C9DC5
     for byte in "\n".join(lines).encode():
         digest = (digest ^ byte) * 0x01000193 % 2**32

@@ -22,6 +22,8 @@ OpaqueId = Annotated[str, StringConstraints(pattern=rf"^{OPAQUE_ID.pattern}$")]
 Count = Annotated[int, Field(ge=0, le=_MAX_INTEGER, strict=True)]
 Number = Annotated[int, Field(ge=1, le=_MAX_INTEGER, strict=True)]
 PositionText = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]{0,15})\.[0-9a-f]{12}$")]
+CommandId = Annotated[str, StringConstraints(pattern=rf"^{OPAQUE_ID.pattern}\.[1-9][0-9]{{0,15}}$")]
+"""The number of a command and the peer that it was first said by: `p_7QK….17`."""
 Reason = Annotated[str, StringConstraints(max_length=200)]
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 
@@ -157,7 +159,8 @@ class ResumeFrom(Wire):
 
     session: OpaqueId
     peer: OpaqueId
-    pos: PositionText
+    pos: PositionText | None = None
+    """None where it doubts what it knows: it is given the whole room."""
     token: Secret = Field(repr=False)
 
 

@@ -249,13 +249,18 @@ class Reading(NamedTuple):
     """None where the device knows everything up to `position`."""
 
 
+def begins(live: LiveRoom, step: Step, peer: Peer) -> Reading:
+    """Say from where on a device is told that has joined by `step`, or joined before and says so again."""
+    begun, before = live.at(peer.since), live.at(peer.since - 1)
+    if begun is None or before is None:
+        return Reading(step.position, step.room, step.room.view(peer.peer))
+    # it is told of its pairs, and of all that came since, as of everything that happens later
+    return Reading(before.position, begun.room, begun.room.view(peer.peer).but(pairs=()))
+
+
 def reads_on(live: LiveRoom, step: Step, peer: Peer, *, resumed_at: str | None) -> Reading | None:
     """Say where a device attached by `step` reads on; `None` if it knows another branch of the log."""
-    if resumed_at is None:
-        begun, before = live.at(peer.since), live.at(peer.since - 1)
-        if begun is not None and before is not None:
-            # it is told of its pairs, and of all that came since, as of everything that happens later
-            return Reading(before.position, begun.room, begun.room.view(peer.peer).but(pairs=()))
+    if resumed_at is None:  # it doubts what it knows
         return Reading(step.position, step.room, step.room.view(peer.peer))
     offset = int(resumed_at.partition(".")[0])
     known = live.at(offset)
