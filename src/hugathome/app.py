@@ -11,7 +11,7 @@ was given stays the giver's, except store and log, which `aclose` closes.
 import logging
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from secrets import token_bytes
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -332,6 +332,13 @@ class HugAtHome(Deployment):
     async def serve(self, transport: Transport) -> None:
         """Serve one device over any transport until it ends; its first message carries the grant."""
         await self._hub.serve(transport)
+
+    async def drain(self, *, within: timedelta) -> None:
+        """Send the devices of this worker to the others, evenly `within` this time: before a deploy ends it.
+
+        Whoever connects meanwhile is sent on at once. Everything else works until `aclose`.
+        """
+        await self._hub.aclose(within=within)
 
     def asgi(self, *, otherwise: "AsgiApp | None" = None) -> "AsgiApp":
         """Return the web application: to be mounted, or in front of another one that gets the rest."""

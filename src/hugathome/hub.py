@@ -11,6 +11,7 @@ import asyncio
 import base64
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from hugathome.clock import Clock
@@ -88,29 +89,39 @@ class Hub:
         )
         self._turnstile = Turnstile(limits)
         self._rooms: dict[str, tuple[LiveRoom, asyncio.Task[None]]] = {}
-        self._is_closing = asyncio.Event()
-        self._serving: set[object] = set()
+        self._ends_at: datetime | None = None
+        self._goodbyes: dict[object, asyncio.Event] = {}
+        """Of every connection, what is set once it is to go."""
         self._is_empty = asyncio.Event()
         self._is_empty.set()
 
     async def serve(self, transport: Transport) -> None:
         """Serve one connection until it ends, and close it; its first message must be a hello."""
-        call = object()
-        self._serving.add(call)
+        call, goodbye = object(), asyncio.Event()
+        self._goodbyes[call] = goodbye
         self._is_empty.clear()
+        if self._ends_at is not None:
+            goodbye.set()
         try:
-            close = await self._served(transport)
+            close = await self._served(transport, goodbye)
             if close is not None:
                 await self._say_goodbye(transport, close)
         finally:
             await transport.aclose()
-            self._serving.discard(call)
-            if not self._serving:
+            del self._goodbyes[call]
+            if not self._goodbyes:
                 self._is_empty.set()
 
-    async def aclose(self) -> None:
-        """Send everybody away to come back later, and end; twice is fine."""
-        self._is_closing.set()
+    async def aclose(self, *, within: timedelta = timedelta()) -> None:
+        """Send everybody away to come back elsewhere, one after the other `within` this time, and end.
+
+        Whoever connects meanwhile is sent away at once. Twice is fine.
+        """
+        self._ends_at = self._parts.clock.now() + within
+        here = list(self._goodbyes.values())
+        for goodbye in here:
+            goodbye.set()
+            await self._parts.clock.sleep(within.total_seconds() / len(here))
         await self._is_empty.wait()
         tasks = [task for _, task in self._rooms.values()]
         for task in tasks:
@@ -119,19 +130,19 @@ class Hub:
 
     # --- One connection --------------------------------------------------------------------------
 
-    async def _served(self, transport: Transport) -> Close | None:
+    async def _served(self, transport: Transport, goodbye: asyncio.Event) -> Close | None:
         try:
-            hello = await first_of(self._hello(transport), self._no_hello(), self._closing())
+            hello = await first_of(self._hello(transport), self._no_hello(), _told_to_go(goodbye))
             if not isinstance(hello, Hello):
                 return hello
             if hello.resume is not None:
-                return await self._resumed(transport, hello.resume)
+                return await self._resumed(transport, goodbye, hello.resume)
             grant, session = await self._doorkeeper.judge(hello.grant or "")
             now = self._parts.clock.now()
             wait = self._turnstile.pass_through((grant.session, grant.participant), now=now)
             if wait is not None:
                 return Close.because(CloseCode.RATE_LIMITED, after=wait.total_seconds())
-            return await self._joined(transport, hello, grant, session)
+            return await self._joined(transport, goodbye, hello, grant, session)
         except TransportClosed:
             return None
         except HugathomeError as refused:
@@ -155,12 +166,13 @@ class Hub:
         await self._parts.clock.sleep(self._parts.limits.hello_within)
         return Close.because(CloseCode.HELLO_TIMEOUT)
 
-    async def _closing(self) -> Close:
-        await self._is_closing.wait()
-        return Close.because(CloseCode.GOING_AWAY)
-
     async def _joined(
-        self, transport: Transport, hello: Hello, grant: JoinGrant, session: Session
+        self,
+        transport: Transport,
+        goodbye: asyncio.Event,
+        hello: Hello,
+        grant: JoinGrant,
+        session: Session,
     ) -> Close | None:
         participant = session.participant(grant.participant)
         token = self._opaque(24)
@@ -176,9 +188,11 @@ class Hub:
             link=self._opaque(),
             at=self._parts.clock.now(),
         )
-        return await self._attached(transport, session, entry, token=token)
+        return await self._attached(transport, goodbye, session, entry, token=token)
 
-    async def _resumed(self, transport: Transport, resume: ResumeFrom) -> Close | None:
+    async def _resumed(
+        self, transport: Transport, goodbye: asyncio.Event, resume: ResumeFrom
+    ) -> Close | None:
         session = await self._parts.consultations.get(resume.session)
         if session.status.is_terminal:
             raise SessionEnded("the session has ended")
@@ -190,11 +204,12 @@ class Hub:
             link=self._opaque(),
             at=self._parts.clock.now(),
         )
-        return await self._attached(transport, session, entry, token=token, resumed_at=resume.pos)
+        return await self._attached(transport, goodbye, session, entry, token=token, resumed_at=resume.pos)
 
     async def _attached(
         self,
         transport: Transport,
+        goodbye: asyncio.Event,
         session: Session,
         entry: Joined | Attached,
         *,
@@ -222,7 +237,7 @@ class Hub:
                 )
                 link = Link(seat, welcome, transport=transport, live=live, changed=changed, parts=self._parts)
                 with live.serving(peer.link):
-                    return await first_of(link.run(), self._closing())
+                    return await first_of(link.run(), _told_to_go(goodbye))
             finally:
                 await self._left(live, changed, peer)
 
@@ -309,7 +324,7 @@ class Hub:
     async def _say_goodbye(self, transport: Transport, close: Close) -> None:
         words: list[ServerMessage] = [close]
         if close.code == CloseCode.GOING_AWAY:
-            words.insert(0, Goaway(deadline=self._parts.clock.now()))
+            words.insert(0, Goaway(deadline=self._ends_at or self._parts.clock.now()))
 
         async def say() -> None:
             with suppress(TransportClosed):
@@ -325,6 +340,11 @@ class Hub:
 
     def _opaque(self, size: int = 12) -> str:
         return base64.urlsafe_b64encode(self._parts.randomness(size)).decode()
+
+
+async def _told_to_go(goodbye: asyncio.Event) -> Close:
+    await goodbye.wait()
+    return Close.because(CloseCode.GOING_AWAY)
 
 
 def _hashed(token: str) -> str:
