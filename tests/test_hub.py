@@ -1,6 +1,8 @@
 """The hub: devices over pipes in memory, on a clock that stands still unless a test moves it."""
 
 import asyncio
+import base64
+import json
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -69,7 +71,7 @@ from hugathome.roles import Language, Modality
 from hugathome.roles import Step as Fact
 from hugathome.rooms.journal import Journal
 from hugathome.session import Session
-from hugathome.signalling import FOLD, Called, Commanded, Entry, Opened, SignallingLog
+from hugathome.signalling import FOLD, Called, Commanded, Entry, Opened, Room, SignallingLog
 from hugathome.sms import OutboxSms
 from hugathome.stores.memory import MemorySessions
 from hugathome.testing.clock import FakeClock
@@ -226,9 +228,9 @@ class Clinic:
             ],
         )
 
-    def dial(self, hub: Hub | None = None, *, capacity: int = 256) -> Device:
+    def dial(self, hub: Hub | None = None, *, capacity: int = 256, source: str | None = None) -> Device:
         near, far = memory_pair(capacity=capacity)
-        self.calls.append(asyncio.create_task((hub or self.hub).serve(far)))
+        self.calls.append(asyncio.create_task((hub or self.hub).serve(far, source=source)))
         return Device(near)
 
     async def join(
@@ -540,6 +542,57 @@ async def test_who_talks_too_much_is_warned_and_then_sent_away(clinic: Clinic) -
     assert isinstance(heard[-1], Close)
     assert heard[-1].code == CloseCode.RATE_LIMITED
     assert heard[-1].after
+
+
+async def test_who_says_hello_too_often_from_one_address_has_to_wait_before_anything_is_looked_at() -> None:
+    clinic = Clinic(limits=Limits(hellos_at_once=3, hellos_a_minute=6))
+    session, other = await clinic.plan(), await clinic.plan()
+    forged = f"e30.{_claims(session.id)}.e30"
+
+    ends = [await _greeted(clinic, forged, source="192.0.2.1") for _ in range(4)]
+    elsewhere = await _greeted(clinic, forged, source="192.0.2.2")
+    valid = await _greeted(clinic, clinic.doorkeeper.grant(other.id, "dr").token, source="192.0.2.1")
+    resumed = clinic.dial(source="192.0.2.1")
+    await resumed.transport.send(Hello(resume=NOWHERE.but(session=session.id), nonce="n").to_json())
+
+    assert [end.code for end in ends if isinstance(end, Close)] == [4003, 4003, 4003, 4010]
+    assert isinstance(ends[3], Close)
+    assert ends[3].after == 10
+    assert isinstance(elsewhere, Close)
+    assert elsewhere.code == CloseCode.GRANT_REFUSED
+    assert isinstance(valid, Welcome)
+    close = await resumed.until(Close)
+    assert close.code == CloseCode.RATE_LIMITED
+    await clinic.aclose()
+
+
+async def test_an_organisation_opens_only_so_many_rooms_and_its_open_ones_are_entered_still() -> None:
+    clinic = Clinic(limits=Limits(rooms=2))
+    sessions = [await clinic.plan() for _ in range(3)]
+    first, second = [await clinic.join(session, "dr") for session in sessions[:2]]
+
+    late = await _greeted(clinic, clinic.doorkeeper.grant(sessions[2].id, "dr").token)
+    await clinic.join(sessions[0], "pat")
+    await second.say(Leave())
+    await second.hear_all()
+    await clinic.clock.settle()
+    freed = await _greeted(clinic, clinic.doorkeeper.grant(sessions[2].id, "dr").token)
+
+    assert isinstance(late, Close)
+    assert (late.code, late.retry, late.after) == (CloseCode.RATE_LIMITED, "resume", 10)
+    assert isinstance(freed, Welcome)
+    assert first.heard
+    await clinic.aclose()
+
+
+def _claims(session_id: str) -> str:
+    return base64.urlsafe_b64encode(json.dumps({"sid": session_id}).encode()).decode().rstrip("=")
+
+
+async def _greeted(clinic: Clinic, grant: str, *, source: str | None = None) -> ServerMessage:
+    device = clinic.dial(source=source)
+    await device.transport.send(Hello(grant=grant, nonce="n1", caps=BROWSER).to_json())
+    return await device.hear()
 
 
 async def test_who_joins_too_often_is_told_when_to_come_again_and_may_still_resume(clinic: Clinic) -> None:
@@ -983,6 +1036,32 @@ async def test_two_workers_share_a_room(clinic: Clinic) -> None:
 
     assert (await patient.until(Offer)).sender == doctor.welcome.peer
     await other.aclose()
+
+
+async def test_the_hosts_seat_is_kept_for_two_minutes_and_then_goes_on(clinic: Clinic) -> None:
+    other = clinic.new_hub()
+    session = await clinic.plan()
+    doctor = await clinic.join(session, "dr")
+    colleague = await clinic.join(session, "colleague", hub=other)
+    await doctor.transport.aclose()
+
+    hosts = {}
+    for _ in range(9):
+        await colleague.transport.send(Pong().to_json())
+        await clinic.clock.advance(seconds=14)
+        hosts[clinic.clock.now() - NOW] = (await _room_of(clinic, session)).seat.holder
+
+    assert hosts[timedelta(seconds=112)] == "dr"
+    assert hosts[timedelta(seconds=126)] == "colleague"
+    assert (await clinic.consultations.get(session.id)).status == "planned"
+    await other.aclose()
+
+
+async def _room_of(clinic: Clinic, session: Session) -> Room:
+    room = Room(session=session.id)
+    for position, entry in await clinic.journal.load(session.id):
+        room, _ = room.after(entry, position)
+    return room
 
 
 async def test_the_connections_of_a_dead_worker_are_found_out(clinic: Clinic) -> None:

@@ -11,6 +11,7 @@ from hugathome.errors import LocalProtocolError
 from hugathome.protocol.messages import (
     Admit,
     Answer,
+    App,
     Candidates,
     Close,
     Command,
@@ -31,6 +32,8 @@ from hugathome.protocol.messages import (
     SessionChanged,
     Snapshot,
     Text,
+    Transfer,
+    TransferAccept,
     Unknown,
     Unpair,
 )
@@ -61,6 +64,7 @@ from hugathome.signalling import (
     RecordedParticipant,
     Room,
     Tell,
+    Vacated,
     Vouched,
     parse_entry,
 )
@@ -176,6 +180,13 @@ class Scene:
     def pc(self) -> str:
         (pc,) = self.room.connections
         return pc
+
+
+def with_app(*entries: Entry) -> Scene:
+    scene = Scene()
+    scene.room = scene.room.but(limits=Opened(session="hug.s", organisation="hug", app=100))
+    scene.add(*entries)
+    return scene
 
 
 def visit(*, doctor: Caps = BROWSER, patient: Caps = BROWSER) -> Scene:
@@ -302,6 +313,16 @@ def test_the_same_hello_is_the_same_peer_again() -> None:
 
     assert codes(told) == [("l_p_dr", CloseCode.LOST_RACE)]
     assert (scene.room.peers["p_dr"].link, scene.room.peers["p_dr"].conn) == ("l_again", 2)
+
+
+def test_a_hello_that_is_answered_again_leaves_the_first_answers_token_good() -> None:
+    scene = Scene(recorded(1), joined("dr", jti="j"))
+    scene.add(joined("dr", jti="j", link="l_again").but(token_hash="t_second"))
+
+    for token in ("t_p_dr", "t_second"):
+        resume = Attached(peer="p_dr", presented=token, token_hash="t3", link="l3", at=AT)
+        _, told = scene.room.after(resume, scene.position.after(b"", scene.position.offset + 1))
+        assert codes(told) == [("l_again", CloseCode.LOST_RACE)]
 
 
 def test_a_grant_whose_peer_has_gone_is_used_up() -> None:
@@ -783,6 +804,39 @@ def test_with_an_endpoint_that_cannot_restart_a_new_generation_begins() -> None:
     assert kinds(scene.does("pat", Offer(pc=pc, gen=2, neg=1, sdp=description())), "dr") == [Offer]
 
 
+# --- Messages of the host's own ------------------------------------------------------------------
+
+
+def test_a_message_of_the_hosts_own_reaches_everybody_else_inside() -> None:
+    scene = with_app(recorded(1, admitted=["pat"]), joined("dr"), joined("pat"), joined("nurse"))
+
+    told = scene.does("dr", App(topic="hand", data={"raised": True}))
+
+    (said,) = heard(told, "pat")
+    assert isinstance(said, App)
+    assert (said.participant, said.sender, said.data) == ("dr", "p_dr", {"raised": True})
+    assert heard(told, "dr") == heard(told, "nurse") == []
+
+
+@pytest.mark.parametrize(
+    ("who", "size", "code"), [("nurse", 8, "not-admitted"), ("dr", 101, "too-long"), ("dr", 100, None)]
+)
+def test_a_message_of_the_hosts_own_is_of_somebody_inside_and_short(
+    who: str, size: int, code: str | None
+) -> None:
+    scene = with_app(recorded(1, admitted=["pat"]), joined("dr"), joined("pat"), joined("nurse"))
+
+    told = scene.does(who, App(topic="note", data="x" * (size - 2)))
+
+    assert heard(told, who) == ([Error(code=code, ref=1)] if code else [])
+
+
+def test_without_the_host_there_are_no_messages_of_its_own() -> None:
+    scene = visit()
+
+    assert heard(scene.does("dr", App(topic="hand")), "dr") == [Error(code="not-permitted", ref=1)]
+
+
 # --- Stale, repeated, lost -----------------------------------------------------------------------
 
 
@@ -877,6 +931,9 @@ BODIES = st.one_of(
     st.builds(NoteStep, step=st.sampled_from(Step)),
     st.builds(Sending, sound=st.booleans(), picture=st.sampled_from(["camera", "screen", "none"])),
     st.builds(Text, text=st.sampled_from(["yes", "x" * 1500])),
+    st.builds(Transfer, participant=NAMES),
+    st.builds(TransferAccept, participant=NAMES),
+    st.builds(App, topic=st.just("hand"), data=st.just({"raised": True})),
     st.builds(Leave),
 )
 ENTRIES = st.one_of(
@@ -898,6 +955,7 @@ ENTRIES = st.one_of(
     ),
     st.builds(Detached, peer=PEERS, conn=SMALL),
     st.builds(Expired, peer=PEERS, conn=SMALL),
+    st.builds(Vacated, holder=NAMES, since=st.integers(1, 40)),
     st.builds(Doubted, peer=PEERS, conn=SMALL),
     st.builds(Vouched, peer=PEERS, conn=SMALL),
     st.builds(Called, participant=NAMES, by=NAMES),

@@ -329,9 +329,12 @@ class HugAtHome(Deployment):
 
     # --- What runs -------------------------------------------------------------------------------
 
-    async def serve(self, transport: Transport) -> None:
-        """Serve one device over any transport until it ends; its first message carries the grant."""
-        await self._hub.serve(transport)
+    async def serve(self, transport: Transport, *, source: str | None = None) -> None:
+        """Serve one device over any transport until it ends; its first message carries the grant.
+
+        `source` is the address that it comes from: whoever says hello too often from there has to wait.
+        """
+        await self._hub.serve(transport, source=source)
 
     async def drain(self, *, within: timedelta) -> None:
         """Send the devices of this worker to the others, evenly `within` this time: before a deploy ends it.

@@ -9,6 +9,7 @@ and a worker that dies loses nothing. It owns the tasks that follow rooms, and `
 
 import asyncio
 import base64
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -27,7 +28,7 @@ from hugathome.errors import (
     StoreUnavailable,
     TransportClosed,
 )
-from hugathome.grants import JoinGrant
+from hugathome.grants import JoinGrant, claimed_session
 from hugathome.protocol import roster
 from hugathome.protocol.frames import parse_client
 from hugathome.protocol.ice import CREDENTIALS_LIFETIME, IceServer, expire, ice_servers_for
@@ -61,6 +62,19 @@ _GOODBYE_WITHIN = 5.0
 _DEFAULTS = Limits()
 
 
+_ROOMS_WAIT = timedelta(seconds=10)
+"""Until it is tried again whether another room may be opened."""
+
+
+class _TooMany(Exception):
+    """Somebody has come too often, or one too many; they may come again after `wait`."""
+
+    def __init__(self, wait: timedelta, why: str = "") -> None:
+        super().__init__(why)
+        self.wait = wait
+        self.why = why
+
+
 class Hub:
     """Every connection of one process; give it to any number of transports."""
 
@@ -87,7 +101,10 @@ class Hub:
             limits=limits,
             mint=self._ice,
         )
-        self._turnstile = Turnstile(limits)
+        self._hellos = Turnstile(at_once=limits.hellos_at_once, a_minute=limits.hellos_a_minute)
+        self._joins = Turnstile(at_once=limits.joins_at_once, a_minute=limits.joins_a_minute)
+        self._open: Counter[str] = Counter()
+        """Live rooms by organisation."""
         self._rooms: dict[str, tuple[LiveRoom, asyncio.Task[None]]] = {}
         self._ends_at: datetime | None = None
         self._goodbyes: dict[object, asyncio.Event] = {}
@@ -95,15 +112,18 @@ class Hub:
         self._is_empty = asyncio.Event()
         self._is_empty.set()
 
-    async def serve(self, transport: Transport) -> None:
-        """Serve one connection until it ends, and close it; its first message must be a hello."""
+    async def serve(self, transport: Transport, *, source: str | None = None) -> None:
+        """Serve one connection until it ends, and close it; its first message must be a hello.
+
+        `source` is the address that it comes from, if that is known.
+        """
         call, goodbye = object(), asyncio.Event()
         self._goodbyes[call] = goodbye
         self._is_empty.clear()
         if self._ends_at is not None:
             goodbye.set()
         try:
-            close = await self._served(transport, goodbye)
+            close = await self._served(transport, goodbye, source)
             if close is not None:
                 await self._say_goodbye(transport, close)
         finally:
@@ -130,23 +150,29 @@ class Hub:
 
     # --- One connection --------------------------------------------------------------------------
 
-    async def _served(self, transport: Transport, goodbye: asyncio.Event) -> Close | None:
+    async def _served(self, transport: Transport, goodbye: asyncio.Event, source: str | None) -> Close | None:
         try:
-            hello = await first_of(self._hello(transport), self._no_hello(), _told_to_go(goodbye))
+            hello = await first_of(_told_to_go(goodbye), self._hello(transport), self._no_hello())
             if not isinstance(hello, Hello):
                 return hello
+            if source is not None:
+                self._count(self._hellos, (source, _session_of(hello)))
             if hello.resume is not None:
                 return await self._resumed(transport, goodbye, hello.resume)
             grant, session = await self._doorkeeper.judge(hello.grant or "")
-            now = self._parts.clock.now()
-            wait = self._turnstile.pass_through((grant.session, grant.participant), now=now)
-            if wait is not None:
-                return Close.because(CloseCode.RATE_LIMITED, after=wait.total_seconds())
+            self._count(self._joins, (grant.session, grant.participant))
             return await self._joined(transport, goodbye, hello, grant, session)
         except TransportClosed:
             return None
+        except _TooMany as refused:
+            return Close.because(CloseCode.RATE_LIMITED, refused.why, after=refused.wait.total_seconds())
         except HugathomeError as refused:
             return _close_for(refused)
+
+    def _count(self, turnstile: Turnstile, who: tuple[str, str]) -> None:
+        wait = turnstile.pass_through(who, now=self._parts.clock.now())
+        if wait is not None:
+            raise _TooMany(wait)
 
     async def _hello(self, transport: Transport) -> Hello | Close | None:
         limits = self._parts.limits
@@ -309,6 +335,10 @@ class Hub:
     def _live(self, session_id: str) -> LiveRoom:
         live, _ = self._rooms.get(session_id, (None, None))
         if live is None or live.is_over:
+            organisation = session_id.partition(".")[0]
+            if self._open[organisation] >= self._parts.limits.rooms:
+                raise _TooMany(_ROOMS_WAIT, "too many rooms are open")
+            self._open[organisation] += 1
             live = LiveRoom(session_id, parts=self._parts)
             self._rooms[session_id] = live, asyncio.create_task(self._followed(live))
         return live
@@ -317,6 +347,7 @@ class Hub:
         try:
             await live.run()
         finally:
+            self._open[live.session_id.partition(".")[0]] -= 1
             present, _ = self._rooms.get(live.session_id, (None, None))
             if present is live:  # its successor may have come, and gone before it
                 del self._rooms[live.session_id]
@@ -345,6 +376,10 @@ class Hub:
 async def _told_to_go(goodbye: asyncio.Event) -> Close:
     await goodbye.wait()
     return Close.because(CloseCode.GOING_AWAY)
+
+
+def _session_of(hello: Hello) -> str:
+    return hello.resume.session if hello.resume is not None else claimed_session(hello.grant or "")
 
 
 def _hashed(token: str) -> str:

@@ -33,10 +33,12 @@ from hugathome.protocol.entries import (
     Position,
     Recorded,
     RecordedParticipant,
+    Vacated,
     Vouched,
     parse_entry,
 )
 from hugathome.protocol.fold import folded
+from hugathome.protocol.host_seat import HostSeat
 from hugathome.protocol.parts import Tell
 from hugathome.protocol.talk import Noted, Said
 from hugathome.protocol.wire import RoomView
@@ -63,6 +65,7 @@ __all__ = [
     "SignallingLog",
     "Tell",
     "Transport",
+    "Vacated",
     "Vouched",
     "parse_entry",
 ]
@@ -94,6 +97,7 @@ class Room(Record):
     left: frozenset[str] = frozenset()
     """Participants who were here and have gone."""
     steps: Mapping[str, Noted] = {}
+    seat: HostSeat = HostSeat()
     texts: tuple[Said, ...] = ()
     connections: Mapping[str, Connection] = {}
 
@@ -115,8 +119,13 @@ class Room(Record):
         return int(seq) <= self.seen.get(peer_id, 0) or command in self.repeated
 
     def peer_of(self, participant: str) -> Peer | None:
-        """Return the participant's device, if one is or was just here."""
-        return next((peer for peer in self.peers.values() if peer.participant == participant), None)
+        """Return the participant's device, if one is or was just here; of several, the last that is here."""
+        devices = self.devices_of(participant)
+        return max(devices, key=lambda peer: (peer.is_attached, peer.since), default=None)
+
+    def devices_of(self, participant: str) -> list[Peer]:
+        """Return all devices of a participant that are, or were just, here."""
+        return [peer for peer in self.peers.values() if peer.participant == participant]
 
     def connections_of(self, peer_id: str) -> list[Connection]:
         """Return the connections that a peer has been assigned."""

@@ -91,6 +91,7 @@ function view(client) {
     ...{ phase, link, peer, participant, can, state, relayOnly, resumes, due },
     session: { id, status, modality, ...(outcome && { outcome }), hostPresent },
     roster: told("state"),
+    hosts: told("host"),
     steps: told("step"),
     sends: told("sends"),
     texts: client.texts.map(written),

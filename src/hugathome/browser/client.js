@@ -30,6 +30,8 @@
  *     { kind: "refused", code, of }            the hub refused the command `of`
  *     { kind: "ring" }                         the clinician calls
  *     { kind: "texted", text }                 somebody has written just now
+ *     { kind: "app", topic, data, participant }
+ *                                              a message of the host's own
  *     and, with `pc` and `gen`, those of `line.js`: describe, apply, candidates, restart-ice
  */
 import { Commands } from "./commands.js";
@@ -211,6 +213,10 @@ export class Client {
         return [{ kind: "ring" }];
       case "text":
         return this._texted(message);
+      case "app": {
+        const { topic, data = null, participant } = message;
+        return [{ kind: "app", topic, data, participant }];
+      }
       default:
         return message.must ? this._closed(NOT_UNDERSTOOD, now) : [];
     }

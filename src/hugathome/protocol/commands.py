@@ -8,12 +8,16 @@ Whoever rejoins says again what nobody acknowledged, under another number, and n
 done under either is not done twice.
 """
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from hugathome.protocol import devices
 from hugathome.protocol.connections import Connection, Peer, Refused
 from hugathome.protocol.entries import Commanded
+from hugathome.protocol.host_seat import HostSeat, is_eligible
 from hugathome.protocol.messages import (
     Answer,
+    App,
     Candidates,
     Close,
     Error,
@@ -25,6 +29,8 @@ from hugathome.protocol.messages import (
     Restart,
     Sending,
     Text,
+    Transfer,
+    TransferAccept,
 )
 from hugathome.protocol.negotiation import begin
 from hugathome.protocol.parts import (
@@ -74,19 +80,37 @@ def _done(room: "Room", peer: Peer, entry: Commanded) -> Judgement:
     match entry.body:
         case Offer() | Answer() | Candidates() | Negotiate() | Restart() as body:
             return _on_connection(room, peer, body, entry)
-        case NoteStep(step=step):
-            return room.but(steps=with_step(room.steps, peer.participant, step, at=entry.at)), []
-        case Media(state=state) if state in _FACTS:
-            return room.but(steps=with_step(room.steps, peer.participant, _FACTS[state], at=entry.at)), []
+        case NoteStep() | Media() as told:
+            room = _noted(room, peer, told, at=entry.at)
+            has_answered = isinstance(told, NoteStep) and told.step is Step.CALL_ANSWERED
+            return devices.answered(room, peer) if has_answered else (room, [])
         case Sending() as sending:
             return with_peer(room, now_sending(peer, sending)), []
         case Text(text=text):
             return _texted(room, peer, text, entry)
+        case App() as said:
+            return room, _published(room, peer, said, at=entry.at)
+        case Transfer() | TransferAccept() as wish:
+            return room.but(seat=_passed_on(room, peer.participant, wish)), []
         case Leave():
             room = without_peer(room, peer, CloseCode.STATE_LOST)
+            room = room.but(seat=room.seat.left(peer.participant))
             return room, [Tell(peer.link, Close.because(CloseCode.NORMAL))]
         case _:  # what is the record's was done there before it came here
             return room, []
+
+
+def _noted(room: "Room", peer: Peer, told: NoteStep | Media, *, at: datetime) -> "Room":
+    step = told.step if isinstance(told, NoteStep) else _FACTS.get(told.state)
+    return room if step is None else room.but(steps=with_step(room.steps, peer.participant, step, at=at))
+
+
+def _passed_on(room: "Room", by: str, wish: Transfer | TransferAccept) -> HostSeat:
+    if isinstance(wish, TransferAccept):
+        return room.seat.accepted(by=by, holder=wish.participant)
+    if not is_eligible(room, wish.participant):
+        raise Refused("not-here")
+    return room.seat.offered(by=by, to=wish.participant)
 
 
 def _texted(room: "Room", peer: Peer, text: str, entry: Commanded) -> Judgement:
@@ -100,6 +124,18 @@ def _texted(room: "Room", peer: Peer, text: str, entry: Commanded) -> Judgement:
     said = TextView(participant=peer.participant, text=text, at=entry.at)
     told = [Tell(each.peer, Text(**dict(said))) for each in inside]
     return room.but(texts=with_text(room.texts, said, readers=readers)), told
+
+
+def _published(room: "Room", peer: Peer, said: App, *, at: datetime) -> list[Tell]:
+    """Hand a message of the host's own to everybody else inside; the room keeps none."""
+    most = limits_of(room).app
+    if said.size > most:
+        raise Refused("too-long" if most else "not-permitted")
+    if not room.is_inside(peer.peer):
+        raise Refused("not-admitted")
+    told = App(topic=said.topic, data=said.data, participant=peer.participant, sender=peer.peer, at=at)
+    others = (each.peer for each in room.peers.values() if each.peer != peer.peer)
+    return [Tell(each, told) for each in others if room.is_inside(each)]
 
 
 def _on_connection(

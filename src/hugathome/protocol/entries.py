@@ -13,7 +13,7 @@ from hugathome._model import Instant, Record
 from hugathome.errors import LocalProtocolError
 from hugathome.privacy import Digest, Life, Personal, Public, Shown
 from hugathome.protocol.messages import Command, Unknown
-from hugathome.protocol.wire import Caps
+from hugathome.protocol.wire import Caps, Devices
 from hugathome.roles import Capability, Step
 
 FOLD = 4
@@ -51,9 +51,11 @@ class Opened(_Kept):
     session: Public[str]
     organisation: Public[str]
     peers: Public[int] = 8
+    devices: Public[Devices] = Devices.TAKE_OVER
     mesh: Public[int] = 4
     candidates: Public[int] = 64
     text: Public[int] = 1000
+    app: Public[int] = 0
 
 
 class RecordedParticipant(Record):
@@ -145,6 +147,14 @@ class Expired(_Kept):
     conn: Public[int]
 
 
+class Vacated(_Kept):
+    """A timer's proposal: the host has been away, since this offset, for so long that the seat is free."""
+
+    kind: Public[Literal["vacated"]] = "vacated"
+    holder: Shown[str]
+    since: Public[int]
+
+
 class Doubted(_Kept):
     """A worker asks whether anybody still serves this connection: the one that did may be dead."""
 
@@ -169,7 +179,19 @@ class Called(_Kept):
     by: Personal[str]
 
 
-Entry = Opened | Recorded | Joined | Attached | Detached | Commanded | Expired | Doubted | Vouched | Called
+Entry = (
+    Opened
+    | Recorded
+    | Joined
+    | Attached
+    | Detached
+    | Commanded
+    | Expired
+    | Vacated
+    | Doubted
+    | Vouched
+    | Called
+)
 """Everything that a log may hold."""
 
 _ADAPTER: TypeAdapter[Entry] = TypeAdapter(

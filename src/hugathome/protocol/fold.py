@@ -8,6 +8,7 @@
     commanded    it comes next on the peer's present connection   relays, or answers with an error
     detached     it names the present connection                  the peer is away
     expired      the peer is away, and was let in                 the peer has left
+    vacated      the host has not been back since                 the host's seat is free (`host_seat.py`)
     doubted      it names the present connection                  somebody must vouch for it
     called       the participant is here                          rings
 
@@ -15,11 +16,11 @@ What does not count changes nothing. After each entry everybody inside is connec
 inside, and each device is told how its view has changed (`roster.py`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from hugathome.errors import LocalProtocolError
-from hugathome.protocol import roster
+from hugathome.protocol import devices, roster
 from hugathome.protocol.commands import commanded
 from hugathome.protocol.connections import Peer, mesh
 from hugathome.protocol.entries import (
@@ -35,8 +36,10 @@ from hugathome.protocol.entries import (
     Opened,
     Position,
     Recorded,
+    Vacated,
     Vouched,
 )
+from hugathome.protocol.host_seat import seated
 from hugathome.protocol.messages import Close, Ring, SessionChanged
 from hugathome.protocol.parts import (
     Judgement,
@@ -59,7 +62,7 @@ def folded(room: "Room", entry: Entry, position: Position) -> "tuple[Room, tuple
     judged, told = _judged(room, entry, position)
     if judged is room:
         return room, tuple(told)
-    after = _meshed(judged, room, position)
+    after = _meshed(seated(judged, room, offset=position.offset), room, position)
     changes = [
         Tell(each.peer, news) for each in after.peers.values() for news in roster.changes(room, after, each)
     ]
@@ -81,15 +84,24 @@ def _judged(room: "Room", entry: Entry, position: Position) -> Judgement:
             return _attached(room, entry)
         case Commanded():
             return commanded(room, entry)
-        case Detached():
-            return _revised(room, entry, is_attached=False), []
-        case Doubted() | Vouched():
-            return _revised(room, entry, is_doubted=isinstance(entry, Doubted)), []
-        case Expired():
-            return _expired(room, entry), []
         case Called():
-            called = room.peer_of(entry.participant)
-            return room, [Tell(called.peer, Ring())] if called else []
+            return room, [Tell(each.peer, Ring()) for each in room.devices_of(entry.participant)]
+        case _:
+            return _noticed(room, entry), []
+
+
+def _noticed(room: "Room", entry: Detached | Expired | Vacated | Doubted | Vouched) -> "Room":
+    """Take what a worker proposes because it has seen it, or because time has passed."""
+    match entry:
+        case Detached():
+            return _revised(room, entry, is_attached=False)
+        case Doubted() | Vouched():
+            return _revised(room, entry, is_doubted=isinstance(entry, Doubted))
+        case Expired():
+            return _expired(room, entry)
+        case Vacated(holder=holder, since=since):
+            seat = room.seat.vacated(holder=holder, since=since)
+            return room if seat is room.seat else room.but(seat=seat)
 
 
 def _opened(room: "Room", entry: Opened) -> "Room":
@@ -120,7 +132,8 @@ def _recorded(before: "Room", entry: Recorded) -> Judgement:
                 told.append(Tell(peer.link, SessionChanged(**dict(roster.session_view(room)))))
             told.append(Tell(peer.link, Close.because(code)))
             room = without_peer(room, peer, code)
-    return room, told
+    room, ended = devices.settled(room)
+    return room, [*told, *ended]
 
 
 def _steps(entry: Recorded) -> dict[str, Noted]:
@@ -148,25 +161,25 @@ def _joined(room: "Room", entry: Joined, position: Position) -> Judgement:
     if (
         known and nonce == entry.nonce and known in room.peers
     ):  # its welcome was lost: the hello is answered again
-        return _reattached(room, room.peers[known], link=entry.link, tokens={entry.token_hash})
-    former = room.peer_of(entry.participant)
+        peer = room.peers[known]
+        return _reattached(room, peer, link=entry.link, tokens=peer.tokens | {entry.token_hash})
+    former = devices.giving_way(room, entry)
     code = CloseCode.GRANT_REFUSED if known else _refusal_at_the_door(room, entry, former)
     if code is not None:
         reason = "the room is full" if code is CloseCode.RATE_LIMITED else ""
         return room, [Tell(entry.link, Close.because(code, reason))]
-    if former is not None:
-        room = without_peer(room, former, CloseCode.SUPERSEDED)
+    room, ended = devices.superseded(room, former)
     room = with_peer(room, _new_peer(entry, position)).but(
         grants={**room.grants, entry.jti: (entry.nonce, entry.peer)},
         left=room.left - {entry.participant},
     )
-    return room, [Tell(former.link, Close.because(CloseCode.SUPERSEDED))] if former else []
+    return room, ended
 
 
-def _refusal_at_the_door(room: "Room", entry: Joined, former: Peer | None) -> CloseCode | None:
-    if former is not None and entry.device < former.device:
+def _refusal_at_the_door(room: "Room", entry: Joined, former: Collection[Peer]) -> CloseCode | None:
+    if devices.is_outdated(room, entry):
         return CloseCode.SUPERSEDED
-    if former is None and len(room.peers) >= limits_of(room).peers:
+    if not former and len(room.peers) >= limits_of(room).peers:
         return CloseCode.RATE_LIMITED
     return _refusal(room, entry.participant, entry.device)
 

@@ -17,7 +17,8 @@ Names are camelCase on the wire. Unknown fields are ignored, and so are unknown 
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, JsonValue, StringConstraints
+from pydantic_core import to_json
 
 from hugathome._model import Instant
 from hugathome.protocol.wire import (
@@ -110,6 +111,20 @@ class Text(Message):
     participant: ParticipantId | None = None
 
 
+class App(Message):
+    """A message of the host's own, to everybody else inside; off unless the host has switched it on."""
+
+    type: Literal["app"] = "app"
+    topic: OpaqueId
+    data: JsonValue = Field(default=None, repr=False)
+    participant: ParticipantId | None = None
+
+    @property
+    def size(self) -> int:
+        """The bytes of `data`, as compact JSON."""
+        return len(to_json(self.data))
+
+
 class Ping(Message):
     """Is anybody there? From the hub with the digest of the roster, as of all that was sent before."""
 
@@ -174,6 +189,20 @@ class ReturnToWaiting(_OfSomebody):
     """Send somebody back to the waiting room."""
 
     type: Literal["return-to-waiting"] = "return-to-waiting"
+
+
+class Transfer(_OfSomebody):
+    """Offer a colleague the host's seat; offered to oneself, the offer is taken back."""
+
+    type: Literal["transfer"] = "transfer"
+    capability: Literal["host"] = "host"
+
+
+class TransferAccept(_OfSomebody):
+    """Take the host's seat over from the colleague who has offered it."""
+
+    type: Literal["transfer-accept"] = "transfer-accept"
+    capability: Literal["host"] = "host"
 
 
 class Hold(Message):
@@ -305,7 +334,7 @@ class Close(Message):
 
 
 class Goaway(Message):
-    """This worker ends at `deadline`: connect again and resume."""
+    """This worker ends at `deadline` and has picked this device to leave now: connect again and resume."""
 
     type: Literal["goaway"] = "goaway"
     deadline: Instant
@@ -375,6 +404,7 @@ class Ring(Message):
 Command = (
     Admit
     | Answer
+    | App
     | Candidates
     | ChangeModality
     | Complete
@@ -391,6 +421,8 @@ Command = (
     | ReturnToWaiting
     | Sending
     | Text
+    | Transfer
+    | TransferAccept
 )
 """What a device numbers; everything here goes through the log."""
 
@@ -398,6 +430,7 @@ ClientMessage = Command | Ack | AskIceServers | Hello | Ping | Pong | Unknown
 ServerMessage = (
     Ack
     | Answer
+    | App
     | Candidates
     | Close
     | Error

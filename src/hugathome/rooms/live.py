@@ -2,16 +2,17 @@
 
 Connections read `since` an offset at their own speed and are woken when there is more. A timer here
 proposes that whoever has been away too long has left; the fold decides, so it does not matter how many
-workers propose it. Connections that no worker vouches for are taken for lost: their worker was killed.
+workers propose it; so it is with the host's seat. Connections that no worker vouches for are taken for
+lost: their worker was killed.
 When the last connection has gone and nobody is left to wait for, the room ends here.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hugathome.clock import Clock
 from hugathome.consultations import Consultations
@@ -30,6 +31,7 @@ from hugathome.signalling import (
     Position,
     Room,
     Tell,
+    Vacated,
     Vouched,
 )
 
@@ -73,6 +75,8 @@ class LiveRoom:
         self._watchers: set[asyncio.Event] = set()
         self._served: set[str] = set()
         self._away: set[tuple[str, int]] = set()
+        self._empty_seats: set[int] = set()
+        self._until_idle: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._tasks = asyncio.TaskGroup()
 
@@ -131,11 +135,10 @@ class LiveRoom:
         """Follow the log until nobody needs the room any more."""
         try:
             async with self._tasks:
-                running = [
-                    self._tasks.create_task(each) for each in (self._follow(), self._doubt_strangers())
-                ]
+                for each in (self._follow(), self._doubt_strangers()):
+                    self._run_until_idle(each)
                 await self._idle.wait()
-                for task in running:
+                for task in self._until_idle:
                     task.cancel()
         except* (LogForked, LogTrimmed):
             self.end = Close.because(CloseCode.STATE_LOST)
@@ -150,12 +153,14 @@ class LiveRoom:
             self._fold(entry, position)
         self._is_loaded = True
         self._expect_the_away()
+        self._expect_the_host()
         self._wake()
         async with aclosing(self._parts.journal.follow(self.session_id, after=self.position)) as entries:
             async for position, entry in entries:
                 before = self.room
                 self._fold(entry, position)
                 self._expect_the_away()
+                self._expect_the_host()
                 self._note_departures(before, entry, position)
                 self._vouch(entry)
                 self._wake()
@@ -191,6 +196,21 @@ class LiveRoom:
         self._away.discard((peer.peer, peer.conn))
         self._look_if_idle()
 
+    def _expect_the_host(self) -> None:
+        """Keep the host's seat for a while, counted from here, for whoever has it and is away."""
+        seat = self.room.seat
+        if seat.holder is None or seat.empty_since is None or seat.empty_since in self._empty_seats:
+            return
+        self._empty_seats.add(seat.empty_since)
+        self._run_until_idle(self._vacate(seat.holder, seat.empty_since))
+
+    async def _vacate(self, holder: str, since: int) -> None:
+        await self._parts.clock.sleep(self._parts.limits.host_away_for)
+        seat = self.room.seat
+        is_still_empty = (seat.holder, seat.empty_since) == (holder, since)
+        if is_still_empty and not await self._propose([Vacated(holder=holder, since=since)]):
+            self._empty_seats.discard(since)
+
     def _note_departures(self, before: Room, entry: Entry, position: Position) -> None:
         has_left = isinstance(entry, Expired) or (
             isinstance(entry, Commanded) and isinstance(entry.body, Leave)
@@ -198,6 +218,7 @@ class LiveRoom:
         for peer in before.peers.values() if has_left else ():
             if peer.peer not in self.room.peers:
                 self._away.discard((peer.peer, peer.conn))
+            if peer.peer not in self.room.peers and not self.room.devices_of(peer.participant):
                 self._tasks.create_task(self._depart(peer.participant, position))
 
     async def _depart(self, participant: str, position: Position) -> None:
@@ -232,6 +253,11 @@ class LiveRoom:
         except HugathomeError:
             return False
         return True
+
+    def _run_until_idle(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._tasks.create_task(work)
+        self._until_idle.add(task)
+        task.add_done_callback(self._until_idle.discard)
 
     def _look_if_idle(self) -> None:
         if not self._watchers and not self._away:

@@ -10,6 +10,7 @@ from hugathome.logs import open_log
 from hugathome.organisations import Organisation
 from hugathome.policy import CodePolicy
 from hugathome.protocol.ice import IceServer
+from hugathome.protocol.wire import Limits
 from hugathome.reach.channels import Channel
 from hugathome.reach.voice import VoiceGateway
 from hugathome.record.offers import Directory
@@ -47,6 +48,7 @@ class FakeHugAtHome(HugAtHome):
         channels: Sequence[Channel] = (),
         services: Mapping[str, Service] | None = None,
         directory: Directory | None = None,
+        limits: Limits = Limits(),
     ) -> None:
         clock = FakeClock(now)
         sms = OutboxSms(clock=clock)
@@ -68,6 +70,7 @@ class FakeHugAtHome(HugAtHome):
             ice_servers=ice_servers,
             services=services,
             directory=directory,
+            limits=limits,
             clock=clock,
             randomness=seeded(seed),
         )
