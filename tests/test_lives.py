@@ -245,7 +245,8 @@ class Lives(RuleBasedStateMachine):
         self._at_once([hug.sessions.cancel(each, by="desk") for each in self.known])
         self.nothing_is_lost_and_what_has_ended_has_ended()
         self._at_once([self._done((deed, DOCTOR, PATIENT), 0, 0) for deed in DEEDS])  # of no use any more
-        self._at_once([each._hub.aclose() for each in self.workers])  # the stores go on to the next example
+        hubs = [each._crew.hub for each in self.workers]  # the stores go on to the next example
+        self._at_once([each.aclose() for each in hubs])
         self._at_once([])
         self.nothing_is_lost_and_what_has_ended_has_ended()
         assert all(session.status.is_terminal for session in self.known.values())
