@@ -67,6 +67,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "code_store_url" in metafunc.fixturenames:
         kinds = ["memory", *databases, *(["redis"] if servers.HAS_REDIS else [])]
         metafunc.parametrize("code_store_url", kinds, indirect=True)
+    if "log_url" in metafunc.fixturenames:
+        kinds = [*databases, *(["redis"] if servers.HAS_REDIS else [])]
+        metafunc.parametrize("log_url", kinds, indirect=True)
     if "alias" in metafunc.fixturenames:
         metafunc.parametrize("alias", ["default", "server"] if servers.HAS_POSTGRESQL else ["default"])
 
@@ -109,6 +112,12 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def code_store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Return what `open_code_store` takes for an empty store of each kind; all but memory serve processes."""
+    return _emptied(request.param, request, tmp_path)
+
+
+@pytest.fixture
+def log_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return what `open_log` takes for an empty log of each kind that several processes share."""
     return _emptied(request.param, request, tmp_path)
 
 

@@ -32,7 +32,7 @@ TRESPASSES = {
     "Only peer imports the WebRTC stack": ("testing", "av"),
     "Only grants imports PyJWT": ("hub", "jwt"),
     "Only stores and logs import SQLAlchemy": ("blocking", "sqlalchemy"),
-    "Only the store on Redis imports redis-py": ("app", "redis"),
+    "Only the store and the log on Redis import redis-py": ("app", "redis"),
     "Only asgi, its endpoints and the demonstration's pages import Starlette": ("app", "starlette"),
     "Only the command line imports Typer": ("app", "typer"),
 }

@@ -70,6 +70,7 @@ from hugathome.record.participants import Participant
 from hugathome.roles import Language, Modality
 from hugathome.roles import Step as Fact
 from hugathome.rooms.journal import Journal
+from hugathome.rooms.snapshot import Point
 from hugathome.session import Session
 from hugathome.signalling import FOLD, Called, Commanded, Entry, Opened, Room, SignallingLog
 from hugathome.sms import OutboxSms
@@ -1198,11 +1199,178 @@ async def test_a_command_that_the_record_took_is_not_done_again_for_the_peer_of_
     assert not (await clinic.consultations.get(session.id)).is_admitted("pat")
 
 
-async def test_a_room_of_another_fold_is_not_touched(clinic: Clinic) -> None:
+# --- Workers of two versions ---------------------------------------------------------------------
+
+
+def opened(session: Session, *, fold: int) -> Opened:
+    return Opened(fold=fold, session=session.id, organisation="hug")
+
+
+async def test_a_room_of_newer_rules_is_another_worker_s(clinic: Clinic) -> None:
     session = await clinic.plan()
-    await clinic.journal.append(session.id, Opened(fold=FOLD + 1, session=session.id, organisation="hug"))
+    await clinic.journal.append(session.id, opened(session, fold=FOLD + 1))
 
-    hello = Hello(grant=clinic.doorkeeper.grant(session.id, "dr").token, nonce="n")
-    close = await closed_after(clinic, hello.to_json())
+    device = clinic.dial()
+    grant = clinic.doorkeeper.grant(session.id, "dr")
+    await device.transport.send(Hello(grant=grant.token, nonce="n").to_json())
+    *_, goaway, close = await device.hear_all()
 
-    assert (close.code, close.retry) == (CloseCode.LOST_RACE, "resume")
+    assert isinstance(goaway, Goaway)
+    assert isinstance(close, Close)
+    assert (close.code, close.retry) == (CloseCode.GOING_AWAY, "resume")
+    assert len(await clinic.log.load(session.id, 0)) == 1
+
+
+async def test_whoever_is_served_goes_elsewhere_once_a_newer_worker_has_opened_the_room(
+    clinic: Clinic,
+) -> None:
+    session, *devices = await clinic.visit()
+
+    await clinic.journal.append(session.id, opened(session, fold=FOLD + 1))
+
+    for device in devices:
+        *_, goaway, close = await device.hear_all()
+        assert isinstance(goaway, Goaway)
+        assert isinstance(close, Close)
+        assert (close.code, close.retry) == (CloseCode.GOING_AWAY, "resume")
+
+
+async def test_a_room_of_older_rules_is_opened_anew_and_everybody_comes_in_again(clinic: Clinic) -> None:
+    session = await clinic.plan()
+    await clinic.journal.append(session.id, opened(session, fold=FOLD - 1))
+    await clinic.journal.append(session.id, Teleported(session=session.id, organisation="hug"))
+    device = ResumeFrom(session=session.id, peer="p_old", pos="2.0123456789ab", token="t")
+
+    close = await closed_after(clinic, Hello(resume=device, nonce="n").to_json())
+    doctor = await clinic.join(session, "dr")
+    await clinic.journal.append(session.id, opened(session, fold=FOLD - 1))  # a worker that is late
+    other = clinic.new_hub()
+    patient = await clinic.join(session, "pat", hub=other)
+
+    assert (close.code, close.retry) == (CloseCode.STATE_LOST, "rejoin")
+    assert patient.welcome.state == "waiting"
+    assert (await doctor.until(ParticipantChanged)).participant == "pat"
+    await other.aclose()
+
+
+class Teleported(Opened):
+    """An entry that only another version knows."""
+
+    def to_json(self) -> str:
+        return '{"kind":"teleported"}'
+
+
+# --- A log that has grown long -------------------------------------------------------------------
+
+
+async def offsets(clinic: Clinic, session: Session) -> tuple[int, list[int]]:
+    """Return for what the snapshot stands, and what is kept behind it."""
+    saved = await clinic.log.snapshot(session.id)
+    trimmed = saved[0] if saved else 0
+    return trimmed, [offset for offset, _ in await clinic.log.load(session.id, trimmed)]
+
+
+async def media_are_told(doctor: Device, *, times: int) -> None:
+    """Make the log longer by as many entries."""
+    pair = next(message for message in doctor.heard if isinstance(message, Pair))
+    for _ in range(times):
+        await doctor.until_acked(await doctor.say(Media(pc=pair.pc, gen=1, state="new")))
+
+
+@pytest.fixture
+async def brief() -> AsyncIterator[Clinic]:
+    """A clinic whose logs are cut early."""
+    clinic = Clinic(limits=Limits(kept=64))
+    yield clinic
+    await clinic.aclose()
+
+
+async def test_a_long_log_is_cut_and_whoever_fell_behind_is_given_the_whole_room(brief: Clinic) -> None:
+    session, doctor, patient = await brief.visit()
+    patient.transport.cut()
+    await media_are_told(doctor, times=80)
+    other = brief.new_hub()
+
+    back = await brief.resume(session, patient, hub=other)
+    welcome = await back.until(Welcome)
+    trimmed, kept = await offsets(brief, session)
+
+    assert 0 < trimmed < 80
+    assert kept == list(range(trimmed + 1, trimmed + 1 + len(kept)))
+    assert len(kept) < 64
+    assert not welcome.recovered
+    assert welcome.snapshot is not None
+    assert {each.participant for each in welcome.snapshot.participants} == {"dr", "pat"}
+    assert [each.pc for each in welcome.snapshot.pairs] == [
+        each.pc for each in doctor.heard if isinstance(each, Pair)
+    ]
+    await other.aclose()
+
+
+async def test_the_end_of_a_log_that_was_cut_is_left_to_those_who_resume(brief: Clinic) -> None:
+    session, doctor, patient = await brief.visit()
+    await media_are_told(doctor, times=70)
+    await patient.say(NoteStep(step=Fact.SCREEN_OFF))
+    await doctor.until(ParticipantChanged)
+    await media_are_told(doctor, times=10)
+    doctor.transport.cut()
+    other = brief.new_hub()
+
+    back = await brief.resume(session, doctor, hub=other)
+    welcome = await back.until(Welcome)
+
+    assert welcome.recovered
+    assert welcome.ack == 81
+    assert await brief.journal.is_connected(session.id, "pat")
+    assert await brief.journal.is_open(session.id)
+    await other.aclose()
+
+
+async def test_few_but_large_entries_make_a_log_long_too(clinic: Clinic) -> None:
+    session, doctor, _ = await clinic.visit()
+    pair = next(message for message in doctor.heard if isinstance(message, Pair))
+    large = sdp() + "".join(f"a=x-{number}:{'y' * 900}\r\n" for number in range(40))
+
+    for neg in range(2, 70):
+        await clinic.clock.advance(seconds=1)
+        last = await doctor.say(Offer(pc=pair.pc, gen=1, neg=neg, sdp=large))
+        await doctor.until_acked(last)
+
+    trimmed, kept = await offsets(clinic, session)
+    assert trimmed > 40
+    assert kept
+
+
+async def test_a_worker_that_fell_behind_the_cut_has_its_devices_come_back(clinic: Clinic) -> None:
+    session, *devices = await clinic.visit()
+
+    for _ in range(3):
+        await clinic.journal.append(session.id, Called(participant="nurse", by="dr"))
+    (position, room), entries = await clinic.journal.replay(session.id)
+    for position, entry in entries:
+        room, _ = room.after(entry, position)
+    await clinic.journal.save(Point(position, room))
+
+    for device in devices:
+        close = (await device.hear_all())[-1]
+        assert isinstance(close, Close)
+        assert (close.code, close.retry) == (CloseCode.SLOW_CONSUMER, "resume")
+    back = await clinic.resume(session, devices[0])
+    assert not (await back.until(Welcome)).recovered
+
+
+async def test_a_cut_that_fails_is_made_later(brief: Clinic) -> None:
+    session, doctor, _ = await brief.visit()
+    save, brief.journal.save = brief.journal.save, _unsaved  # type: ignore[method-assign]
+    await media_are_told(doctor, times=80)
+    before = await brief.log.snapshot(session.id)
+    brief.journal.save = save  # type: ignore[method-assign]
+
+    await media_are_told(doctor, times=64)
+
+    assert before is None
+    assert await brief.log.snapshot(session.id) is not None
+
+
+async def _unsaved(point: Point) -> None:
+    raise StoreUnavailable("full")

@@ -47,6 +47,7 @@ from hugathome.protocol.wire import (
     State,
 )
 from hugathome.roles import CAPABILITIES, Role, Step
+from hugathome.rooms.snapshot import Point, read_snapshot, write_snapshot
 from hugathome.signalling import (
     FOLD,
     START,
@@ -64,6 +65,7 @@ from hugathome.signalling import (
     RecordedParticipant,
     Room,
     Tell,
+    Unread,
     Vacated,
     Vouched,
     parse_entry,
@@ -914,6 +916,34 @@ def test_another_version_of_the_rules_is_not_followed() -> None:
         Scene(Opened(fold=FOLD + 1, session="hug.s", organisation="hug"))
     with pytest.raises(LocalProtocolError):
         Scene(Opened(session="hug.another", organisation="hug"))
+    with pytest.raises(LocalProtocolError):
+        Room(session="hug.s").after(Unread(), START)
+
+
+def test_in_a_room_of_older_rules_nothing_counts_until_it_is_opened_again() -> None:
+    older = Opened(fold=FOLD - 1, session="hug.s", organisation="hug")
+    room, _ = Room(session="hug.s").after(older, START)
+
+    unread, told = room.after(Unread(), START)
+    joined_too, _ = room.after(joined("dr"), START)
+    again, _ = room.after(older.but(fold=FOLD), START)
+    late, _ = again.after(older, START)
+
+    assert (unread, told, joined_too) == (room, (), room)
+    assert [room.is_open, again.is_open] == [False, True]
+    assert late == again
+
+
+def test_a_snapshot_of_other_rules_is_not_guessed_at() -> None:
+    scene = visit()
+    text = write_snapshot(Point(scene.position, scene.room))
+    older = read_snapshot(text.replace(f'"fold":{FOLD}', '"fold":1', 1), session="hug.s", offset=4)
+
+    assert older.position == scene.position
+    assert (older.room.is_older, older.room.peers) == (True, {})
+    for broken in (text.replace(f'"fold":{FOLD}', '"fold":99', 1), text[:-1], "", "{}"):
+        with pytest.raises(LocalProtocolError):
+            read_snapshot(broken, session="hug.s", offset=4)
 
 
 # --- Whatever happens ----------------------------------------------------------------------------
@@ -966,15 +996,21 @@ ENTRIES = st.one_of(
 def folded(entries: Iterable[Entry]) -> Iterable[tuple[Room, Room, tuple[Tell, ...]]]:
     """Yield before, after and what was told; commands name a connection of their sender, if there is one."""
     room, position = Room(session="hug.s"), START
-    for offset, entry in enumerate(entries, start=1):
-        if isinstance(entry, Commanded):
-            mine = room.connections_of(entry.peer)
-            seq = room.seen.get(entry.peer, 0) + entry.seq - 1
-            entry = entry.but(seq=max(seq, 1), body=entry.body.but(pc=mine[0].pc if mine else "c_none"))  # noqa: PLW2901
-        position = position.after(entry.to_json().encode(), offset)
+    for drawn in entries:
+        entry = placed(drawn, room)
+        position = position.after(entry.to_json().encode(), position.offset + 1)
         before = room
         room, told = before.after(entry, position)
         yield before, room, told
+
+
+def placed(entry: Entry, room: Room) -> Entry:
+    """Let a command be one that the room might take."""
+    if not isinstance(entry, Commanded):
+        return entry
+    mine = room.connections_of(entry.peer)
+    seq = room.seen.get(entry.peer, 0) + entry.seq - 1
+    return entry.but(seq=max(seq, 1), body=entry.body.but(pc=mine[0].pc if mine else "c_none"))
 
 
 @given(st.lists(ENTRIES, max_size=40))
@@ -985,6 +1021,30 @@ def test_the_fold_is_deterministic_and_a_room_survives_its_own_json(entries: lis
     if first:
         room = first[-1][1]
         assert Room.from_json(room.to_json()) == room
+
+
+@given(st.lists(ENTRIES, max_size=60), st.integers(0, 60))
+def test_a_snapshot_and_what_follows_it_make_the_room_that_the_whole_log_makes(
+    entries: list[Entry], cut: int
+) -> None:
+    whole = cut_short = Point(START, Room(session="hug.s"))
+    for offset, drawn in enumerate(entries, start=1):
+        if offset - 1 == cut:
+            snapshot = write_snapshot(whole)
+            cut_short = read_snapshot(snapshot, session="hug.s", offset=whole.position.offset)
+        entry = placed(drawn, whole.room)
+        whole, told = after(whole, entry)
+        cut_short, told_too = after(cut_short, entry)
+
+        assert told_too == told
+        assert cut_short == whole
+        assert list(cut_short.room.peers) == list(whole.room.peers)
+
+
+def after(point: Point, entry: Entry) -> tuple[Point, tuple[Tell, ...]]:
+    position = point.position.after(entry.to_json().encode(), point.position.offset + 1)
+    room, told = point.room.after(entry, position)
+    return Point(position, room), told
 
 
 @given(st.lists(ENTRIES, max_size=40))

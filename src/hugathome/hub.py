@@ -25,7 +25,6 @@ from hugathome.errors import (
     SessionError,
     SessionNotFound,
     StaleSession,
-    StoreUnavailable,
     TransportClosed,
 )
 from hugathome.grants import JoinGrant, claimed_session
@@ -246,6 +245,8 @@ class Hub:
         live = self._live(session.id)
         with live.watching() as changed:
             step = await self._proposed(live, changed, session, entry)
+            if step is None:
+                return live.end
             peer = _peer_of(step, entry.link)
             if peer is None:
                 return _close_of(step, entry.link)
@@ -269,11 +270,13 @@ class Hub:
 
     async def _proposed(
         self, live: LiveRoom, changed: asyncio.Event, session: Session, entry: Joined | Attached
-    ) -> Step:
+    ) -> Step | None:
         """Append `entry` to a room that knows the record, and return the step that says what became of it."""
         await live.loaded(changed)
+        if live.end is not None:
+            return None
         journal, cursor = self._parts.journal, live.position.offset
-        if live.room.limits is None:
+        if not live.room.is_open:
             await journal.open(session.id)
         await self._reconciled(live, session)
         await journal.append(session.id, entry)
@@ -284,7 +287,7 @@ class Hub:
                     return step
                 cursor = step.position.offset
             await changed.wait()
-        raise StoreUnavailable("the room cannot be followed")
+        return None
 
     async def _reconciled(self, live: LiveRoom, session: Session) -> None:
         """Tell the log what the record says, if something was committed that never came here."""

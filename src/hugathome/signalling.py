@@ -33,6 +33,7 @@ from hugathome.protocol.entries import (
     Position,
     Recorded,
     RecordedParticipant,
+    Unread,
     Vacated,
     Vouched,
     parse_entry,
@@ -65,6 +66,7 @@ __all__ = [
     "SignallingLog",
     "Tell",
     "Transport",
+    "Unread",
     "Vacated",
     "Vouched",
     "parse_entry",
@@ -101,6 +103,16 @@ class Room(Record):
     texts: tuple[Said, ...] = ()
     connections: Mapping[str, Connection] = {}
 
+    @property
+    def is_older(self) -> bool:
+        """Whether the room was opened for rules before these, which alone know what its entries mean."""
+        return self.limits is not None and self.limits.fold < FOLD
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the room was opened for these rules."""
+        return self.limits is not None and not self.is_older
+
     def is_behind(self, record: Recorded) -> bool:
         """Whether the log has not been told what `record` says."""
         known = (self.status, self.modality, self.outcome, self.ended, tuple(self.people.values()))
@@ -135,10 +147,10 @@ class Room(Record):
         """Return the room as a peer may see it."""
         return roster.view(self, self.peers[peer_id])
 
-    def after(self, entry: Entry, position: Position) -> "tuple[Room, tuple[Tell, ...]]":
+    def after(self, entry: Entry | Unread, position: Position) -> "tuple[Room, tuple[Tell, ...]]":
         """Return the room after `entry`, and what to tell whom, in this order.
 
-        Raises `LocalProtocolError` where the log was written by other rules than these.
+        Raises `LocalProtocolError` where the log was written by newer rules than these.
         """
         return folded(self, entry, position)
 
@@ -195,7 +207,7 @@ class SignallingLog(Protocol):
         ...
 
     async def save_snapshot(self, room: str, offset: int, snapshot: bytes) -> None:
-        """Keep a snapshot and drop the records up to `offset`; an older one than the kept is ignored."""
+        """Keep a snapshot and drop the records up to `offset`, if that record is kept; else do nothing."""
         ...
 
     async def forget(self, room: str) -> None:

@@ -9,10 +9,22 @@ from hugathome._drive import drive
 from hugathome.errors import LocalProtocolError, StoreUnavailable
 from hugathome.keys import KeyRing
 from hugathome.logs import MemoryLog
+from hugathome.logs._reading import Rows
 from hugathome.protocol.wire import Caps
 from hugathome.roles import Capability
 from hugathome.rooms.journal import Journal
-from hugathome.signalling import START, Called, Detached, Entry, Joined, Opened, Recorded, RecordedParticipant
+from hugathome.rooms.snapshot import Point
+from hugathome.signalling import (
+    START,
+    Called,
+    Detached,
+    Entry,
+    Joined,
+    Opened,
+    Recorded,
+    RecordedParticipant,
+    Room,
+)
 from hugathome.testing.clock import FakeClock
 
 ROOM = "hug.room"
@@ -127,8 +139,10 @@ async def test_an_entry_of_another_version_is_not_guessed_at() -> None:
 
     await journal_on(log).append(ROOM, Later(session=ROOM, organisation="hug"))
 
+    ((_, entry),) = await journal_on(log).load(ROOM)
+
     with pytest.raises(LocalProtocolError):
-        await journal_on(log).load(ROOM)
+        Room(session=ROOM).after(entry, START)
 
 
 async def test_whoever_has_joined_is_connected_until_they_have_gone() -> None:
@@ -152,6 +166,66 @@ async def test_a_room_is_open_from_its_first_entry_until_it_is_forgotten() -> No
     assert not await journal.is_open("hug.another")
     await journal.forget(ROOM)
     assert not await journal.is_open(ROOM)
+
+
+async def stand(journal: Journal) -> Point:
+    """Return how the room stands now."""
+    (position, room), entries = await journal.replay(ROOM)
+    for position, entry in entries:
+        room, _ = room.after(entry, position)
+    return Point(position, room)
+
+
+async def test_a_snapshot_stands_for_what_it_replaced() -> None:
+    log = MemoryLog()
+    journal = journal_on(log)
+    for entry in ENTRIES[:3]:
+        await journal.append(ROOM, entry)
+    before = await stand(journal)
+
+    await journal.save(before)
+    kept = await log.load(ROOM, 3)
+    (begun, entries), after = await journal.replay(ROOM), await stand(journal)
+    await journal.append(ROOM, ENTRIES[3])
+
+    assert (kept, entries) == ([], [])
+    assert begun == after == before
+    assert (await stand(journal)).position.offset == 4
+    assert await journal.is_connected(ROOM, "pat")
+    assert await journal.is_open(ROOM)
+
+
+async def test_a_snapshot_that_is_saved_while_the_log_is_read_is_where_reading_begins() -> None:
+    log = MemoryLog()
+    journal = journal_on(log)
+    for entry in ENTRIES:
+        await journal.append(ROOM, entry)
+    point = await stand(journal)
+    load = log.load
+
+    async def late(room: str, after: int) -> Rows:
+        await journal.save(point)
+        return await load(room, after)
+
+    log.load = late  # type: ignore[method-assign]
+
+    assert await journal.replay(ROOM) == (point, [])
+
+
+async def test_a_snapshot_opens_at_its_own_place_only() -> None:
+    log, other = MemoryLog(), MemoryLog()
+    for each in (log, other):
+        for _ in range(2):
+            await journal_on(each).append(ROOM, ENTRIES[0])
+    await journal_on(log).save(await stand(journal_on(log)))
+    saved = await log.snapshot(ROOM)
+    assert saved is not None
+    assert b"hug.room" not in saved[1]
+
+    await other.save_snapshot(ROOM, 1, saved[1])
+
+    with pytest.raises(StoreUnavailable):
+        await journal_on(other).replay(ROOM)
 
 
 def test_hosts_without_an_event_loop_use_it_too() -> None:

@@ -3,6 +3,7 @@
     open_log("memory://")                one process; lost with it
     open_log("sqlite:///clinic.db")      every process of this machine
     open_log("postgresql://…")           every process that reaches the database
+    open_log("redis://…")                every process that reaches the server; rediss:// and unix:// too
 
 Opening one does no input or output.
 """
@@ -19,7 +20,11 @@ def open_log(url: str) -> SignallingLog:
     if url == "memory://":
         return MemoryLog()
     if url.startswith(("redis://", "rediss://", "unix://")):
-        raise ConfigurationError("logs on Redis come with a later version: use PostgreSQL or SQLite")
+        try:
+            from hugathome.logs.redis import RedisLog
+        except ImportError:
+            raise MissingExtra("redis") from None
+        return RedisLog(url)
     if url in ("sqlite://", "sqlite:///:memory:") or "mode=memory" in url:
         raise ConfigurationError("SQLite in memory is not shared between connections: use memory://")
     try:

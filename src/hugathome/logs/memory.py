@@ -46,7 +46,7 @@ class MemoryLog:
     async def save_snapshot(self, room: str, offset: int, snapshot: bytes) -> None:
         """Keep a snapshot and drop the records up to `offset`."""
         records = self._of(room)
-        if offset >= records.kept_from:
+        if records.kept_from <= offset < records.kept_from + len(records.tail):
             del records.tail[: offset + 1 - records.kept_from]
             records.kept_from = offset + 1
             records.snapshot = offset, snapshot

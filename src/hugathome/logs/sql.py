@@ -140,8 +140,10 @@ def _snapshot(connection: sa.Connection, *, room: str) -> tuple[int, bytes] | No
 
 
 def _save_snapshot(connection: sa.Connection, *, room: str, offset: int, snapshot: bytes) -> None:
-    known = _snapshot(connection, room=room)
-    if known is not None and known[0] > offset:
+    if connection.dialect.name == "postgresql":
+        connection.execute(_TAKE_TURNS, {"in_room": room})
+    kept = sa.select(_RECORDS.c.position).where(_RECORDS.c.room == room, _RECORDS.c.position == offset)
+    if connection.scalar(kept) is None:
         return
     connection.execute(_SNAPSHOTS.delete().where(_SNAPSHOTS.c.room == room))
     connection.execute(_SNAPSHOTS.insert().values(room=room, position=offset, snapshot=snapshot))

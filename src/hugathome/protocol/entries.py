@@ -17,7 +17,7 @@ from hugathome.protocol.wire import Caps, Devices
 from hugathome.roles import Capability, Step
 
 FOLD = 4
-"""The version of the rules that these entries are for: two versions never fold one log."""
+"""The version of the rules that these entries are for: no room is folded by two of them."""
 
 
 class Position(NamedTuple):
@@ -25,10 +25,12 @@ class Position(NamedTuple):
 
     offset: int
     chain: bytes
+    size: int = 0
+    """Bytes of all records up to here."""
 
     def after(self, record: bytes, offset: int) -> "Position":
         """Return the position of `record`, stored at `offset`."""
-        return Position(offset, sha256(self.chain + record).digest())
+        return Position(offset, sha256(self.chain + record).digest(), self.size + len(record))
 
     def __str__(self) -> str:
         return f"{self.offset}.{self.chain.hex()[:12]}"
@@ -44,7 +46,7 @@ class _Kept(Record):
 
 
 class Opened(_Kept):
-    """The first entry: whose room this is, and its limits, which belong to the fold."""
+    """Whose room this is, by which rules, and its limits, which belong to the fold."""
 
     kind: Public[Literal["opened"]] = "opened"
     fold: Public[int] = FOLD
@@ -177,6 +179,12 @@ class Called(_Kept):
     kind: Public[Literal["called"]] = "called"
     participant: Shown[str]
     by: Personal[str]
+
+
+class Unread(NamedTuple):
+    """An entry in words that this version does not know."""
+
+    kind: str = "unread"
 
 
 Entry = (

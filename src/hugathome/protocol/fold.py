@@ -1,7 +1,7 @@
 """The rules of a room: what each entry of its log does, and what it tells whom.
 
     entry        counts if                                        does
-    opened       it is the first                                  sets the room's limits
+    opened       it is the first, or by newer rules than these    sets the room's limits; else begins anew
     recorded     its version is newer                             who is let in; closes who may not stay
     joined       the grant is new, or the same hello again        a new peer; closes their other device
     attached     it shows the peer's resume token                 the peer's next connection; closes the last
@@ -14,6 +14,9 @@
 
 What does not count changes nothing. After each entry everybody inside is connected with everybody else
 inside, and each device is told how its view has changed (`roster.py`).
+
+In a room of older rules nothing counts until a worker that knows these opens it again; then it is empty, and
+everybody is asked to come in anew. One of newer rules is not followed.
 """
 
 from collections.abc import Collection, Iterable
@@ -36,6 +39,7 @@ from hugathome.protocol.entries import (
     Opened,
     Position,
     Recorded,
+    Unread,
     Vacated,
     Vouched,
 )
@@ -57,8 +61,12 @@ if TYPE_CHECKING:
     from hugathome.signalling import Room
 
 
-def folded(room: "Room", entry: Entry, position: Position) -> "tuple[Room, tuple[Tell, ...]]":
+def folded(room: "Room", entry: Entry | Unread, position: Position) -> "tuple[Room, tuple[Tell, ...]]":
     """Return the room after `entry`, and what to tell whom, in this order."""
+    if room.is_older and not isinstance(entry, Opened):
+        return room, ()
+    if isinstance(entry, Unread):
+        raise LocalProtocolError("the log holds an entry that this version does not know")
     judged, told = _judged(room, entry, position)
     if judged is room:
         return room, tuple(told)
@@ -105,11 +113,14 @@ def _noticed(room: "Room", entry: Detached | Expired | Vacated | Doubted | Vouch
 
 
 def _opened(room: "Room", entry: Opened) -> "Room":
-    if entry.fold != FOLD:
+    if entry.fold > FOLD:
         raise LocalProtocolError(f"the log follows fold {entry.fold}, this version knows fold {FOLD}")
     if entry.session != room.session:
         raise LocalProtocolError("the log belongs to another session")
-    return room.but(limits=entry) if room.limits is None else room
+    if room.limits is None and entry.fold == FOLD:
+        return room.but(limits=entry)
+    is_next = room.limits is None or entry.fold > room.limits.fold
+    return type(room)(session=room.session, limits=entry) if is_next else room
 
 
 def _recorded(before: "Room", entry: Recorded) -> Judgement:

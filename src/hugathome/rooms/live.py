@@ -5,6 +5,8 @@ proposes that whoever has been away too long has left; the fold decides, so it d
 workers propose it; so it is with the host's seat. Connections that no worker vouches for are taken for
 lost: their worker was killed.
 When the last connection has gone and nobody is left to wait for, the room ends here.
+
+A log that has grown long is cut: a snapshot stands for all but its end, which is left to those who resume.
 """
 
 import asyncio
@@ -16,10 +18,11 @@ from typing import Any, NamedTuple
 
 from hugathome.clock import Clock
 from hugathome.consultations import Consultations
-from hugathome.errors import HugathomeError, LogForked, LogTrimmed
+from hugathome.errors import HugathomeError, LocalProtocolError, LogForked, LogTrimmed
 from hugathome.protocol.messages import Close, IceServers, Leave
 from hugathome.protocol.wire import CloseCode, Limits, RoomView
 from hugathome.rooms.journal import Journal
+from hugathome.rooms.snapshot import Point
 from hugathome.signalling import (
     START,
     Commanded,
@@ -31,12 +34,15 @@ from hugathome.signalling import (
     Position,
     Room,
     Tell,
+    Unread,
     Vacated,
     Vouched,
 )
 
 _VOUCHED_WITHIN = 10.0
 """Seconds: many times what an entry takes to reach another worker and the answer to come back."""
+_LONG = 2 * 1024 * 1024
+"""Bytes in a log, after which it is cut."""
 
 
 class Parts(NamedTuple):
@@ -71,6 +77,7 @@ class LiveRoom:
         self._parts = parts
         self._last = Step(START, Room(session=session_id), ())
         self._kept: deque[Step] = deque([self._last], maxlen=parts.limits.kept)
+        self._cut_at = START
         self._is_loaded = False
         self._watchers: set[asyncio.Event] = set()
         self._served: set[str] = set()
@@ -140,8 +147,12 @@ class LiveRoom:
                 await self._idle.wait()
                 for task in self._until_idle:
                     task.cancel()
-        except* (LogForked, LogTrimmed):
+        except* LogForked:
             self.end = Close.because(CloseCode.STATE_LOST)
+        except* LogTrimmed:  # this worker stood still for long; whoever comes back begins at the snapshot
+            self.end = Close.because(CloseCode.SLOW_CONSUMER)
+        except* LocalProtocolError:
+            self.end = Close.because(CloseCode.GOING_AWAY, "another version serves this room")
         except* HugathomeError:
             self.end = Close.because(CloseCode.LOST_RACE, "the room cannot be read")
         finally:
@@ -149,9 +160,9 @@ class LiveRoom:
             self._wake()
 
     async def _follow(self) -> None:
-        for position, entry in await self._parts.journal.load(self.session_id):
-            self._fold(entry, position)
+        await self._load()
         self._is_loaded = True
+        self._cut_if_long()
         self._expect_the_away()
         self._expect_the_host()
         self._wake()
@@ -159,6 +170,7 @@ class LiveRoom:
             async for position, entry in entries:
                 before = self.room
                 self._fold(entry, position)
+                self._cut_if_long()
                 self._expect_the_away()
                 self._expect_the_host()
                 self._note_departures(before, entry, position)
@@ -166,7 +178,29 @@ class LiveRoom:
                 self._wake()
                 self._look_if_idle()
 
-    def _fold(self, entry: Entry, position: Position) -> None:
+    async def _load(self) -> None:
+        (self._cut_at, room), entries = await self._parts.journal.replay(self.session_id)
+        self._last = Step(self._cut_at, room, ())
+        self._kept.clear()
+        self._kept.append(self._last)
+        for position, entry in entries:
+            self._fold(entry, position)
+
+    def _cut_if_long(self) -> None:
+        """Have all but the last eighth replaced by a snapshot; whichever worker is first does it."""
+        records = self.position.offset - self._cut_at.offset
+        if records < self._parts.limits.kept and self.position.size - self._cut_at.size < _LONG:
+            return
+        step = self.at(self.position.offset - records // 8)
+        if step is not None and step.position.offset > self._cut_at.offset:
+            self._cut_at = step.position
+            self._tasks.create_task(self._cut(Point(step.position, step.room)))
+
+    async def _cut(self, point: Point) -> None:
+        with suppress(HugathomeError):  # the log stays as long as it is until it has grown as much again
+            await self._parts.journal.save(point)
+
+    def _fold(self, entry: Entry | Unread, position: Position) -> None:
         room, told = self.room.after(entry, position)
         self._last = Step(position, room, told)
         self._kept.append(self._last)
@@ -211,7 +245,7 @@ class LiveRoom:
         if is_still_empty and not await self._propose([Vacated(holder=holder, since=since)]):
             self._empty_seats.discard(since)
 
-    def _note_departures(self, before: Room, entry: Entry, position: Position) -> None:
+    def _note_departures(self, before: Room, entry: Entry | Unread, position: Position) -> None:
         has_left = isinstance(entry, Expired) or (
             isinstance(entry, Commanded) and isinstance(entry.body, Leave)
         )
@@ -239,7 +273,7 @@ class LiveRoom:
     def _is_strange(self, peer: Peer) -> bool:
         return peer.is_attached and peer.link not in self._served
 
-    def _vouch(self, entry: Entry) -> None:
+    def _vouch(self, entry: Entry | Unread) -> None:
         if isinstance(entry, Doubted):
             peer = self.room.peers.get(entry.peer)
             if peer is not None and peer.conn == entry.conn and peer.link in self._served:

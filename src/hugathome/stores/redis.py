@@ -9,32 +9,14 @@ outlive a run, less what was rewound.
 A record is forgotten a week after it was last saved: no deadline and no span of a quota is near as long.
 """
 
-import hashlib
-from typing import Any, Final, Protocol
-
-import redis
-import redis.asyncio
-from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
-from redis.retry import Retry
+from typing import Any, Final
 
 from hugathome.codes import Challenge, Kept
-from hugathome.errors import ConfigurationError, StoreUnavailable
 from hugathome.quotas import Tally
 from hugathome.stores._records import read_record, write_record
+from hugathome.stores._redis import AsyncLine, BlockingLine, Line, Script, run, translated
 
 _KEPT_SECONDS: Final = 7 * 24 * 3600
-_CONNECTIONS: Final = 50
-"""At most, for each process; a call waits for one that is free."""
-
-
-class _Script:
-    """A script on one key, known to the server by its digest once it was given."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
-
 
 # `master_replid` is new with every start of a primary, as `run_id` is, and with every promotion besides: a
 # server that was demoted and promoted again has taken over what another one had, without a start.
@@ -43,12 +25,12 @@ local function run()
     return redis.call('INFO', 'replication'):match('master_replid:(%w+)')
 end
 """
-_LOAD: Final = _Script(f"""{_RUN}
+_LOAD: Final = Script(f"""{_RUN}
 local body, saved_on = unpack(redis.call('HMGET', KEYS[1], 'body', 'run'))
 if saved_on and saved_on ~= run() then return false end
 return body
 """)
-_SAVE: Final = _Script(f"""{_RUN}
+_SAVE: Final = Script(f"""{_RUN}
 local expected, version, body, is_bound, seconds = unpack(ARGV)
 local kept, saved_on = unpack(redis.call('HMGET', KEYS[1], 'version', 'run'))
 local now_on = is_bound == '1' and run()
@@ -65,7 +47,7 @@ class RedisCodes:
 
     def __init__(self, url: str, *, is_blocking: bool = False) -> None:
         self._url = url
-        self._line: _Line = _BlockingLine(url) if is_blocking else _AsyncLine(url)
+        self._line: Line = BlockingLine(url) if is_blocking else AsyncLine(url)
 
     async def load(self, kind: type[Kept], key: str) -> Kept | None:
         """Return the record under `key`; a challenge of another run of the server is none."""
@@ -86,73 +68,10 @@ class RedisCodes:
         """Close the connections; the next call opens new ones."""
         await self._line.aclose()
 
-    async def _run(self, script: _Script, key: str, *values: str | int) -> Any:
-        try:
-            try:
-                return await self._line.ask("EVALSHA", script.digest, 1, key, *values)
-            except NoScriptError:  # a server that has just begun; it keeps what it is given here
-                return await self._line.ask("EVAL", script.text, 1, key, *values)
-        except (RedisError, OSError) as failed:
-            raise StoreUnavailable(f"Redis refused: {type(failed).__name__}") from None
+    async def _run(self, script: Script, key: str, *values: str | int) -> Any:
+        with translated():
+            return await run(self._line, script, [key], *values)
 
 
 def _name(kind: type, key: str) -> str:
     return f"hugathome:{kind.__name__}:{key}"
-
-
-class _Line(Protocol):
-    """Connections to a server, each for one question at a time.
-
-    Nothing is asked twice: a save whose answer was lost would find its own version, and refuse itself. The
-    clients of redis-py would add as much again to what an answer costs; its connections are enough here.
-    """
-
-    async def ask(self, *words: str | int) -> Any: ...
-    async def aclose(self) -> None: ...
-
-
-class _AsyncLine:
-    def __init__(self, url: str) -> None:
-        self._pool: Any = _pool(redis.asyncio.BlockingConnectionPool, url)
-
-    async def ask(self, *words: str | int) -> Any:
-        connection = await self._pool.get_connection()
-        try:
-            await connection.send_command(*words)
-            return await connection.read_response()
-        finally:
-            await self._pool.release(connection)
-
-    async def aclose(self) -> None:
-        await self._pool.disconnect()
-
-
-class _BlockingLine:
-    def __init__(self, url: str) -> None:
-        self._pool: Any = _pool(redis.BlockingConnectionPool, url)
-
-    async def ask(self, *words: str | int) -> Any:
-        connection = self._pool.get_connection()
-        try:
-            connection.send_command(*words)
-            return connection.read_response()
-        finally:
-            self._pool.release(connection)
-
-    async def aclose(self) -> None:
-        self._pool.disconnect()
-
-
-def _pool(kind: Any, url: str) -> Any:
-    options = {
-        "protocol": 2,
-        "retry": Retry(NoBackoff(), 0),
-        "socket_timeout": 5,
-        "socket_connect_timeout": 5,
-    }
-    try:
-        pool = kind.from_url(url, max_connections=_CONNECTIONS, **options)
-        pool.connection_class(**pool.connection_kwargs)  # refuses here what it cannot read
-    except (ValueError, TypeError, RedisError):
-        raise ConfigurationError("this is not a URL of Redis") from None
-    return pool
