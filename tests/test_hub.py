@@ -43,6 +43,7 @@ from hugathome.protocol.messages import (
     Ping,
     Pong,
     Remove,
+    Renew,
     Ring,
     ServerMessage,
     SessionChanged,
@@ -785,7 +786,9 @@ async def test_what_is_no_longer_kept_is_replaced_by_a_snapshot() -> None:
     welcome = await back.until(Welcome)
     assert not welcome.recovered
     assert welcome.snapshot is not None
-    assert [each.pc for each in welcome.snapshot.pairs] == [pair.pc]
+    # what was said on the connection may be among it: both begin it anew
+    assert [(each.pc, each.gen) for each in welcome.snapshot.pairs] == [(pair.pc, 2)]
+    assert (await doctor.until(Renew)).gen == 2
     await clinic.aclose()
 
 

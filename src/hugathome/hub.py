@@ -42,7 +42,7 @@ from hugathome.protocol.messages import (
 from hugathome.protocol.wire import CloseCode, Limits, ResumeFrom
 from hugathome.rooms.journal import Journal
 from hugathome.rooms.link import Link, Seat, first_of
-from hugathome.rooms.live import LiveRoom, Parts, Reading, Step, reads_on
+from hugathome.rooms.live import LiveRoom, Parts, Reading, Step, is_forgotten, reads_on
 from hugathome.rooms.mirror import recorded
 from hugathome.rooms.turnstile import Turnstile
 from hugathome.session import Session
@@ -204,6 +204,9 @@ class Hub:
         """Propose `entry` to the room, and serve the connection if the fold takes it."""
         live = self._live(session.id)
         with live.watching() as changed:
+            await live.loaded(changed)
+            if isinstance(entry, Attached):
+                entry = entry.but(missed=is_forgotten(live, resumed_at))
             step = await self._proposed(live, changed, session, entry)
             peer = _peer_of(step, entry.link)
             if peer is None:
@@ -214,6 +217,8 @@ class Hub:
                 reading = reads_on(live, step, peer, resumed_at=resumed_at)
                 if reading is None:
                     return Close.because(CloseCode.STATE_LOST)
+                if isinstance(entry, Attached) and reading.snapshot is not None and not entry.missed:
+                    return Close.because(CloseCode.LOST_RACE)  # forgotten in this very moment
                 welcome = self._welcome(live, reading, peer, token=token)
                 seat = Seat(
                     session.id, peer, attached_at=step.position.offset, cursor=reading.position.offset
@@ -228,7 +233,6 @@ class Hub:
         self, live: LiveRoom, changed: asyncio.Event, session: Session, entry: Joined | Attached
     ) -> Step:
         """Append `entry` to a room that knows the record, and return the step that says what became of it."""
-        await live.loaded(changed)
         journal, cursor = self._parts.journal, live.position.offset
         if live.room.limits is None:
             await journal.open(session.id)

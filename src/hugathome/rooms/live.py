@@ -70,7 +70,8 @@ class LiveRoom:
         self._last = Step(START, Room(session=session_id), ())
         self._kept: deque[Step] = deque([self._last], maxlen=parts.limits.kept)
         self._is_loaded = False
-        self._watchers: set[asyncio.Event] = set()
+        self._watchers: dict[asyncio.Event, None] = {}
+        """In the order of their coming, so that a simulated run repeats."""
         self._served: set[str] = set()
         self._away: set[tuple[str, int]] = set()
         self._idle = asyncio.Event()
@@ -90,11 +91,11 @@ class LiveRoom:
     def watching(self) -> Iterator[asyncio.Event]:
         """Keep the room live, and give an event that is set whenever there is something new."""
         changed = asyncio.Event()
-        self._watchers.add(changed)
+        self._watchers[changed] = None
         try:
             yield changed
         finally:
-            self._watchers.discard(changed)
+            del self._watchers[changed]
             self._look_if_idle()
 
     @contextmanager
@@ -257,11 +258,19 @@ def reads_on(live: LiveRoom, step: Step, peer: Peer, *, resumed_at: str | None) 
             # it is told of its pairs, and of all that came since, as of everything that happens later
             return Reading(before.position, begun.room, begun.room.view(peer.peer).but(pairs=()))
         return Reading(step.position, step.room, step.room.view(peer.peer))
-    offset = int(resumed_at.partition(".")[0])
-    known = live.at(offset)
+    known = live.at(_offset(resumed_at))
     if known is not None and str(known.position) == resumed_at:
         room = known.room if peer.peer in known.room.peers else step.room
         return Reading(known.position, room, None)
-    if known is None and offset < live.position.offset:  # no longer kept
+    if is_forgotten(live, resumed_at):
         return Reading(step.position, step.room, step.room.view(peer.peer))
     return None
+
+
+def is_forgotten(live: LiveRoom, pos: str | None) -> bool:
+    """Whether what came after a position is no longer kept, so that a snapshot has to stand for it."""
+    return pos is not None and live.at(_offset(pos)) is None and _offset(pos) < live.position.offset
+
+
+def _offset(pos: str) -> int:
+    return int(pos.partition(".")[0])
