@@ -48,6 +48,7 @@ from hugathome.protocol.messages import (
     Ping,
     Pong,
     Remove,
+    Renew,
     Resume,
     ReturnToWaiting,
     Ring,
@@ -845,7 +846,7 @@ async def test_a_device_that_doubts_what_it_knows_is_given_the_room_as_it_is(cli
     welcome = await again.until(Welcome)
     assert not welcome.recovered
     assert welcome.snapshot is not None
-    assert [(each.pc, each.neg) for each in welcome.snapshot.pairs] == [(pair.pc, 1)]
+    assert [(each.pc, each.gen, each.neg) for each in welcome.snapshot.pairs] == [(pair.pc, 2, 0)]
     await clinic.hub.aclose()
     assert not [message for message in await again.hear_all() if isinstance(message, Offer | Pair)]
 
@@ -875,7 +876,9 @@ async def test_what_is_no_longer_kept_is_replaced_by_a_snapshot() -> None:
     welcome = await back.until(Welcome)
     assert not welcome.recovered
     assert welcome.snapshot is not None
-    assert [each.pc for each in welcome.snapshot.pairs] == [pair.pc]
+    # what was said on the connection may be among it: both begin it anew
+    assert [(each.pc, each.gen) for each in welcome.snapshot.pairs] == [(pair.pc, 2)]
+    assert (await doctor.until(Renew)).gen == 2
     await clinic.aclose()
 
 

@@ -327,6 +327,32 @@ def test_a_hello_that_is_answered_again_leaves_the_first_answers_token_good() ->
         assert codes(told) == [("l_again", CloseCode.LOST_RACE)]
 
 
+def test_an_entry_that_is_appended_twice_does_once_what_it_does() -> None:
+    again = Attached(peer="p_pat", presented="t_p_pat", token_hash="t2", link="l2", at=AT)
+    scene = visit()
+    scene.add(again)
+    before = scene.room
+
+    assert scene.add(again) == []
+    assert scene.add(joined("nurse"))
+    assert scene.add(joined("nurse")) == []
+    assert scene.room.peers["p_pat"] == before.peers["p_pat"]
+    assert scene.room.peers["p_nurse"].conn == 1
+
+
+def test_whoever_has_missed_something_begins_their_connections_anew() -> None:
+    scene = visit()
+    pc = scene.pc
+    scene.does("dr", Offer(pc=pc, gen=1, neg=1, sdp=description()))
+
+    told = scene.add(
+        Attached(peer="p_pat", presented="t_p_pat", token_hash="t2", link="l2", at=AT, missed=True)
+    )
+
+    assert [each.gen for each in heard(told, "dr") if isinstance(each, Renew)] == [2]
+    assert scene.room.connections[pc].negotiation.neg == 0
+
+
 def test_a_grant_whose_peer_has_gone_is_used_up() -> None:
     scene = Scene(recorded(1), joined("dr", jti="j"))
     scene.does("dr", Leave())

@@ -43,7 +43,7 @@ from hugathome.protocol.messages import (
 from hugathome.protocol.wire import CloseCode, Limits, ResumeFrom
 from hugathome.rooms.journal import Journal
 from hugathome.rooms.link import Link, Seat, first_of
-from hugathome.rooms.live import LiveRoom, Parts, Reading, Step, begins, reads_on
+from hugathome.rooms.live import LiveRoom, Parts, Reading, Step, begins, has_missed, reads_on
 from hugathome.rooms.mirror import recorded
 from hugathome.rooms.turnstile import Turnstile
 from hugathome.session import Session
@@ -244,6 +244,9 @@ class Hub:
         """Propose `entry` to the room, and serve the connection if the fold takes it."""
         live = self._live(session.id)
         with live.watching() as changed:
+            await live.loaded(changed)
+            if isinstance(entry, Attached):
+                entry = entry.but(missed=has_missed(live, resumed_at))
             step = await self._proposed(live, changed, session, entry)
             if step is None:
                 return live.end
@@ -258,6 +261,8 @@ class Hub:
                     reading = reads_on(live, step, peer, resumed_at=resumed_at)
                 if reading is None:
                     return Close.because(CloseCode.STATE_LOST)
+                if isinstance(entry, Attached) and reading.snapshot is not None and not entry.missed:
+                    return Close.because(CloseCode.LOST_RACE)  # forgotten in this very moment
                 welcome = self._welcome(live, reading, peer, token=token)
                 seat = Seat(
                     session.id, peer, attached_at=step.position.offset, cursor=reading.position.offset
@@ -272,7 +277,6 @@ class Hub:
         self, live: LiveRoom, changed: asyncio.Event, session: Session, entry: Joined | Attached
     ) -> Step | None:
         """Append `entry` to a room that knows the record, and return the step that says what became of it."""
-        await live.loaded(changed)
         if live.end is not None:
             return None
         journal, cursor = self._parts.journal, live.position.offset

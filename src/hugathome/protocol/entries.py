@@ -7,7 +7,7 @@ order is the log's, instants and random names were put in by whoever appended.
 from hashlib import sha256
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, PlainSerializer, TypeAdapter, ValidationError
 
 from hugathome._model import Instant, Record
 from hugathome.errors import LocalProtocolError
@@ -38,6 +38,9 @@ class Position(NamedTuple):
 
 START = Position(0, bytes(32))
 
+_Can = Annotated[frozenset[Capability], PlainSerializer(sorted)]
+"""Written in one order, so that equal entries are equal bytes in every process."""
+
 
 class _Kept(Record):
     """What all entries have in common."""
@@ -66,7 +69,7 @@ class RecordedParticipant(Record):
     participant: Shown[str]
     role: Shown[str]
     name: Shown[str] = Field(repr=False)
-    can: Shown[frozenset[Capability]] = frozenset()
+    can: Shown[_Can] = frozenset()
     admitted: Shown[bool] = False
     removed: Shown[bool] = False
     denied: Shown[bool] = False
@@ -102,7 +105,7 @@ class Joined(_Kept):
     peer: Shown[str]
     participant: Shown[str]
     device: Public[int]
-    can: Shown[frozenset[Capability]]
+    can: Shown[_Can]
     caps: Public[Caps]
     token_hash: Digest[str] = Field(repr=False)
     link: Public[str]
@@ -120,6 +123,8 @@ class Attached(_Kept):
     token_hash: Digest[str] = Field(repr=False)
     link: Public[str]
     at: Personal[Instant]
+    missed: Public[bool] = False
+    """Whether it has missed what it was told, so that its connections may wait for an answer for ever."""
 
 
 class Detached(_Kept):

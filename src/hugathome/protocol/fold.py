@@ -45,11 +45,14 @@ from hugathome.protocol.entries import (
 )
 from hugathome.protocol.host_seat import seated
 from hugathome.protocol.messages import Close, Ring, SessionChanged
+from hugathome.protocol.negotiation import begin
 from hugathome.protocol.parts import (
     Judgement,
     Tell,
     endpoint,
+    endpoints,
     limits_of,
+    with_connection,
     with_peer,
     without_peer,
 )
@@ -215,10 +218,20 @@ def _attached(room: "Room", entry: Attached) -> Judgement:
         return room, [Tell(entry.link, Close.because(code))]
     if entry.presented not in peer.tokens:
         return room, [Tell(entry.link, Close.because(CloseCode.GRANT_REFUSED))]
-    return _reattached(room, peer, link=entry.link, tokens={entry.presented, entry.token_hash})
+    after, told = _reattached(room, peer, link=entry.link, tokens={entry.presented, entry.token_hash})
+    return (_renewed(after, peer) if entry.missed and after is not room else after), told
+
+
+def _renewed(room: "Room", peer: Peer) -> "Room":
+    """Begin each connection of a peer anew: an offer or an answer on it may be lost."""
+    for connection in room.connections_of(peer.peer):
+        room = with_connection(room, connection.renewed(begin(*endpoints(room, connection))))
+    return room
 
 
 def _reattached(room: "Room", peer: Peer, *, link: str, tokens: Iterable[str]) -> Judgement:
+    if peer.link == link:  # the same entry, appended twice
+        return room, []
     again = peer.but(
         link=link, conn=peer.conn + 1, tokens=frozenset(tokens), is_attached=True, is_doubted=False
     )

@@ -79,7 +79,8 @@ class LiveRoom:
         self._kept: deque[Step] = deque([self._last], maxlen=parts.limits.kept)
         self._cut_at = START
         self._is_loaded = False
-        self._watchers: set[asyncio.Event] = set()
+        self._watchers: dict[asyncio.Event, None] = {}
+        """In the order of their coming, so that a simulated run repeats."""
         self._served: set[str] = set()
         self._away: set[tuple[str, int]] = set()
         self._empty_seats: set[int] = set()
@@ -101,11 +102,11 @@ class LiveRoom:
     def watching(self) -> Iterator[asyncio.Event]:
         """Keep the room live, and give an event that is set whenever there is something new."""
         changed = asyncio.Event()
-        self._watchers.add(changed)
+        self._watchers[changed] = None
         try:
             yield changed
         finally:
-            self._watchers.discard(changed)
+            del self._watchers[changed]
             self._look_if_idle()
 
     @contextmanager
@@ -320,13 +321,19 @@ def begins(live: LiveRoom, step: Step, peer: Peer) -> Reading:
 
 def reads_on(live: LiveRoom, step: Step, peer: Peer, *, resumed_at: str | None) -> Reading | None:
     """Say where a device attached by `step` reads on; `None` if it knows another branch of the log."""
-    if resumed_at is None:  # it doubts what it knows
+    if resumed_at is None or has_missed(live, resumed_at):
         return Reading(step.position, step.room, step.room.view(peer.peer))
-    offset = int(resumed_at.partition(".")[0])
-    known = live.at(offset)
+    known = live.at(_offset(resumed_at))
     if known is not None and str(known.position) == resumed_at:
         room = known.room if peer.peer in known.room.peers else step.room
         return Reading(known.position, room, None)
-    if known is None and offset < live.position.offset:  # no longer kept
-        return Reading(step.position, step.room, step.room.view(peer.peer))
     return None
+
+
+def has_missed(live: LiveRoom, pos: str | None) -> bool:
+    """Whether a snapshot has to stand for what came after a position: it is no longer kept, or in doubt."""
+    return pos is None or (live.at(_offset(pos)) is None and _offset(pos) < live.position.offset)
+
+
+def _offset(pos: str) -> int:
+    return int(pos.partition(".")[0])
