@@ -4,6 +4,7 @@ import json
 import pickle
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -28,6 +29,10 @@ class Visit(Record):
     at: Instant
     sealed: bytes = b""
     note: str | None = None
+
+    @cached_property
+    def words(self) -> list[str]:
+        return (self.note or "").split()
 
 
 class Knock(Record):
@@ -79,7 +84,17 @@ def test_a_changed_record_is_another() -> None:
     visit = Visit(at=NOON)
 
     assert visit.but(note="later").note == "later"
+    assert visit.but(note="later") == Visit(at=NOON, note="later")
     assert visit.note is None
+
+
+def test_what_was_derived_from_a_record_is_not_said_of_a_changed_one() -> None:
+    visit = Visit(at=NOON, note="now")
+
+    assert visit.words == ["now"]
+    assert visit.words is visit.words
+    assert visit.but(note="later on").words == ["later", "on"]
+    assert visit == Visit(at=NOON, note="now")
 
 
 @given(

@@ -83,6 +83,7 @@ def test_a_section_that_shares_the_transport_of_another_is_not_rejected() -> Non
         [*HEAD, *AUDIO[:-1], "a=recvonly", "a=x\u2028a=sendrecv"],
         [*HEAD, *AUDIO[:-1], "a=recvonly", "a=x\x85a=sendrecv"],
         [*HEAD, *AUDIO, "a=x\0y"],
+        [*HEAD, *AUDIO, "a=\udc80"],
         [*HEAD, *AUDIO, "", "a=x"],
         [*HEAD, *AUDIO, "hello"],
         [*HEAD, *AUDIO, "a=candidate:1 1 udp 1 internal.example.ch 50000 typ host"],

@@ -13,7 +13,6 @@ from hugathome._model import Record
 from hugathome.errors import RemoteProtocolError
 from hugathome.protocol.messages import Answer, Candidates, Offer
 from hugathome.protocol.negotiation import Endpoint, Negotiation, begin
-from hugathome.protocol.sdp import UNLIMITED, parse_description
 from hugathome.protocol.wire import Caps, Sends
 from hugathome.roles import Capability
 
@@ -68,7 +67,7 @@ class Connection(Record):
     def described(self, body: Offer | Answer, *, by: str, may_send: bool, at_most: int) -> "Connection":
         """Take an offer or an answer."""
         try:
-            description = parse_description(body.sdp, limits=UNLIMITED)
+            description = body.description  # no limits: those of today refuse nothing that the log holds
         except RemoteProtocolError:
             raise Refused("malformed-description") from None
         if description.sends_media and not may_send:

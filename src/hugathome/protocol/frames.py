@@ -21,7 +21,7 @@ from hugathome.protocol.messages import (
     ServerMessage,
     Unknown,
 )
-from hugathome.protocol.sdp import parse_candidate, parse_description
+from hugathome.protocol.sdp import parse_candidate, require_within
 from hugathome.protocol.wire import CommandId, Count, Limits, Number, PositionText, Wire
 
 _TOO_BIG = 4009
@@ -43,19 +43,22 @@ class _Tag(Wire):
 
 def parse_client(text: str, *, limits: Limits = _DEFAULTS) -> ClientMessage:
     """Read what a device sent, or raise `RemoteProtocolError`."""
-    message: ClientMessage = _parse(text, _READ_CLIENT, limits)
+    read: ClientMessage = _parse(text, _READ_CLIENT, limits)
+    message = read.but(pos=None, sender=None, at=None)
+    _judge(message, limits)
     if isinstance(message, Offer | Answer) and len(text.encode()) > limits.frame - _ENVELOPE:
         raise RemoteProtocolError("a message that leaves no room for its envelope", code=_TOO_BIG)
     if isinstance(message, Command) and message.seq is None:
         raise RemoteProtocolError("a command without its number")
     if isinstance(message, Hello) and (message.grant is None) == (message.resume is None):
         raise RemoteProtocolError("a hello carries a grant or where to resume")
-    return message.but(pos=None, sender=None, at=None)
+    return message
 
 
 def parse_server(text: str, *, limits: Limits = _DEFAULTS) -> ServerMessage:
     """Read what a hub sent, or raise `RemoteProtocolError`; a snapshot may exceed the limit of a frame."""
     message: ServerMessage = _parse(text, _READ_SERVER, limits.but(frame=16 * limits.frame))
+    _judge(message, limits)
     return message
 
 
@@ -64,7 +67,7 @@ def _parse(text: str, read: _Reader, limits: Limits) -> Any:
     if size > limits.frame:
         raise RemoteProtocolError("a message that is too big", code=_TOO_BIG)
     try:
-        message = read(text)
+        return read(text)
     except ValidationError as refused:
         if (
             refused.errors(include_url=False, include_context=False, include_input=False)[0]["type"]
@@ -72,8 +75,6 @@ def _parse(text: str, read: _Reader, limits: Limits) -> Any:
         ):
             raise RemoteProtocolError("a message that cannot be read") from None
         return _unknown(text)
-    _judge(message, limits)
-    return message
 
 
 def _unknown(text: str) -> Unknown:
@@ -88,7 +89,8 @@ def _unknown(text: str) -> Unknown:
 
 def _judge(message: Message, limits: Limits) -> None:
     if isinstance(message, Offer | Answer):
-        parse_description(message.sdp, limits=limits.sdp)
+        require_within(limits.sdp, message.sdp)
+        _ = message.description
     elif isinstance(message, Candidates):
         for candidate in message.candidates:
             if candidate.candidate:

@@ -15,12 +15,14 @@ Names are camelCase on the wire. Unknown fields are ignored, and so are unknown 
 `"must": true`. How they are read stands in `frames.py`.
 """
 
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, StringConstraints
 from pydantic_core import to_json
 
 from hugathome._model import Instant
+from hugathome.protocol.sdp import Description, parse_description
 from hugathome.protocol.wire import (
     LONGEST_TEXT,
     CandidateInit,
@@ -71,20 +73,26 @@ class _OnPair(Message):
     gen: Number
 
 
-class Offer(_OnPair):
+class _Describing(_OnPair):
+    neg: Number
+    sdp: str = Field(repr=False)
+
+    @cached_property
+    def description(self) -> Description:
+        """What `sdp` says, read once however many judge it; raises `RemoteProtocolError`."""
+        return parse_description(self.sdp, limits=None)
+
+
+class Offer(_Describing):
     """An offer, number `neg` of this generation."""
 
     type: Literal["offer"] = "offer"
-    neg: Number
-    sdp: str = Field(repr=False)
 
 
-class Answer(_OnPair):
+class Answer(_Describing):
     """The answer to offer `neg`."""
 
     type: Literal["answer"] = "answer"
-    neg: Number
-    sdp: str = Field(repr=False)
 
 
 class Candidates(_OnPair):

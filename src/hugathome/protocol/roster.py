@@ -63,7 +63,7 @@ def changes(before: "Room", after: "Room", peer: "Peer") -> Iterator[ServerMessa
     was = before.peers.get(peer.peer)
     if was is not None and _shown(before) != _shown(after):
         yield from _moved(before, after, was, peer)
-    elif was is not None and session_view(before) != session_view(after):
+    elif was is not None and _standing(before) != _standing(after):
         yield _session_changed(after)
     yield from _paired(before, after, peer)
 
@@ -71,6 +71,11 @@ def changes(before: "Room", after: "Room", peer: "Peer") -> Iterator[ServerMessa
 def _shown(room: "Room") -> tuple[object, ...]:
     """Return all that a roster is made of."""
     return room.people, room.peers, room.steps, room.seat
+
+
+def _standing(room: "Room") -> tuple[str, str, str | None]:
+    """Return what a session's view has besides its peers."""
+    return room.status, room.modality, room.outcome
 
 
 def roster_digest(roster: Iterable[ParticipantView]) -> str:

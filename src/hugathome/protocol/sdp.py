@@ -7,27 +7,37 @@ endpoint parses it. A text is refused or passed on as it is, never rewritten.
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import pairwise
-
-from pydantic import Field
 
 from hugathome._model import Record
 from hugathome.errors import RemoteProtocolError
 
 _TOO_BIG = 4009
-_LINE = re.compile(r"[a-z]=[^\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]*")
-"""Without what some parsers take for the end of a line: none may read another description than this one."""
-_SECTION = re.compile(r"m=([a-z]+) (\d{1,5})(?:/\d+)? ([A-Z/]+) .+", re.ASCII)
+_LINES = re.compile(r"(?:[a-z]=.*\n)+")
+_PLAIN = bytes({*range(256)} - {*range(32), 127} | {9, 10})
+"""All bytes but controls; of these, tabulators and line feeds are as good."""
+_BREAKS = re.compile(r"[\x85\u2028\u2029]")
+"""What some parsers take for the end of a line: none may read another description than this one."""
+_SAYING = re.compile(
+    r"^(m=|a=(?:ice-ufrag:|fingerprint:|candidate:|bundle-only|sendrecv|sendonly|recvonly|inactive))(.*)",
+    re.MULTILINE,
+)
+"""The lines that are looked at, as name and value; of the others it is enough that they are lines."""
+_SECTION = re.compile(r"([a-z]+) (\d{1,5})(?:/\d+)? ([A-Z/]+) .+", re.ASCII)
 _FINGERPRINT = re.compile(r"sha-(?:256|384|512) (?:[0-9A-Fa-f]{2}:){31,63}[0-9A-Fa-f]{2}")
 _ICE_WORD = re.compile(r"[A-Za-z0-9+/_-]{4,256}")
-_DIRECTION = re.compile(r"a=(sendrecv|sendonly|recvonly|inactive)")
+_DIRECTIONS = {"a=sendrecv", "a=sendonly", "a=recvonly", "a=inactive"}
 _MDNS = re.compile(r"[0-9A-Za-z-]{1,63}\.local", re.IGNORECASE | re.ASCII)
+_IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?!$)|$)){4}")
 _CANDIDATE = re.compile(
     r"candidate:[A-Za-z0-9+/_-]{1,32} (\d{1,3}) (udp|tcp|ssltcp) (\d{1,10}) (\S{1,255}) (\d{1,5})"
     r" typ (host|srflx|prflx|relay)((?: \S+ \S+)*) ?",
     re.IGNORECASE | re.ASCII,
 )
+
+_Said = tuple[str, str]
 
 
 class SdpLimits(Record):
@@ -43,24 +53,24 @@ class SdpLimits(Record):
 
 
 _DEFAULTS = SdpLimits()
-UNLIMITED = SdpLimits(size=2**31, sections=2**31, lines=2**31, line=2**31)
-"""For what was judged before: the limits of today refuse nothing that the log holds."""
 
 
-class Candidate(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
     """One candidate, read."""
 
     component: int
     transport: str
     priority: int
-    address: str = Field(repr=False)
+    address: str = field(repr=False)
     """An IP address, or a name under `.local` that hides one (mDNS)."""
     port: int
     kind: str
     """`host`, `srflx`, `prflx` or `relay`."""
 
 
-class Section(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
     """One media line and its attributes."""
 
     kind: str
@@ -71,7 +81,8 @@ class Section(Record):
     """By port 0, unless that only says that it shares the transport of another section (RFC 9143)."""
 
 
-class Description(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
     """What a relay or an endpoint's filter needs to know of an offer or answer."""
 
     sections: tuple[Section, ...] = ()
@@ -90,20 +101,22 @@ class Description(Record):
         )
 
 
-def parse_description(sdp: str, *, limits: SdpLimits = _DEFAULTS) -> Description:
+def parse_description(sdp: str, *, limits: SdpLimits | None = _DEFAULTS) -> Description:
     """Read an offer or answer, or raise `RemoteProtocolError`: 4009 beyond `limits`, else 4000."""
-    lines = _lines(sdp, limits)
-    if lines[:1] != ["v=0"] or not {"o", "s", "t"} <= {line[0] for line in lines}:
+    if limits is not None:
+        require_within(limits, sdp)
+    text = _text(sdp)
+    if not text.startswith("v=0\n") or not all(f"\n{kind}=" in text for kind in "ost"):
         raise RemoteProtocolError("a description needs its version, origin, name and time")
-    starts = [number for number, line in enumerate(lines) if line[0] == "m"]
-    if len(starts) > limits.sections:
-        raise RemoteProtocolError("a description with too many sections", code=_TOO_BIG)
-    attributes = [line[2:] for line in lines if line[0] == "a"]
+    said: list[_Said] = _SAYING.findall(text)
+    starts = [number for number, (name, _) in enumerate(said) if name == "m="]
     description = Description(
-        sections=tuple(_sections(lines, starts)),
-        ufrags=frozenset(_ice_word(value) for value in _values(attributes, "ice-ufrag")),
-        fingerprints=frozenset(_fingerprint(value) for value in _values(attributes, "fingerprint")),
-        candidates=tuple(parse_candidate(line) for line in attributes if line.startswith("candidate:")),
+        sections=tuple(_sections(said, starts)),
+        ufrags=frozenset(_ice_word(value) for name, value in said if name == "a=ice-ufrag:"),
+        fingerprints=frozenset(_fingerprint(value) for name, value in said if name == "a=fingerprint:"),
+        candidates=tuple(
+            parse_candidate(f"candidate:{value}") for name, value in said if name == "a=candidate:"
+        ),
     )
     if not all(section.is_rejected for section in description.sections):
         _require_keys(description)
@@ -138,42 +151,54 @@ def is_loopback_or_link_local(candidate: Candidate) -> bool:
     return address.is_loopback or address.is_link_local or address.is_unspecified
 
 
-def _lines(sdp: str, limits: SdpLimits) -> list[str]:
-    if len(sdp.encode()) > limits.size:
+def require_within(limits: SdpLimits, sdp: str) -> None:
+    """Raise `RemoteProtocolError` (4009) for a text that is too big to be read."""
+    written = _written(sdp)
+    if len(written) > limits.size:
         raise RemoteProtocolError("a description that is too big", code=_TOO_BIG)
-    lines = sdp.replace("\r\n", "\n").removesuffix("\n").split("\n")
-    if len(lines) > limits.lines or any(len(line.encode()) > limits.line for line in lines):
+    lines = written.replace(b"\r\n", b"\n").removesuffix(b"\n").split(b"\n")
+    if len(lines) > limits.lines or max(map(len, lines)) > limits.line:
         raise RemoteProtocolError("a description with too many or too long lines", code=_TOO_BIG)
-    if not all(_LINE.fullmatch(line) for line in lines):
+    if written.count(b"\nm=") > limits.sections:
+        raise RemoteProtocolError("a description with too many sections", code=_TOO_BIG)
+
+
+def _text(sdp: str) -> str:
+    """Return the description with each line ended by a line feed."""
+    text = sdp.replace("\r\n", "\n").removesuffix("\n") + "\n"
+    is_plain = not _written(text).translate(None, _PLAIN) and (text.isascii() or not _BREAKS.search(text))
+    if not is_plain or not _LINES.fullmatch(text):
         raise RemoteProtocolError("a line that is no line of a description")
-    return lines
+    return text
 
 
-def _sections(lines: list[str], starts: list[int]) -> Iterator[Section]:
-    for start, end in pairwise([*starts, len(lines)]):
-        found = _SECTION.fullmatch(lines[start])
+def _written(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise RemoteProtocolError("a description that UTF-8 cannot carry") from None
+
+
+def _sections(said: list[_Said], starts: list[int]) -> Iterator[Section]:
+    for start, end in pairwise([*starts, len(said)]):
+        found = _SECTION.fullmatch(said[start][1])
         if found is None or int(found[2]) > 65535:
             raise RemoteProtocolError("a malformed media line")
-        port, section = int(found[2]), lines[start:end]
-        is_rejected = port == 0 and not any(line.startswith("a=bundle-only") for line in section)
-        yield Section(kind=found[1], port=port, direction=_direction(section), is_rejected=is_rejected)
+        port, attributes = int(found[2]), said[start + 1 : end]
+        is_rejected = port == 0 and not any(name == "a=bundle-only" for name, _ in attributes)
+        yield Section(kind=found[1], port=port, direction=_direction(attributes), is_rejected=is_rejected)
 
 
-def _direction(section: list[str]) -> str:
+def _direction(attributes: list[_Said]) -> str:
     """Return the one direction; what reads like one and is none, endpoints read differently."""
-    named = [(line, found) for line in section if (found := _DIRECTION.match(line))]
+    named = [said for said in attributes if said[0] in _DIRECTIONS]
     if len(named) > 1:
         raise RemoteProtocolError("a section with two directions")
-    for line, found in named:
-        if line != f"a={found[1]}":
+    for name, more in named:
+        if more:
             raise RemoteProtocolError("a malformed direction")
-        return found[1]
+        return name[2:]
     return "sendrecv"
-
-
-def _values(attributes: list[str], name: str) -> Iterator[str]:
-    prefix = name + ":"
-    return (line.removeprefix(prefix) for line in attributes if line.startswith(prefix))
 
 
 def _ice_word(value: str) -> str:
@@ -196,7 +221,7 @@ def _require_keys(description: Description) -> None:
 
 def _is_address(text: str) -> bool:
     """Other names are refused: looking them up would ask the reader's own network."""
-    if _MDNS.fullmatch(text):
+    if _IPV4.fullmatch(text) or _MDNS.fullmatch(text):
         return True
     try:
         ip_address(text)

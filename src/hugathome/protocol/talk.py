@@ -33,13 +33,16 @@ class Said(Record):
     readers: frozenset[str]
     size: int
     """Bytes, as it travels."""
+    until: int
+    """Bytes of all that was said up to here, so that nobody need add up what is kept."""
 
 
 def with_text(said: Sequence[Said], text: TextView, *, readers: frozenset[str]) -> tuple[Said, ...]:
     """Return the texts with one more, and without the oldest that are too many."""
-    newest = Said(text=text, readers=readers, size=len(text.to_json().encode()))
+    size = len(text.to_json().encode())
+    newest = Said(text=text, readers=readers, size=size, until=size + (said[-1].until if said else 0))
     kept = (*said, newest)[-KEPT:]
-    while sum(each.size for each in kept) > KEPT_BYTES:
+    while kept and newest.until - kept[0].until + kept[0].size > KEPT_BYTES:
         kept = kept[1:]
     return kept
 

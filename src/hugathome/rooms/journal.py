@@ -17,6 +17,7 @@ from hugathome.errors import LocalProtocolError, LogTrimmed
 from hugathome.keys import NONCE_BYTES, KeyRing
 from hugathome.protocol.wire import Limits
 from hugathome.rooms.snapshot import Point, read_snapshot, write_snapshot
+from hugathome.rooms.written import Written
 from hugathome.signalling import START, Entry, Opened, Position, Room, SignallingLog, Unread, parse_entry
 
 _LABEL = "log"
@@ -40,10 +41,13 @@ class Journal:
         self._keys = keys
         self._randomness = randomness
         self._limits = limits
+        self._written = Written()
 
     async def append(self, room: str, entry: Entry) -> None:
         """Add an entry to a room's log; raise `StoreUnavailable` if it may not be there."""
-        await self._log.append(room, self._sealed(entry.to_json(), _bound_to(room, "entry")))
+        sealed = self._sealed(entry.to_json(), _bound_to(room, "entry"))
+        self._written.note(room, sealed, entry)
+        await self._log.append(room, sealed)
 
     async def open(self, room: str) -> None:
         """Say whose room this is, by which rules, and its limits; the fold ignores a second time."""
@@ -97,10 +101,11 @@ class Journal:
         self, room: str, *, after: Position = START
     ) -> AsyncGenerator[tuple[Position, Entry | Unread]]:
         """Yield the entries behind `after` as they come, for ever; raises as `load` does."""
-        async with aclosing(self._log.read(room, after.offset)) as records:
-            async for offset, record in records:
-                after = after.after(record, offset)
-                yield after, self._entry(room, record)
+        with self._written.followed(room):
+            async with aclosing(self._log.read(room, after.offset)) as records:
+                async for offset, record in records:
+                    after = after.after(record, offset)
+                    yield after, self._written.take(room, record) or self._entry(room, record)
 
     async def is_open(self, room: str) -> bool:
         """Whether anything was ever told to the room that is not forgotten."""

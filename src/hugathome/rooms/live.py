@@ -43,6 +43,8 @@ _VOUCHED_WITHIN = 10.0
 """Seconds: many times what an entry takes to reach another worker and the answer to come back."""
 _LONG = 2 * 1024 * 1024
 """Bytes in a log, after which it is cut."""
+_MANY = 512
+"""Entries in a log, after which it is cut: a worker that takes a room over has to read them all."""
 
 
 class Parts(NamedTuple):
@@ -190,7 +192,7 @@ class LiveRoom:
     def _cut_if_long(self) -> None:
         """Have all but the last eighth replaced by a snapshot; whichever worker is first does it."""
         records = self.position.offset - self._cut_at.offset
-        if records < self._parts.limits.kept and self.position.size - self._cut_at.size < _LONG:
+        if records < min(self._parts.limits.kept, _MANY) and self.position.size - self._cut_at.size < _LONG:
             return
         step = self.at(self.position.offset - records // 8)
         if step is not None and step.position.offset > self._cut_at.offset:
