@@ -197,6 +197,7 @@ class Clinic:
             clock=self.clock,
             randomness=self.randomness,
         )
+        self.hubs: list[Hub] = []
         self.hub = self.new_hub()
         self.calls: list[asyncio.Task[None]] = []
 
@@ -206,7 +207,7 @@ class Clinic:
         return next(self._drawn).to_bytes(size, "big") if size > 1 else b"\x80"
 
     def new_hub(self) -> Hub:
-        return Hub(
+        hub = Hub(
             journal=self.journal,
             consultations=self.consultations,
             doorkeeper=self.doorkeeper,
@@ -215,6 +216,8 @@ class Clinic:
             limits=self.limits,
             ice_servers=[IceServer(urls=["turn:turn.example.ch"], secret="s3cret")],
         )
+        self.hubs.append(hub)
+        return hub
 
     async def plan(self) -> Session:
         return await self.consultations.plan(
@@ -286,7 +289,8 @@ class Clinic:
         self.journal.append = append  # type: ignore[method-assign]
 
     async def aclose(self) -> None:
-        await self.hub.aclose()
+        for hub in self.hubs:
+            await hub.aclose()
         for call in self.calls:
             await call
         await self.log.aclose()
