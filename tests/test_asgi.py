@@ -770,7 +770,7 @@ async def test_signalling_is_for_pages_of_the_site_and_for_what_is_no_page(
 async def test_what_fails_within_a_connection_ends_it_and_names_nobody(
     clinic: Clinic, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def fail(_: object) -> None:
+    async def fail(_: object, *, source: str | None) -> None:
         raise RuntimeError(PATIENT_NAME)
 
     monkeypatch.setattr(clinic.hug, "serve", fail)

@@ -164,7 +164,7 @@ class Clinic:
             await doctor.complete()
             await patient.ended()
         await self.hug.clock.advance(minutes=2)
-        assert self.hug._crew.hub._serving == set()
+        assert self.hug._crew.hub._goodbyes == {}
         assert self.hug._crew.hub._rooms == {}
 
     def assert_names_nobody(self, text: str) -> None:

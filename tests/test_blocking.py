@@ -387,7 +387,7 @@ def test_the_blocking_calls_are_those_of_the_other_kind_of_host() -> None:
     def public(kind: type) -> set[str]:
         return {name for name in dir(kind) if not name.startswith("_")}
 
-    assert public(app.HugAtHome) - public(blocking.HugAtHome) == {"aclose", "serve", "asgi"}
+    assert public(app.HugAtHome) - public(blocking.HugAtHome) == {"aclose", "drain", "serve", "asgi"}
     assert public(blocking.HugAtHome) - public(app.HugAtHome) == {"close"}
     inner = {"change", "decided", "events", "keep", "forget_room", "queued", "ahead_of", "service_of"}
     inner |= {"telemetry"}

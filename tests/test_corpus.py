@@ -18,6 +18,7 @@ from hugathome.device.effects import (
     Disconnect,
     Drop,
     Effect,
+    Hand,
     Refused,
     Return,
     Send,
@@ -87,10 +88,10 @@ def give(client: Client, step: Json, now: datetime) -> Next:
             return client.received(json.dumps(frame), now=now)
         case {"said": command}:
             return client.said(read_command(command))
-        case {"lost": _}:
-            return client.lost(now=now)
-        case {"passed": _}:
-            return client.passed(now=now)
+        case {"lost": _} | {"hinted": _} | {"passed": _}:
+            (what,) = step.keys() & {"lost", "hinted", "passed"}
+            result: Next = getattr(client, what)(now=now)
+            return result
         case {"wantsOffer": on}:
             return client.wants_offer(on["pc"], on["gen"])
         case {"offered": on}:
@@ -121,6 +122,8 @@ def neutral(effect: Effect) -> Json:
             return {"kind": "drop"}
         case Return(after=after, spread=spread):
             return {"kind": "return", "after": after.total_seconds(), "spread": spread.total_seconds()}
+        case Hand(message=message):
+            return {"kind": "app", **json.loads(message.but(v=None, type=None, pos=None).to_json())}
         case Refused(error=error, of=of):
             command = json.loads(of.but(v=None).to_json()) if of else None
             return {"kind": "refused", "code": error.code, "of": command}
@@ -162,6 +165,7 @@ def seen(client: Client) -> Json:
         "state": client.state,
         "session": client.session and json.loads(client.session.to_json()),
         "roster": {each.participant: each.state for each in roster},
+        "hosts": {each.participant: each.host for each in roster if each.host},
         "steps": {each.participant: each.step for each in roster if each.step},
         "sends": {each.participant: dict(each.sends) for each in roster if each.sends},
         "texts": [written(text) for text in client.texts],

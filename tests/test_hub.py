@@ -1,14 +1,16 @@
 """The hub: devices over pipes in memory, on a clock that stands still unless a test moves it."""
 
 import asyncio
+import base64
+import json
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -29,12 +31,15 @@ from hugathome.protocol.messages import (
     Answer,
     AskIceServers,
     Candidates,
+    ChangeModality,
     Close,
     Command,
     Complete,
+    Deny,
     Error,
     Goaway,
     Hello,
+    Hold,
     IceServers,
     Leave,
     Media,
@@ -45,6 +50,9 @@ from hugathome.protocol.messages import (
     Ping,
     Pong,
     Remove,
+    Renew,
+    Resume,
+    ReturnToWaiting,
     Ring,
     ServerMessage,
     SessionChanged,
@@ -62,12 +70,12 @@ from hugathome.protocol.wire import (
     State,
 )
 from hugathome.record.participants import Participant
-from hugathome.roles import Language
+from hugathome.roles import Language, Modality
 from hugathome.roles import Step as Fact
 from hugathome.rooms.journal import Journal
 from hugathome.rooms.snapshot import Point
 from hugathome.session import Session
-from hugathome.signalling import FOLD, Called, Entry, Opened, SignallingLog
+from hugathome.signalling import FOLD, Called, Commanded, Entry, Opened, Room, SignallingLog
 from hugathome.sms import OutboxSms
 from hugathome.stores.memory import MemorySessions
 from hugathome.telemetry import Metric
@@ -77,6 +85,7 @@ from hugathome.visits.doorkeeper import Doorkeeper
 from hugathome.wording.letterhead import Letterhead
 
 M = TypeVar("M")
+Append = Callable[[str, Entry], Coroutine[Any, Any, None]]
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 SITE = "https://visit.example.ch"
 NOWHERE = ResumeFrom(session="hug.nowhere", peer="p", pos="0.000000000000", token="t")
@@ -161,6 +170,17 @@ async def _unavailable(room: str, entry: Entry) -> None:
     raise StoreUnavailable("killed")
 
 
+def _lost_commands(append: Append) -> Append:
+    """Return an append that never gets a command into the log."""
+
+    async def lossy(room: str, entry: Entry) -> None:
+        if isinstance(entry, Commanded):
+            raise StoreUnavailable("killed")
+        await append(room, entry)
+
+    return lossy
+
+
 class Clinic:
     """Everything under the hub, in memory; a second hub of the same clinic is a second worker."""
 
@@ -194,6 +214,7 @@ class Clinic:
             clock=self.clock,
             randomness=self.randomness,
         )
+        self.hubs: list[Hub] = []
         self.hub = self.new_hub()
         self.calls: list[asyncio.Task[None]] = []
 
@@ -203,7 +224,7 @@ class Clinic:
         return next(self._drawn).to_bytes(size, "big") if size > 1 else b"\x80"
 
     def new_hub(self) -> Hub:
-        return Hub(
+        hub = Hub(
             journal=self.journal,
             consultations=self.consultations,
             doorkeeper=self.doorkeeper,
@@ -213,6 +234,8 @@ class Clinic:
             ice_servers=[IceServer(urls=["turn:turn.example.ch"], secret="s3cret")],
             telemetry=self.figures,
         )
+        self.hubs.append(hub)
+        return hub
 
     async def plan(self) -> Session:
         return await self.consultations.plan(
@@ -224,12 +247,13 @@ class Clinic:
                 Participant(id="dr", role="practitioner", name="Dr A. Rossi"),
                 Participant(id="pat", role="patient", name="M. Dupont"),
                 Participant(id="nurse", role="nurse", name="N. Weber"),
+                Participant(id="colleague", role="practitioner", name="Dr B. Keller"),
             ],
         )
 
-    def dial(self, hub: Hub | None = None, *, capacity: int = 256) -> Device:
+    def dial(self, hub: Hub | None = None, *, capacity: int = 256, source: str | None = None) -> Device:
         near, far = memory_pair(capacity=capacity)
-        self.calls.append(asyncio.create_task((hub or self.hub).serve(far)))
+        self.calls.append(asyncio.create_task((hub or self.hub).serve(far, source=source)))
         return Device(near)
 
     async def join(
@@ -283,7 +307,8 @@ class Clinic:
         self.journal.append = append  # type: ignore[method-assign]
 
     async def aclose(self) -> None:
-        await self.hub.aclose()
+        for hub in self.hubs:
+            await hub.aclose()
         for call in self.calls:
             await call
         await self.log.aclose()
@@ -543,6 +568,57 @@ async def test_who_talks_too_much_is_warned_and_then_sent_away(clinic: Clinic) -
     assert heard[-1].after
 
 
+async def test_who_says_hello_too_often_from_one_address_has_to_wait_before_anything_is_looked_at() -> None:
+    clinic = Clinic(limits=Limits(hellos_at_once=3, hellos_a_minute=6))
+    session, other = await clinic.plan(), await clinic.plan()
+    forged = f"e30.{_claims(session.id)}.e30"
+
+    ends = [await _greeted(clinic, forged, source="192.0.2.1") for _ in range(4)]
+    elsewhere = await _greeted(clinic, forged, source="192.0.2.2")
+    valid = await _greeted(clinic, clinic.doorkeeper.grant(other.id, "dr").token, source="192.0.2.1")
+    resumed = clinic.dial(source="192.0.2.1")
+    await resumed.transport.send(Hello(resume=NOWHERE.but(session=session.id), nonce="n").to_json())
+
+    assert [end.code for end in ends if isinstance(end, Close)] == [4003, 4003, 4003, 4010]
+    assert isinstance(ends[3], Close)
+    assert ends[3].after == 10
+    assert isinstance(elsewhere, Close)
+    assert elsewhere.code == CloseCode.GRANT_REFUSED
+    assert isinstance(valid, Welcome)
+    close = await resumed.until(Close)
+    assert close.code == CloseCode.RATE_LIMITED
+    await clinic.aclose()
+
+
+async def test_an_organisation_opens_only_so_many_rooms_and_its_open_ones_are_entered_still() -> None:
+    clinic = Clinic(limits=Limits(rooms=2))
+    sessions = [await clinic.plan() for _ in range(3)]
+    first, second = [await clinic.join(session, "dr") for session in sessions[:2]]
+
+    late = await _greeted(clinic, clinic.doorkeeper.grant(sessions[2].id, "dr").token)
+    await clinic.join(sessions[0], "pat")
+    await second.say(Leave())
+    await second.hear_all()
+    await clinic.clock.settle()
+    freed = await _greeted(clinic, clinic.doorkeeper.grant(sessions[2].id, "dr").token)
+
+    assert isinstance(late, Close)
+    assert (late.code, late.retry, late.after) == (CloseCode.RATE_LIMITED, "resume", 10)
+    assert isinstance(freed, Welcome)
+    assert first.heard
+    await clinic.aclose()
+
+
+def _claims(session_id: str) -> str:
+    return base64.urlsafe_b64encode(json.dumps({"sid": session_id}).encode()).decode().rstrip("=")
+
+
+async def _greeted(clinic: Clinic, grant: str, *, source: str | None = None) -> ServerMessage:
+    device = clinic.dial(source=source)
+    await device.transport.send(Hello(grant=grant, nonce="n1", caps=BROWSER).to_json())
+    return await device.hear()
+
+
 async def test_who_joins_too_often_is_told_when_to_come_again_and_may_still_resume(clinic: Clinic) -> None:
     session = await clinic.plan()
     patient = await clinic.join(session, "pat")
@@ -779,6 +855,24 @@ async def test_commands_that_are_sent_again_count_once(clinic: Clinic) -> None:
     assert [type(message) for message in await patient.hear_all()].count(Offer) == 0
 
 
+async def test_a_device_that_doubts_what_it_knows_is_given_the_room_as_it_is(clinic: Clinic) -> None:
+    session, doctor, patient = await clinic.visit()
+    pair = next(message for message in doctor.heard if isinstance(message, Pair))
+    await doctor.say(Offer(pc=pair.pc, gen=1, neg=1, sdp=sdp()))
+    await patient.until(Offer)
+    last = ResumeFrom(session=session.id, peer=patient.welcome.peer, token=patient.welcome.token)
+    again = clinic.dial()
+
+    await again.transport.send(Hello(resume=last, nonce="n2", caps=BROWSER).to_json())
+
+    welcome = await again.until(Welcome)
+    assert not welcome.recovered
+    assert welcome.snapshot is not None
+    assert [(each.pc, each.gen, each.neg) for each in welcome.snapshot.pairs] == [(pair.pc, 2, 0)]
+    await clinic.hub.aclose()
+    assert not [message for message in await again.hear_all() if isinstance(message, Offer | Pair)]
+
+
 async def test_a_position_on_another_branch_asks_for_a_new_beginning(clinic: Clinic) -> None:
     session, _, patient = await clinic.visit()
     patient.transport.cut()
@@ -804,7 +898,9 @@ async def test_what_is_no_longer_kept_is_replaced_by_a_snapshot() -> None:
     welcome = await back.until(Welcome)
     assert not welcome.recovered
     assert welcome.snapshot is not None
-    assert [each.pc for each in welcome.snapshot.pairs] == [pair.pc]
+    # what was said on the connection may be among it: both begin it anew
+    assert [(each.pc, each.gen) for each in welcome.snapshot.pairs] == [(pair.pc, 2)]
+    assert (await doctor.until(Renew)).gen == 2
     await clinic.aclose()
 
 
@@ -968,6 +1064,32 @@ async def test_two_workers_share_a_room(clinic: Clinic) -> None:
     await other.aclose()
 
 
+async def test_the_hosts_seat_is_kept_for_two_minutes_and_then_goes_on(clinic: Clinic) -> None:
+    other = clinic.new_hub()
+    session = await clinic.plan()
+    doctor = await clinic.join(session, "dr")
+    colleague = await clinic.join(session, "colleague", hub=other)
+    await doctor.transport.aclose()
+
+    hosts = {}
+    for _ in range(9):
+        await colleague.transport.send(Pong().to_json())
+        await clinic.clock.advance(seconds=14)
+        hosts[clinic.clock.now() - NOW] = (await _room_of(clinic, session)).seat.holder
+
+    assert hosts[timedelta(seconds=112)] == "dr"
+    assert hosts[timedelta(seconds=126)] == "colleague"
+    assert (await clinic.consultations.get(session.id)).status == "planned"
+    await other.aclose()
+
+
+async def _room_of(clinic: Clinic, session: Session) -> Room:
+    room = Room(session=session.id)
+    for position, entry in await clinic.journal.load(session.id):
+        room, _ = room.after(entry, position)
+    return room
+
+
 async def test_the_connections_of_a_dead_worker_are_found_out(clinic: Clinic) -> None:
     session, doctor, _ = await clinic.visit()
     await clinic.kill()
@@ -1044,6 +1166,62 @@ async def test_a_command_that_the_log_refused_is_not_acknowledged_and_can_be_sen
     clinic.journal.append = append  # type: ignore[method-assign]
     back = await clinic.resume(session, doctor)
     assert (await back.until(Welcome)).ack == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "undone"),
+    [
+        (Admit(participant="pat"), ReturnToWaiting(participant="pat")),
+        (ReturnToWaiting(participant="nurse"), Admit(participant="nurse")),
+        (Hold(), Resume()),
+        (ChangeModality(modality=Modality.PHONE), ChangeModality(modality=Modality.VIDEO)),
+        (Remove(participant="nurse"), None),
+        (Deny(participant="pat"), None),
+        (Complete(outcome="prescription"), None),
+    ],
+)
+async def test_a_command_that_the_record_took_before_a_crash_is_not_done_again(
+    clinic: Clinic, command: Command, undone: Command | None
+) -> None:
+    session = await clinic.plan()
+    doctor, _, _ = [await clinic.join(session, who) for who in ("dr", "pat", "nurse")]
+    await clinic.consultations.admit(session.id, "nurse", by="dr")
+    append: Append = clinic.journal.append
+    clinic.journal.append = _lost_commands(append)  # type: ignore[assignment, method-assign]
+    await doctor.say(command)
+    await doctor.hear_all()
+    clinic.journal.append = append  # type: ignore[assignment, method-assign]
+    if undone is not None:
+        colleague = await clinic.join(session, "colleague")
+        await colleague.until_acked(await colleague.say(undone))
+    before = await clinic.consultations.get(session.id)
+
+    back = await clinic.resume(session, doctor)
+    first = await back.hear()
+    if not isinstance(first, Close):
+        await back.transport.send(command.but(seq=1).to_json())
+        await back.until_acked(1)
+
+    after = await clinic.consultations.get(session.id)
+    assert [change.action for change in after.history] == [change.action for change in before.history]
+    assert not [message for message in back.heard if isinstance(message, Error)]
+
+
+async def test_a_command_that_the_record_took_is_not_done_again_for_the_peer_of_a_rejoin(
+    clinic: Clinic,
+) -> None:
+    session = await clinic.plan()
+    doctor = await clinic.join(session, "dr")
+    await clinic.join(session, "pat")
+    await doctor.until_acked(await doctor.say(Admit(participant="pat")))
+    await clinic.consultations.return_to_waiting(session.id, "pat", by="dr")
+
+    again = await clinic.join(session, "dr")
+    admit = Admit(participant="pat", again=f"{doctor.welcome.peer}.1", seq=1)
+    await again.transport.send(admit.to_json())
+    await again.until_acked(1)
+
+    assert not (await clinic.consultations.get(session.id)).is_admitted("pat")
 
 
 # --- Workers of two versions ---------------------------------------------------------------------

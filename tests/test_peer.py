@@ -14,6 +14,7 @@ from av import AudioFrame, VideoFrame
 from hugathome.app import HugAtHome
 from hugathome.errors import (
     GrantRefused,
+    InvalidInput,
     NotAdmitted,
     NotPermitted,
     SessionEnded,
@@ -25,7 +26,7 @@ from hugathome.grants import JoinGrant
 from hugathome.logs import open_log
 from hugathome.peer import IceSettings, MovingPicture, Peer, Stream
 from hugathome.protocol.messages import Restart
-from hugathome.protocol.wire import CloseCode, State
+from hugathome.protocol.wire import CloseCode, Limits, State
 from hugathome.record.participants import Participant
 from hugathome.signalling import Transport
 from hugathome.sms import OutboxSms
@@ -36,7 +37,7 @@ CALLS = 10
 """Calls after which nothing may be left; `benchmarks/fifty_calls.py` makes more."""
 LOOPBACK = IceSettings(loopback=True)
 SOON = timedelta(seconds=20)
-DOCTOR, PATIENT, NURSE = "dr-rossi", "p-1", "n-1"
+DOCTOR, PATIENT, NURSE, COLLEAGUE = "dr-rossi", "p-1", "n-1", "dr-keller"
 
 
 class Visit:
@@ -80,6 +81,7 @@ async def visit() -> AsyncIterator[Visit]:
         site="http://127.0.0.1/visit",
         timezone="Europe/Zurich",
         brand="HUG@home",
+        limits=Limits(app=64),
     )
     async with hug, asyncio.TaskGroup() as scope:
         session = await hug.sessions.plan(
@@ -92,6 +94,7 @@ async def visit() -> AsyncIterator[Visit]:
                 Participant(id=DOCTOR, role="practitioner", name="Dr A. Rossi"),
                 Participant(id=PATIENT, role="patient", name="M. Dupont", phone="+41791234567"),
                 Participant(id=NURSE, role="nurse", name="N. Favre"),
+                Participant(id=COLLEAGUE, role="practitioner", name="Dr B. Keller"),
             ],
         )
         await hug.sessions.accept(session.id, PATIENT, recorded_by=DOCTOR)
@@ -172,6 +175,44 @@ async def test_a_text_is_read_by_everybody_inside_and_refused_to_who_waits(visit
         assert [(each.participant, each.text) for each in doctor.texts] == [(PATIENT, "I cannot hear you")]
         assert patient.texts == doctor.texts
         assert nurse.texts == ()
+
+
+async def test_what_one_publishes_the_others_inside_are_handed_in_order(visit: Visit) -> None:
+    async with (
+        visit.peer(DOCTOR, media=False) as doctor,
+        visit.peer(COLLEAGUE, media=False) as colleague,
+        visit.peer(PATIENT, media=False) as patient,
+    ):
+        await doctor.publish("hand", {"raised": True})
+        await doctor.publish("bell")
+        with pytest.raises(SessionError, match="not-admitted"):
+            await patient.publish("hand")
+        with pytest.raises(SessionError, match="too-long"):
+            await doctor.publish("note", "x" * 63)
+        with pytest.raises(InvalidInput):
+            await doctor.publish("no topic")
+
+        heard = colleague.published()
+        first, second = await anext(heard), await anext(heard)
+        assert (first.topic, first.data, first.participant) == ("hand", {"raised": True}, DOCTOR)
+        assert (second.topic, second.data) == ("bell", None)
+        await colleague.leave()
+        assert [each async for each in heard] == []
+
+
+async def test_the_hosts_seat_is_offered_and_taken(visit: Visit) -> None:
+    async with (
+        visit.peer(DOCTOR, media=False) as doctor,
+        visit.peer(COLLEAGUE, media=False) as colleague,
+    ):
+        await colleague.until(lambda peer: peer.host == DOCTOR, within=SOON)
+        with pytest.raises(SessionError, match="not-offered"):
+            await colleague.accept_transfer(DOCTOR)
+
+        await doctor.transfer(COLLEAGUE)
+        await colleague.accept_transfer(DOCTOR)
+
+        await doctor.until(lambda peer: peer.host == COLLEAGUE, within=SOON)
 
 
 async def test_completing_ends_the_session_for_all(visit: Visit) -> None:

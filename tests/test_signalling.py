@@ -11,6 +11,7 @@ from hugathome.errors import LocalProtocolError
 from hugathome.protocol.messages import (
     Admit,
     Answer,
+    App,
     Candidates,
     Close,
     Command,
@@ -31,14 +32,18 @@ from hugathome.protocol.messages import (
     SessionChanged,
     Snapshot,
     Text,
+    Transfer,
+    TransferAccept,
     Unknown,
     Unpair,
 )
 from hugathome.protocol.negotiation import Mode
+from hugathome.protocol.roster import roster_digest
 from hugathome.protocol.wire import (
     CandidateInit,
     Caps,
     CloseCode,
+    ParticipantView,
     State,
 )
 from hugathome.roles import CAPABILITIES, Role, Step
@@ -61,6 +66,7 @@ from hugathome.signalling import (
     Room,
     Tell,
     Unread,
+    Vacated,
     Vouched,
     parse_entry,
 )
@@ -176,6 +182,13 @@ class Scene:
     def pc(self) -> str:
         (pc,) = self.room.connections
         return pc
+
+
+def with_app(*entries: Entry) -> Scene:
+    scene = Scene()
+    scene.room = scene.room.but(limits=Opened(session="hug.s", organisation="hug", app=100))
+    scene.add(*entries)
+    return scene
 
 
 def visit(*, doctor: Caps = BROWSER, patient: Caps = BROWSER) -> Scene:
@@ -302,6 +315,42 @@ def test_the_same_hello_is_the_same_peer_again() -> None:
 
     assert codes(told) == [("l_p_dr", CloseCode.LOST_RACE)]
     assert (scene.room.peers["p_dr"].link, scene.room.peers["p_dr"].conn) == ("l_again", 2)
+
+
+def test_a_hello_that_is_answered_again_leaves_the_first_answers_token_good() -> None:
+    scene = Scene(recorded(1), joined("dr", jti="j"))
+    scene.add(joined("dr", jti="j", link="l_again").but(token_hash="t_second"))
+
+    for token in ("t_p_dr", "t_second"):
+        resume = Attached(peer="p_dr", presented=token, token_hash="t3", link="l3", at=AT)
+        _, told = scene.room.after(resume, scene.position.after(b"", scene.position.offset + 1))
+        assert codes(told) == [("l_again", CloseCode.LOST_RACE)]
+
+
+def test_an_entry_that_is_appended_twice_does_once_what_it_does() -> None:
+    again = Attached(peer="p_pat", presented="t_p_pat", token_hash="t2", link="l2", at=AT)
+    scene = visit()
+    scene.add(again)
+    before = scene.room
+
+    assert scene.add(again) == []
+    assert scene.add(joined("nurse"))
+    assert scene.add(joined("nurse")) == []
+    assert scene.room.peers["p_pat"] == before.peers["p_pat"]
+    assert scene.room.peers["p_nurse"].conn == 1
+
+
+def test_whoever_has_missed_something_begins_their_connections_anew() -> None:
+    scene = visit()
+    pc = scene.pc
+    scene.does("dr", Offer(pc=pc, gen=1, neg=1, sdp=description()))
+
+    told = scene.add(
+        Attached(peer="p_pat", presented="t_p_pat", token_hash="t2", link="l2", at=AT, missed=True)
+    )
+
+    assert [each.gen for each in heard(told, "dr") if isinstance(each, Renew)] == [2]
+    assert scene.room.connections[pc].negotiation.neg == 0
 
 
 def test_a_grant_whose_peer_has_gone_is_used_up() -> None:
@@ -799,6 +848,39 @@ def test_with_an_endpoint_that_cannot_restart_a_new_generation_begins() -> None:
     assert kinds(scene.does("pat", Offer(pc=pc, gen=2, neg=1, sdp=description())), "dr") == [Offer]
 
 
+# --- Messages of the host's own ------------------------------------------------------------------
+
+
+def test_a_message_of_the_hosts_own_reaches_everybody_else_inside() -> None:
+    scene = with_app(recorded(1, admitted=["pat"]), joined("dr"), joined("pat"), joined("nurse"))
+
+    told = scene.does("dr", App(topic="hand", data={"raised": True}))
+
+    (said,) = heard(told, "pat")
+    assert isinstance(said, App)
+    assert (said.participant, said.sender, said.data) == ("dr", "p_dr", {"raised": True})
+    assert heard(told, "dr") == heard(told, "nurse") == []
+
+
+@pytest.mark.parametrize(
+    ("who", "size", "code"), [("nurse", 8, "not-admitted"), ("dr", 101, "too-long"), ("dr", 100, None)]
+)
+def test_a_message_of_the_hosts_own_is_of_somebody_inside_and_short(
+    who: str, size: int, code: str | None
+) -> None:
+    scene = with_app(recorded(1, admitted=["pat"]), joined("dr"), joined("pat"), joined("nurse"))
+
+    told = scene.does(who, App(topic="note", data="x" * (size - 2)))
+
+    assert heard(told, who) == ([Error(code=code, ref=1)] if code else [])
+
+
+def test_without_the_host_there_are_no_messages_of_its_own() -> None:
+    scene = visit()
+
+    assert heard(scene.does("dr", App(topic="hand")), "dr") == [Error(code="not-permitted", ref=1)]
+
+
 # --- Stale, repeated, lost -----------------------------------------------------------------------
 
 
@@ -808,6 +890,30 @@ def test_a_command_counts_once() -> None:
     scene.does("dr", offer)
 
     assert scene.does("dr", offer, seq=1) == []
+
+
+def test_what_is_said_again_by_a_new_peer_counts_once() -> None:
+    scene = visit()
+    scene.does("pat", Text(text="yes"))
+    scene.add(joined("pat", peer="p_new"))
+    again = Commanded(peer="p_new", conn=1, seq=1, body=Text(text="yes", again="p_pat.1"), at=AT)
+
+    assert scene.add(again) == []
+    assert [said.text.text for said in scene.room.texts] == ["yes"]
+    assert scene.room.seen["p_new"] == 1
+
+
+def test_what_was_lost_is_taken_from_the_first_new_peer_that_says_it_and_from_no_later_one() -> None:
+    scene = visit()
+    scene.add(joined("pat", peer="p_two"))
+    lost = Text(text="yes", again="p_pat.1")
+
+    told = scene.add(Commanded(peer="p_two", conn=1, seq=1, body=lost, at=AT))
+    scene.add(joined("pat", peer="p_three"))
+    again = scene.add(Commanded(peer="p_three", conn=1, seq=1, body=lost, at=AT))
+
+    assert kinds(told, "dr") == [Text]
+    assert again == []
 
 
 def test_a_missing_command_ends_the_connection() -> None:
@@ -897,6 +1003,9 @@ BODIES = st.one_of(
     st.builds(NoteStep, step=st.sampled_from(Step)),
     st.builds(Sending, sound=st.booleans(), picture=st.sampled_from(["camera", "screen", "none"])),
     st.builds(Text, text=st.sampled_from(["yes", "x" * 1500])),
+    st.builds(Transfer, participant=NAMES),
+    st.builds(TransferAccept, participant=NAMES),
+    st.builds(App, topic=st.just("hand"), data=st.just({"raised": True})),
     st.builds(Leave),
 )
 ENTRIES = st.one_of(
@@ -918,6 +1027,7 @@ ENTRIES = st.one_of(
     ),
     st.builds(Detached, peer=PEERS, conn=SMALL),
     st.builds(Expired, peer=PEERS, conn=SMALL),
+    st.builds(Vacated, holder=NAMES, since=st.integers(1, 40)),
     st.builds(Doubted, peer=PEERS, conn=SMALL),
     st.builds(Vouched, peer=PEERS, conn=SMALL),
     st.builds(Called, participant=NAMES, by=NAMES),
@@ -1025,20 +1135,20 @@ def test_a_participant_has_one_device_and_after_the_end_there_is_nobody(entries:
 @given(st.lists(ENTRIES, max_size=60))
 def test_views_follow_from_what_was_told(entries: list[Entry]) -> None:
     """What a device makes of its messages is what a snapshot would say: nothing is forgotten."""
-    known: dict[str, dict[str, object]] = {}
+    known: dict[str, dict[str, ParticipantView]] = {}
     pairs: dict[str, dict[str, int]] = {}
     for before, after, told in folded(entries):
         for peer in after.peers.keys() - before.peers.keys():
             view = after.view(peer)
-            known[peer] = {seen.participant: seen.state for seen in view.participants}
+            known[peer] = {seen.participant: seen for seen in view.participants}
             pairs[peer] = {}
         for to, message in told:
             match message:
                 case Snapshot() if to in known:
-                    known[to] = {seen.participant: seen.state for seen in message.participants}
+                    known[to] = {seen.participant: seen for seen in message.participants}
                     pairs[to] = {pair.pc: pair.gen for pair in message.pairs}
                 case ParticipantChanged() if to in known:
-                    known[to][message.participant] = message.state
+                    known[to][message.participant] = message
                 case Pair() | Renew() if to in known:
                     pairs[to][message.pc] = message.gen
                 case Unpair() if to in known:
@@ -1046,9 +1156,10 @@ def test_views_follow_from_what_was_told(entries: list[Entry]) -> None:
         for peer in after.peers:
             view = after.view(peer)
             shown = {seen.participant: seen.state for seen in view.participants}
-            assert {name: state for name, state in known[peer].items() if name in shown} == shown
-            hidden = {state for name, state in known[peer].items() if name not in shown}
+            assert {name: seen.state for name, seen in known[peer].items() if name in shown} == shown
+            hidden = {seen.state for name, seen in known[peer].items() if name not in shown}
             assert hidden <= {State.DEPARTED}
+            assert roster_digest(known[peer].values()) == roster_digest(view.participants)
             assert pairs[peer] == {pair.pc: pair.gen for pair in view.pairs}
 
 

@@ -31,6 +31,7 @@ PERSON, VISIT, SLOT = "pid/4711", "appointment/4711", "tuesday/9"
 OURS = {
     "aclose": "closes what is one's own",
     "asgi": "takes nothing",
+    "drain": "takes a time",
     "house": "settings, and no visit",
     "knows_receipts": "gateways are the deployment's",
     "receipt_url": "gateways are the deployment's",

@@ -9,7 +9,7 @@ was given stays the giver's, except store and log, which `aclose` closes.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -147,9 +147,19 @@ class HugAtHome(Deployment):
 
     # --- What runs -------------------------------------------------------------------------------
 
-    async def serve(self, transport: Transport) -> None:
-        """Serve one device over any transport until it ends; its first message carries the grant."""
-        await self._crew.hub.serve(transport)
+    async def serve(self, transport: Transport, *, source: str | None = None) -> None:
+        """Serve one device over any transport until it ends; its first message carries the grant.
+
+        `source` is the address that it comes from: whoever says hello too often from there has to wait.
+        """
+        await self._crew.hub.serve(transport, source=source)
+
+    async def drain(self, *, within: timedelta) -> None:
+        """Send the devices of this worker to the others, evenly `within` this time: before a deploy ends it.
+
+        Whoever connects meanwhile is sent on at once. Everything else works until `aclose`.
+        """
+        await self._crew.hub.aclose(within=within)
 
     def asgi(self, *, otherwise: "AsgiApp | None" = None) -> "AsgiApp":
         """Return the web application: to be mounted, or in front of another one that gets the rest."""

@@ -203,7 +203,7 @@ class _Signalling:
         except (RemoteProtocolError, TransportClosed):
             return  # told already, or gone
         try:
-            await self._hug.serve(transport)
+            await self._hug.serve(transport, source=client[0] if (client := scope.get("client")) else None)
         except Exception as error:  # noqa: BLE001 - the end of one connection
             log_unexpected(error)
         finally:

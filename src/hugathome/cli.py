@@ -14,6 +14,7 @@ hugathome data-map           what is kept, how it is protected, until when, and 
 import asyncio
 import importlib
 import sys
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -82,11 +83,14 @@ def serve(
     where: Annotated[str, typer.Argument(help="Where the HugAtHome object is: module:attribute.")],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8000,
+    drain: Annotated[
+        float, typer.Option(help="Seconds for the devices to leave for other workers at the end.", min=0)
+    ] = 0,
 ) -> None:
     """Serve the web application of a HugAtHome object, and run what is due."""
     from hugathome.web.serving import serve_alone
 
-    asyncio.run(serve_alone(_found(where), host=host, port=port))
+    asyncio.run(serve_alone(_found(where), host=host, port=port, drain=timedelta(seconds=drain)))
 
 
 @app.command()

@@ -23,7 +23,10 @@ _STEPS_NOTED = 50
 @discreet
 @spanned("sessions")
 class Consultations(Planning):
-    """Everything that is done to a session by name; `HugAtHome.sessions` is one."""
+    """Everything that is done to a session by name; `HugAtHome.sessions` is one.
+
+    `once` names a call, so that it may be made again where nobody knows whether it was: it is done once.
+    """
 
     async def arrive(self, session_id: str, participant_id: str, *, position: str | None = None) -> Session:
         """Note that a participant is there; whoever was admitted before is admitted again."""
@@ -33,40 +36,67 @@ class Consultations(Planning):
         """Note that a participant has gone; it ends nothing."""
         return await self._move(session_id, participant_id, Action.DEPART, position)
 
-    async def admit(self, session_id: str, participant_id: str, *, by: str) -> Session:
+    async def admit(
+        self, session_id: str, participant_id: str, *, by: str, once: str | None = None
+    ) -> Session:
         """Let somebody who waits into the visit; the first admission starts it."""
-        return await self._do(session_id, Action.ADMIT, participant_id, by=by)
+        return await self._do(session_id, Action.ADMIT, participant_id, by=by, once=once)
 
     async def deny(
-        self, session_id: str, participant_id: str, *, by: str, reason: str | None = None
+        self,
+        session_id: str,
+        participant_id: str,
+        *,
+        by: str,
+        reason: str | None = None,
+        once: str | None = None,
     ) -> Session:
         """Turn away somebody who waits."""
-        return await self._do(session_id, Action.DENY, participant_id, by=by, reason=reason)
+        return await self._do(session_id, Action.DENY, participant_id, by=by, reason=reason, once=once)
 
-    async def return_to_waiting(self, session_id: str, participant_id: str, *, by: str) -> Session:
+    async def return_to_waiting(
+        self, session_id: str, participant_id: str, *, by: str, once: str | None = None
+    ) -> Session:
         """Send somebody who was admitted back to the waiting room."""
-        return await self._do(session_id, Action.RETURN_TO_WAITING, participant_id, by=by)
+        return await self._do(session_id, Action.RETURN_TO_WAITING, participant_id, by=by, once=once)
 
     async def remove(
-        self, session_id: str, participant_id: str, *, by: str, reason: str | None = None
+        self,
+        session_id: str,
+        participant_id: str,
+        *,
+        by: str,
+        reason: str | None = None,
+        once: str | None = None,
     ) -> Session:
         """Put somebody out; they come back only if staff invite them again."""
-        return await self._do(session_id, Action.REMOVE, participant_id, by=by, reason=reason)
+        return await self._do(session_id, Action.REMOVE, participant_id, by=by, reason=reason, once=once)
 
-    async def hold(self, session_id: str, *, by: str) -> Session:
+    async def hold(self, session_id: str, *, by: str, once: str | None = None) -> Session:
         """Interrupt the visit."""
-        return await self._do(session_id, Action.HOLD, by=by)
+        return await self._do(session_id, Action.HOLD, by=by, once=once)
 
-    async def resume(self, session_id: str, *, by: str) -> Session:
+    async def resume(self, session_id: str, *, by: str, once: str | None = None) -> Session:
         """Go on with a visit that was put on hold."""
-        return await self._do(session_id, Action.RESUME, by=by)
+        return await self._do(session_id, Action.RESUME, by=by, once=once)
 
     async def change_modality(
-        self, session_id: str, modality: AnyModality, *, by: str, reason: str | None = None
+        self,
+        session_id: str,
+        modality: AnyModality,
+        *,
+        by: str,
+        reason: str | None = None,
+        once: str | None = None,
     ) -> Session:
         """Go on by video, by sound alone or by telephone; whoever was admitted stays so."""
         change = Change(
-            action=Action.CHANGE_MODALITY, at=self._clock.now(), by=by, modality=modality, reason=reason
+            action=Action.CHANGE_MODALITY,
+            at=self._clock.now(),
+            by=by,
+            modality=modality,
+            reason=reason,
+            once=once,
         )
 
         def decide(session: Session) -> Session:
@@ -124,6 +154,7 @@ class Consultations(Planning):
         outcome: AnyOutcome = "completed",
         result: str | None = None,
         absent: AnyAbsent | None = None,
+        once: str | None = None,
     ) -> Session:
         """End the visit with what came of it; every link, code, pass and grant dies with it.
 
@@ -149,6 +180,7 @@ class Consultations(Planning):
             outcome=outcome,
             result=result,
             absent=absent,
+            once=once,
         )
 
         def decide(session: Session) -> Session:

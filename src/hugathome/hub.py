@@ -10,8 +10,10 @@ and a worker that dies loses nothing. It owns the tasks that follow rooms, and `
 import asyncio
 import base64
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from hugathome.clock import Clock
@@ -26,7 +28,7 @@ from hugathome.errors import (
     StaleSession,
     TransportClosed,
 )
-from hugathome.grants import JoinGrant
+from hugathome.grants import JoinGrant, claimed_session
 from hugathome.protocol import roster
 from hugathome.protocol.frames import parse_client
 from hugathome.protocol.ice import CREDENTIALS_LIFETIME, IceServer, expire, ice_servers_for
@@ -42,7 +44,7 @@ from hugathome.protocol.messages import (
 from hugathome.protocol.wire import CloseCode, Limits, ResumeFrom
 from hugathome.rooms.journal import Journal
 from hugathome.rooms.link import Link, Seat, first_of
-from hugathome.rooms.live import LiveRoom, Parts, Reading, Step, reads_on
+from hugathome.rooms.live import LiveRoom, Parts, Reading, Step, begins, has_missed, reads_on
 from hugathome.rooms.mirror import recorded
 from hugathome.rooms.turnstile import Turnstile
 from hugathome.session import Session
@@ -60,6 +62,19 @@ _CLOSES: tuple[tuple[type[HugathomeError], CloseCode], ...] = (
 _LOGGER = logging.getLogger("hugathome")
 _GOODBYE_WITHIN = 5.0
 _DEFAULTS = Limits()
+
+
+_ROOMS_WAIT = timedelta(seconds=10)
+"""Until it is tried again whether another room may be opened."""
+
+
+class _TooMany(Exception):
+    """Somebody has come too often, or one too many; they may come again after `wait`."""
+
+    def __init__(self, wait: timedelta, why: str = "") -> None:
+        super().__init__(why)
+        self.wait = wait
+        self.why = why
 
 
 class Hub:
@@ -90,32 +105,48 @@ class Hub:
             mint=self._ice,
             telemetry=telemetry,
         )
-        self._turnstile = Turnstile(limits)
+        self._hellos = Turnstile(at_once=limits.hellos_at_once, a_minute=limits.hellos_a_minute)
+        self._joins = Turnstile(at_once=limits.joins_at_once, a_minute=limits.joins_a_minute)
+        self._open: Counter[str] = Counter()
+        """Live rooms by organisation."""
         self._rooms: dict[str, tuple[LiveRoom, asyncio.Task[None]]] = {}
-        self._is_closing = asyncio.Event()
-        self._serving: set[object] = set()
+        self._ends_at: datetime | None = None
+        self._goodbyes: dict[object, asyncio.Event] = {}
+        """Of every connection, what is set once it is to go."""
         self._is_empty = asyncio.Event()
         self._is_empty.set()
 
-    async def serve(self, transport: Transport) -> None:
-        """Serve one connection until it ends, and close it; its first message must be a hello."""
-        call = object()
-        self._serving.add(call)
+    async def serve(self, transport: Transport, *, source: str | None = None) -> None:
+        """Serve one connection until it ends, and close it; its first message must be a hello.
+
+        `source` is the address that it comes from, if that is known.
+        """
+        call, goodbye = object(), asyncio.Event()
+        self._goodbyes[call] = goodbye
         self._is_empty.clear()
+        if self._ends_at is not None:
+            goodbye.set()
         try:
-            close = await self._served(transport)
+            close = await self._served(transport, goodbye, source)
             self._note_end(close)
             if close is not None:
                 await self._say_goodbye(transport, close)
         finally:
             await transport.aclose()
-            self._serving.discard(call)
-            if not self._serving:
+            del self._goodbyes[call]
+            if not self._goodbyes:
                 self._is_empty.set()
 
-    async def aclose(self) -> None:
-        """Send everybody away to come back later, and end; twice is fine."""
-        self._is_closing.set()
+    async def aclose(self, *, within: timedelta = timedelta()) -> None:
+        """Send everybody away to come back elsewhere, one after the other `within` this time, and end.
+
+        Whoever connects meanwhile is sent away at once. Twice is fine.
+        """
+        self._ends_at = self._parts.clock.now() + within
+        here = list(self._goodbyes.values())
+        for goodbye in here:
+            goodbye.set()
+            await self._parts.clock.sleep(within.total_seconds() / len(here))
         await self._is_empty.wait()
         tasks = [task for _, task in self._rooms.values()]
         for task in tasks:
@@ -124,23 +155,29 @@ class Hub:
 
     # --- One connection --------------------------------------------------------------------------
 
-    async def _served(self, transport: Transport) -> Close | None:
+    async def _served(self, transport: Transport, goodbye: asyncio.Event, source: str | None) -> Close | None:
         try:
-            hello = await first_of(self._hello(transport), self._no_hello(), self._closing())
+            hello = await first_of(_told_to_go(goodbye), self._hello(transport), self._no_hello())
             if not isinstance(hello, Hello):
                 return hello
+            if source is not None:
+                self._count(self._hellos, (source, _session_of(hello)))
             if hello.resume is not None:
-                return await self._resumed(transport, hello.resume)
+                return await self._resumed(transport, goodbye, hello.resume)
             grant, session = await self._doorkeeper.judge(hello.grant or "")
-            now = self._parts.clock.now()
-            wait = self._turnstile.pass_through((grant.session, grant.participant), now=now)
-            if wait is not None:
-                return Close.because(CloseCode.RATE_LIMITED, after=wait.total_seconds())
-            return await self._joined(transport, hello, grant, session)
+            self._count(self._joins, (grant.session, grant.participant))
+            return await self._joined(transport, goodbye, hello, grant, session)
         except TransportClosed:
             return None
+        except _TooMany as refused:
+            return Close.because(CloseCode.RATE_LIMITED, refused.why, after=refused.wait.total_seconds())
         except HugathomeError as refused:
             return _close_for(refused)
+
+    def _count(self, turnstile: Turnstile, who: tuple[str, str]) -> None:
+        wait = turnstile.pass_through(who, now=self._parts.clock.now())
+        if wait is not None:
+            raise _TooMany(wait)
 
     async def _hello(self, transport: Transport) -> Hello | Close | None:
         limits = self._parts.limits
@@ -160,12 +197,13 @@ class Hub:
         await self._parts.clock.sleep(self._parts.limits.hello_within)
         return Close.because(CloseCode.HELLO_TIMEOUT)
 
-    async def _closing(self) -> Close:
-        await self._is_closing.wait()
-        return Close.because(CloseCode.GOING_AWAY)
-
     async def _joined(
-        self, transport: Transport, hello: Hello, grant: JoinGrant, session: Session
+        self,
+        transport: Transport,
+        goodbye: asyncio.Event,
+        hello: Hello,
+        grant: JoinGrant,
+        session: Session,
     ) -> Close | None:
         participant = session.participant(grant.participant)
         token = self._opaque(24)
@@ -181,9 +219,11 @@ class Hub:
             link=self._opaque(),
             at=self._parts.clock.now(),
         )
-        return await self._attached(transport, session, entry, token=token)
+        return await self._attached(transport, goodbye, session, entry, token=token)
 
-    async def _resumed(self, transport: Transport, resume: ResumeFrom) -> Close | None:
+    async def _resumed(
+        self, transport: Transport, goodbye: asyncio.Event, resume: ResumeFrom
+    ) -> Close | None:
         session = await self._parts.consultations.get(resume.session)
         if session.status.is_terminal:
             raise SessionEnded("the session has ended")
@@ -195,11 +235,12 @@ class Hub:
             link=self._opaque(),
             at=self._parts.clock.now(),
         )
-        return await self._attached(transport, session, entry, token=token, resumed_at=resume.pos)
+        return await self._attached(transport, goodbye, session, entry, token=token, resumed_at=resume.pos)
 
     async def _attached(
         self,
         transport: Transport,
+        goodbye: asyncio.Event,
         session: Session,
         entry: Joined | Attached,
         *,
@@ -209,6 +250,9 @@ class Hub:
         """Propose `entry` to the room, and serve the connection if the fold takes it."""
         live = self._live(session.id)
         with live.watching() as changed:
+            await live.loaded(changed)
+            if isinstance(entry, Attached):
+                entry = entry.but(missed=has_missed(live, resumed_at))
             step = await self._proposed(live, changed, session, entry)
             if step is None:
                 return live.end
@@ -218,16 +262,20 @@ class Hub:
             try:
                 if isinstance(entry, Joined):
                     await self._arrived(live, peer, step)
-                reading = reads_on(live, step, peer, resumed_at=resumed_at)
+                    reading: Reading | None = begins(live, step, peer)
+                else:
+                    reading = reads_on(live, step, peer, resumed_at=resumed_at)
                 if reading is None:
                     return Close.because(CloseCode.STATE_LOST)
+                if isinstance(entry, Attached) and reading.snapshot is not None and not entry.missed:
+                    return Close.because(CloseCode.LOST_RACE)  # forgotten in this very moment
                 welcome = self._welcome(live, reading, peer, token=token)
                 seat = Seat(
                     session.id, peer, attached_at=step.position.offset, cursor=reading.position.offset
                 )
                 link = Link(seat, welcome, transport=transport, live=live, changed=changed, parts=self._parts)
                 with live.serving(peer.link), self._counted(entry, reading):
-                    return await first_of(link.run(), self._closing())
+                    return await first_of(link.run(), _told_to_go(goodbye))
             finally:
                 await self._left(live, changed, peer)
 
@@ -235,7 +283,6 @@ class Hub:
         self, live: LiveRoom, changed: asyncio.Event, session: Session, entry: Joined | Attached
     ) -> Step | None:
         """Append `entry` to a room that knows the record, and return the step that says what became of it."""
-        await live.loaded(changed)
         if live.end is not None:
             return None
         journal, cursor = self._parts.journal, live.position.offset
@@ -320,6 +367,10 @@ class Hub:
     def _live(self, session_id: str) -> LiveRoom:
         live, _ = self._rooms.get(session_id, (None, None))
         if live is None or live.is_over:
+            organisation = session_id.partition(".")[0]
+            if self._open[organisation] >= self._parts.limits.rooms:
+                raise _TooMany(_ROOMS_WAIT, "too many rooms are open")
+            self._open[organisation] += 1
             live = LiveRoom(session_id, parts=self._parts)
             self._rooms[session_id] = live, asyncio.create_task(self._followed(live))
             self._parts.telemetry.add(ROOMS)
@@ -330,6 +381,7 @@ class Hub:
             await live.run()
         finally:
             self._parts.telemetry.add(ROOMS, -1)
+            self._open[live.session_id.partition(".")[0]] -= 1
             present, _ = self._rooms.get(live.session_id, (None, None))
             if present is live:  # its successor may have come, and gone before it
                 del self._rooms[live.session_id]
@@ -337,7 +389,7 @@ class Hub:
     async def _say_goodbye(self, transport: Transport, close: Close) -> None:
         words: list[ServerMessage] = [close]
         if close.code == CloseCode.GOING_AWAY:
-            words.insert(0, Goaway(deadline=self._parts.clock.now()))
+            words.insert(0, Goaway(deadline=self._ends_at or self._parts.clock.now()))
 
         async def say() -> None:
             with suppress(TransportClosed):
@@ -353,6 +405,15 @@ class Hub:
 
     def _opaque(self, size: int = 12) -> str:
         return base64.urlsafe_b64encode(self._parts.randomness(size)).decode()
+
+
+async def _told_to_go(goodbye: asyncio.Event) -> Close:
+    await goodbye.wait()
+    return Close.because(CloseCode.GOING_AWAY)
+
+
+def _session_of(hello: Hello) -> str:
+    return hello.resume.session if hello.resume is not None else claimed_session(hello.grant or "")
 
 
 def _hashed(token: str) -> str:

@@ -34,10 +34,13 @@ from hugathome.protocol.entries import (
     Recorded,
     RecordedParticipant,
     Unread,
+    Vacated,
     Vouched,
     parse_entry,
 )
-from hugathome.protocol.fold import Tell, folded
+from hugathome.protocol.fold import folded
+from hugathome.protocol.host_seat import HostSeat
+from hugathome.protocol.parts import Tell
 from hugathome.protocol.talk import Noted, Said
 from hugathome.protocol.wire import RoomView
 from hugathome.roles import Modality
@@ -64,6 +67,7 @@ __all__ = [
     "Tell",
     "Transport",
     "Unread",
+    "Vacated",
     "Vouched",
     "parse_entry",
 ]
@@ -85,7 +89,9 @@ class Room(Record):
     people: Mapping[str, RecordedParticipant] = {}
     peers: Mapping[str, Peer] = {}
     seen: Mapping[str, int] = {}
-    """The number of each peer's last command."""
+    """The number of each peer's last command; of former ones too, for they may be said again."""
+    repeated: tuple[str, ...] = ()
+    """The first numbers (`peer.seq`) of commands that were said again by another peer, and done then."""
     grants: Mapping[str, tuple[str, str]] = {}
     """By `jti`: the nonce of the hello that used it, and the peer that it made."""
     gone: Mapping[str, int] = {}
@@ -93,6 +99,7 @@ class Room(Record):
     left: frozenset[str] = frozenset()
     """Participants who were here and have gone."""
     steps: Mapping[str, Noted] = {}
+    seat: HostSeat = HostSeat()
     texts: tuple[Said, ...] = ()
     connections: Mapping[str, Connection] = {}
 
@@ -118,9 +125,19 @@ class Room(Record):
         person = self.people.get(peer.participant) if peer else None
         return person is not None and person.is_let_in
 
+    def has_done(self, command: str) -> bool:
+        """Whether the command that was first numbered so (`peer.seq`) was taken, then or later."""
+        peer_id, _, seq = command.rpartition(".")
+        return int(seq) <= self.seen.get(peer_id, 0) or command in self.repeated
+
     def peer_of(self, participant: str) -> Peer | None:
-        """Return the participant's device, if one is or was just here."""
-        return next((peer for peer in self.peers.values() if peer.participant == participant), None)
+        """Return the participant's device, if one is or was just here; of several, the last that is here."""
+        devices = self.devices_of(participant)
+        return max(devices, key=lambda peer: (peer.is_attached, peer.since), default=None)
+
+    def devices_of(self, participant: str) -> list[Peer]:
+        """Return all devices of a participant that are, or were just, here."""
+        return [peer for peer in self.peers.values() if peer.participant == participant]
 
     def connections_of(self, peer_id: str) -> list[Connection]:
         """Return the connections that a peer has been assigned."""

@@ -69,7 +69,7 @@ function neutral(effect) {
       return { kind: "connect", pc, gen, participant };
     }
     case "refused": {
-      const { v, seq, ...of } = effect.of || {};
+      const { v, seq, again, ...of } = effect.of || {};
       return { kind: "refused", code: effect.code, of: effect.of && of };
     }
     case "texted":
@@ -91,6 +91,7 @@ function view(client) {
     ...{ phase, link, peer, participant, can, state, relayOnly, resumes, due },
     session: { id, status, modality, ...(outcome && { outcome }), hostPresent },
     roster: told("state"),
+    hosts: told("host"),
     steps: told("step"),
     sends: told("sends"),
     texts: client.texts.map(written),

@@ -193,6 +193,24 @@ test("the network coming back ends the waiting", async () => {
   assert.equal(Socket.all.length, 2);
 });
 
+test("the network coming back does not end a wait that the hub asks for", async () => {
+  let now = 0;
+  mock.method(performance, "now", () => now);
+  const { link } = await connected();
+  last().open();
+  last().hear(WELCOME);
+  last().hear({ type: "close", code: 4010, reason: "rate limited", retry: "resume", after: 3 });
+  now = 1000;
+
+  link.hint();
+  await settle();
+  assert.equal(Socket.all.length, 1);
+  mock.timers.tick(2000);
+  await settle();
+
+  assert.equal(Socket.all.length, 2);
+});
+
 test("where the network has changed under a socket, that one is not trusted long", async () => {
   let now = 0;
   mock.method(performance, "now", () => now);

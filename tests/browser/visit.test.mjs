@@ -102,13 +102,14 @@ beforeEach(() => {
 afterEach(() => mock.timers.reset());
 
 async function attended(options = {}) {
-  const told = { changes: 0, texts: [] };
+  const told = { changes: 0, texts: [], published: [] };
   const visit = new Visit({
     tracks: [microphone, camera],
     freshGrant: async () => "g_1",
     changed: () => (told.changes += 1),
     rang: () => undefined,
     texted: (text) => told.texts.push(text.text),
+    published: ({ topic, data }) => told.published.push([topic, data]),
     refused: () => undefined,
     disallowed: () => undefined,
     ...options,
@@ -173,6 +174,15 @@ test("a text is told once, and how long one may be is known", async () => {
 
   assert.deepEqual(told.texts, ["Bun di"]);
   assert.equal(visit.limits.text, 7);
+});
+
+test("a message of the host's own is handed on", async () => {
+  const { told } = await attended();
+
+  socket.hear({ type: "app", topic: "hand", data: { raised: true }, participant: "dr" });
+  socket.hear({ type: "app", topic: "bell", participant: "dr" });
+
+  assert.deepEqual(told.published, [["hand", { raised: true }], ["bell", null]]);
 });
 
 test("the figures are looked at every two seconds, and a change is told", async () => {
@@ -335,7 +345,7 @@ async function welcomed(welcome, options = {}) {
   connections = [];
   const fresh = new Visit({
     ...{ tracks: [microphone, camera], freshGrant: async () => "g_1", changed: () => undefined },
-    ...{ rang: () => undefined, texted: () => undefined, refused: () => undefined, disallowed: () => undefined },
+    ...{ rang: () => undefined, texted: () => undefined, published: () => undefined, refused: () => undefined, disallowed: () => undefined },
     ...options,
   });
   fresh.start();

@@ -6,15 +6,10 @@ from typing import Any
 
 import pytest
 
-from hugathome.device.client import (
-    GREET_WITHIN,
-    LASTING,
-    SPREAD,
-    Client,
-    Phase,
-)
+from hugathome.device.client import Client
 from hugathome.device.effects import Apply, Connect, Describe, Disconnect, Drop, Effect, Refused, Return, Send
 from hugathome.device.line import CONNECT_WITHIN
+from hugathome.device.returning import GREET_WITHIN, LASTING, SPREAD, Phase
 from hugathome.errors import RemoteProtocolError
 from hugathome.protocol.frames import parse_client
 from hugathome.protocol.messages import (

@@ -4,14 +4,16 @@ from hugathome.device.window import Window
 from hugathome.protocol.messages import (
     Admit,
     Candidates,
+    Command,
     Hold,
     Leave,
     Sending,
+    Text,
 )
 from hugathome.protocol.wire import CandidateInit
 
 
-def said(*commands: Admit | Hold | Leave | Candidates) -> Window:
+def said(*commands: Command) -> Window:
     window = Window()
     for command in commands:
         window = window.said(command)
@@ -61,15 +63,27 @@ def test_a_new_peer_says_again_what_was_not_taken_except_of_connections_that_are
     candidates = Candidates(pc="c_1", gen=1, candidates=(CandidateInit(),))
     window, _ = said(Hold(), candidates, Admit(participant="p-1"), Leave()).flushed(limit=3)
 
-    _, sent = window.acknowledged(1).renumbered().flushed(limit=64)
+    _, sent = window.acknowledged(1).renumbered(former="p_a").flushed(limit=64)
 
-    assert [(each.type, each.seq) for each in sent] == [("admit", 1), ("leave", 2)]
+    assert [(each.type, each.seq, each.again) for each in sent] == [("admit", 1, "p_a.3"), ("leave", 2, None)]
+
+
+def test_what_is_said_again_and_again_keeps_its_first_number_unless_it_is_of_the_peer_itself() -> None:
+    text, leave = Text(text="yes"), Leave()
+    window, _ = said(text, leave).flushed(limit=64)
+
+    once, _ = window.renumbered(former="p_a").flushed(limit=64)
+    twice, sent = once.renumbered(former="p_b").flushed(limit=64)
+
+    assert [(each.type, each.seq, each.again) for each in sent] == [("text", 1, "p_a.1"), ("leave", 2, None)]
+    assert twice.holds(text)
+    assert twice.numbered(1) == text
 
 
 def test_a_new_peer_says_again_what_it_sends_once_and_as_it_is_now() -> None:
     earlier, now = Sending(sound=True, picture="camera"), Sending(sound=False, picture="none")
     taken, _ = Window().said(earlier).said(now).flushed(limit=64)
 
-    assert taken.acknowledged(2).renumbered().waiting == (now,)
-    assert taken.acknowledged(2).renumbered().renumbered().waiting == (now,)
-    assert taken.acknowledged(1).renumbered().waiting == (now,)
+    later = taken.acknowledged(2).renumbered(former="p_a")
+    assert later.waiting == later.renumbered(former="p_b").waiting == (now,)
+    assert taken.acknowledged(1).renumbered(former="p_a").waiting == (now,)

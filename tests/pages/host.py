@@ -6,7 +6,7 @@ from typing import Any
 
 from hugathome.web.serving import listening, serving
 
-EVENTS = ("state", "link", "joined", "left", "ended", "ring", "text", "problem")
+EVENTS = ("state", "link", "joined", "left", "ended", "ring", "text", "app", "refused", "problem")
 LISTENING = """
 window.heard = [];
 for (const name of %s) {

@@ -12,6 +12,8 @@ from tests.pages.clinic import Clinic
 from tests.pages.host import EVENTS, LISTENING, Host
 
 from hugathome import Session
+from hugathome.protocol.wire import Limits
+from hugathome.testing import Robot
 
 pytestmark = [pytest.mark.media, pytest.mark.browser]
 
@@ -39,6 +41,11 @@ WHAT_IS_OPEN = """
     sockets: window.sockets.filter((each) => each.readyState <= WebSocket.OPEN).length,
 })
 """
+PUBLISH = {
+    "frame": """document.querySelector("iframe").contentWindow.postMessage(
+        { target: "hugathome", topic: "hand", data: %s }, "*")""",
+    "element": """document.querySelector("hugathome-visit").publish("hand", %s)""",
+}
 NOTHING_IS_OPEN = f"() => Object.values(({WHAT_IS_OPEN.strip()})()).every((many) => many === 0)"
 
 WHAT_STICKS_OUT = """
@@ -64,7 +71,7 @@ async def host() -> AsyncIterator[Host]:
 
 @pytest.fixture
 async def clinic(tmp_path: Path, host: Host) -> AsyncIterator[Clinic]:
-    clinic = Clinic(tmp_path, frames=[host.origin])
+    clinic = Clinic(tmp_path, frames=[host.origin], limits=Limits(app=64))
     await clinic.start()
     host.visits = clinic.base
     yield clinic
@@ -175,6 +182,34 @@ async def test_the_element_holds_the_visit_and_tells_its_host(
     assert await heard(page, "left") == [{}]
     assert [each["state"] for each in await heard(page, "state")][-2:] == ["visit", "ended"]
     await comes_true(page, NOTHING_IS_OPEN)
+
+
+@pytest.mark.parametrize("kind", ["frame", "element"])
+async def test_a_page_and_the_others_inside_send_each_other_messages_of_its_own(
+    host: Host, clinic: Clinic, chromium: Browser, kind: str
+) -> None:
+    session = await clinic.plan()
+    room = clinic.room_url(session, "dr-rossi")
+    framed = f'<iframe src="{room}" allow="{ALLOWED}" width="1000" height="700"></iframe>'
+    page = await host_page(chromium, host, framed if kind == "frame" else element(clinic, session))
+    inner = page.main_frame.child_frames[0] if kind == "frame" else page
+    await use(inner, "join")
+    grant = clinic.hug.grant(session.id, "nurse")
+    async with Robot.from_grant(grant, at=f"{clinic.base}/visit", media=False) as nurse:
+        await nurse.waiting()
+        await clinic.hug.sessions.admit(session.id, "nurse", by="dr-rossi")
+        await nurse.admitted()
+        heard_by_nurse = nurse.peer.published()
+
+        for data in ('{"raised": true}', '"%s"' % ("x" * 64)):
+            await page.evaluate(PUBLISH[kind] % data)
+        said = await anext(heard_by_nurse)
+        await nurse.peer.publish("bell", [1, None])
+
+        assert (said.topic, said.data, said.participant) == ("hand", {"raised": True}, "dr-rossi")
+        await comes_true(page, "() => window.heard.filter(({ name }) => name === 'app').length === 1")
+        assert await heard(page, "app") == [{"topic": "bell", "data": [1, None], "participant": "nurse"}]
+        assert await heard(page, "refused") == [{"topic": "hand", "code": "too-long"}]
 
 
 async def test_an_element_that_is_taken_out_leaves_nothing_open_and_begins_again_where_it_was(

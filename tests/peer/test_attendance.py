@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from hugathome.device.client import GREET_WITHIN, Client, Phase
+from hugathome.device.client import Client
 from hugathome.device.effects import Effect
+from hugathome.device.returning import GREET_WITHIN, Phase
 from hugathome.errors import LocalProtocolError, RemoteProtocolError, TransportClosed
 from hugathome.peer._attendance import Attendance
 from hugathome.protocol.frames import parse_client

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hugathome import IceServer, Participant, Session
-from hugathome.device.client import Phase
+from hugathome.device.returning import Phase
 from hugathome.grants import JoinGrant
 from hugathome.peer import Peer
 from hugathome.protocol.ice import CREDENTIALS_LIFETIME

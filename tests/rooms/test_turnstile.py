@@ -2,16 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
-from hugathome.protocol.wire import Limits
 from hugathome.rooms.turnstile import Turnstile
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
-LIMITS = Limits(joins_at_once=3, joins_a_minute=6)
 PATIENT, NURSE = ("hug.1", "p-1"), ("hug.1", "nurse")
 
 
 def test_so_many_pass_at_once_and_the_next_is_told_how_long_to_wait() -> None:
-    turnstile = Turnstile(LIMITS)
+    turnstile = Turnstile(at_once=3, a_minute=6)
 
     waits = [turnstile.pass_through(PATIENT, now=NOW) for _ in range(4)]
 
@@ -19,7 +17,7 @@ def test_so_many_pass_at_once_and_the_next_is_told_how_long_to_wait() -> None:
 
 
 def test_whoever_waits_as_told_passes() -> None:
-    turnstile = Turnstile(LIMITS)
+    turnstile = Turnstile(at_once=3, a_minute=6)
     for _ in range(3):
         turnstile.pass_through(PATIENT, now=NOW)
 
@@ -29,7 +27,7 @@ def test_whoever_waits_as_told_passes() -> None:
 
 
 def test_nobody_pays_for_another() -> None:
-    turnstile = Turnstile(LIMITS)
+    turnstile = Turnstile(at_once=3, a_minute=6)
     for _ in range(9):
         turnstile.pass_through(PATIENT, now=NOW)
 
@@ -38,7 +36,7 @@ def test_nobody_pays_for_another() -> None:
 
 
 def test_what_was_long_ago_is_forgotten() -> None:
-    turnstile = Turnstile(LIMITS)
+    turnstile = Turnstile(at_once=3, a_minute=6)
     for number in range(100):
         turnstile.pass_through(("hug.1", str(number)), now=NOW)
 

@@ -23,6 +23,9 @@ SDP = (Path(__file__).parents[1] / "corpus/description.sdp").read_text().replace
 PAIR = {"pc": "c_1", "gen": 1}
 WHOM = {"participant": "pat", "reason": " of old "}
 SAID: dict[str, Any] = {
+    "app": {"topic": "hand", "data": {"raised": [True, None, 1.5, "é"], "by": 2**63}, "again": "p_0.3"},
+    "transfer": {"participant": "dr", "capability": "host"},
+    "transfer-accept": {"participant": "dr"},
     **dict.fromkeys(("admit", "deny", "remove", "return-to-waiting"), WHOM),
     **{kind: {**PAIR, "neg": 1, "sdp": SDP} for kind in ("offer", "answer")},
     **{kind: {"more": [1]} for kind in ("hold", "resume", "leave", "from-tomorrow")},

@@ -10,7 +10,7 @@ import pytest
 from av import AudioFrame, VideoFrame
 
 from hugathome import InvalidInput, Participant, PhoneNumber, Session, Sms, TransportClosed
-from hugathome.device.client import Phase
+from hugathome.device.returning import Phase
 from hugathome.sms import OutboxSms
 from hugathome.testing import FakeHugAtHome, HttpSite, Network, Robot, robot
 from hugathome.testing.outbox import ReceivedSms

@@ -10,7 +10,8 @@ import pytest
 from tests.visits.server import KEY, Server, prepared
 
 from hugathome import HugAtHome, Participant, Session, SessionEnded, Status
-from hugathome.device.client import Client, Phase
+from hugathome.device.client import Client
+from hugathome.device.returning import Phase
 from hugathome.record.history import Action
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store

@@ -12,7 +12,7 @@ import pytest
 from hugathome import HugAtHome
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
-from hugathome.web.files import Files, takes_gzip, without_comments
+from hugathome.web.files import Files, takes_gzip, thinned
 from hugathome.web.origins import Origins, origin_of
 
 SITE = "https://www.example.ch/visit"
@@ -154,16 +154,16 @@ def test_a_file_is_the_same_in_both_encodings_and_told_apart(files: Files) -> No
     assert plain.etag != gzipped.etag
 
 
-def test_comments_are_not_sent_and_every_line_keeps_its_number() -> None:
+def test_comments_and_indents_are_not_sent_and_every_line_keeps_its_number() -> None:
     source = (
         '/**\n * What it is for.\n */\nimport { a } from "./a.js";\n\n'
         "  // why\n  a(/* nothing */); // now\n  /** One line. */\n"
         'const url = `\nhttps://x/*y`;\nconst css = "a /* b */ c";\n'
     )
 
-    assert without_comments(source) == (
+    assert thinned(source) == (
         '\n\n\nimport { a } from "./a.js";\n\n'
-        "\n  a(/* nothing */); // now\n\n"
+        "\na(/* nothing */); // now\n\n"
         'const url = `\nhttps://x/*y`;\nconst css = "a /* b */ c";\n'
     )
 
@@ -174,7 +174,7 @@ def test_of_a_module_everything_else_is_sent(files: Files) -> None:
         sent = files.get(path.name, accepted="")
         assert sent is not None
 
-        expected = ["" if line.lstrip().startswith(("/", "*")) else line for line in lines]
+        expected = ["" if line.lstrip().startswith(("/", "*")) else line.lstrip() for line in lines]
         assert sent.body.decode().split("\n") == expected
 
 

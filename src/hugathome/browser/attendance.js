@@ -31,8 +31,9 @@ export class Attendance {
       changed: () => this._isOver || this._changed(),
       rang: () => this._ring(),
       texted: (text) => this._texted(text),
+      published: ({ topic, data, participant }) => this._announce("app", { topic, data, participant }),
       refused: (problem) => failed(problem),
-      disallowed: (code) => page.notice(code),
+      disallowed: (code, of) => this._disallowed(code, of),
     });
     const shown = (stream, how) => page.entrance.mirror(stream, how);
     this._sending = new Sending({ devices, visit: this._visit, shown });
@@ -70,6 +71,11 @@ export class Attendance {
   /** Note a fact of this device, if anybody hears it now. */
   note(step) {
     if (this.client.phase === "live") this._visit.say({ type: "step", step });
+  }
+
+  /** Say something of the host's own to everybody else inside. */
+  publish(topic, data) {
+    this._visit.say({ type: "app", topic, data });
   }
 
   /** The network, or the person, has reason to believe that the host can be reached. */
@@ -247,6 +253,11 @@ export class Attendance {
     if (!written) return;
     this.say({ type: "text", text: written });
     this._page.talk.sent();
+  }
+
+  _disallowed(code, { type, topic }) {
+    if (type !== "app") return this._page.notice(code);
+    return this._announce("refused", { topic, code });
   }
 
   _texted(text) {

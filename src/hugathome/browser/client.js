@@ -6,6 +6,7 @@
  *     greeting   welcome                      live       send again what was not acknowledged, then what waits
  *     greeting   silence for 10 s             away       drop the transport, come back
  *     live       ping                         live       send pong
+ *     live       ping, its digest another     away       drop, come back; the next resume asks for everything
  *     live       silence for `deadAfter`      away       drop, come back
  *     live       hinted                       live       send ping; silence for 5 s is death
  *     live       half of `iceLifetime`        live       ask for fresh ICE servers
@@ -29,6 +30,8 @@
  *     { kind: "refused", code, of }            the hub refused the command `of`
  *     { kind: "ring" }                         the clinician calls
  *     { kind: "texted", text }                 somebody has written just now
+ *     { kind: "app", topic, data, participant }
+ *                                              a message of the host's own
  *     and, with `pc` and `gen`, those of `line.js`: describe, apply, candidates, restart-ice
  */
 import { Commands } from "./commands.js";
@@ -80,7 +83,10 @@ export class Client {
     this._agent = agent;
     this._commands = new Commands();
     this._token = null;
+    /** Up to where everything is known; null where the next welcome is to bring the whole room. */
     this._pos = null;
+    /** The digest that did not fit what is known here. */
+    this._doubted = null;
     this._heardAt = null;
     this._askedAt = null;
     this._liveSince = null;
@@ -101,7 +107,7 @@ export class Client {
   opened({ grant = null, nonce, now }) {
     const hello = { v: 1, type: "hello", versions: [1], caps: CAPS, nonce, agent: this._agent.slice(0, 300) };
     if (this.resumes) {
-      hello.resume = { session: this.session.id, peer: this.peer, pos: this._pos, token: this._token };
+      hello.resume = { session: this.session.id, peer: this.peer, pos: this._pos || undefined, token: this._token };
     } else {
       hello.grant = grant;
     }
@@ -173,7 +179,7 @@ export class Client {
   _taken(message, now) {
     switch (message.type) {
       case "ping":
-        return [send({ v: 1, type: "pong", t: message.t })];
+        return this._compared(message, now);
       case "close":
         return this._closed(message, now);
       case "goaway":
@@ -207,13 +213,17 @@ export class Client {
         return [{ kind: "ring" }];
       case "text":
         return this._texted(message);
+      case "app": {
+        const { topic, data = null, participant } = message;
+        return [{ kind: "app", topic, data, participant }];
+      }
       default:
         return message.must ? this._closed(NOT_UNDERSTOOD, now) : [];
     }
   }
 
   _welcomed(welcome, now) {
-    if (welcome.peer !== this.peer) this._commands.renumbered();
+    if (welcome.peer !== this.peer) this._commands.renumbered(this.peer);
     this._commands.acknowledged(welcome.ack);
     this.phase = this.link = "live";
     this.peer = welcome.peer;
@@ -229,6 +239,15 @@ export class Client {
     const again = this._commands.unacked.map(send);
     const seen = welcome.snapshot ? this._seen(welcome.snapshot, now) : [];
     return [...again, ...seen, ...this._flushed()];
+  }
+
+  /** Answer, and come back for the whole room where the hub knows another one: once, it may not help. */
+  _compared({ t, digest }, now) {
+    const pong = send({ v: 1, type: "pong", t });
+    if (!digest || digest === this._doubted || digest === digestOf([...this.roster.values()])) return [pong];
+    this._doubted = digest;
+    this._pos = null;
+    return [pong, { kind: "drop" }, ...this._away(now)];
   }
 
   /** Take the whole room: what it does not name is gone. */
@@ -377,6 +396,15 @@ function send(message) {
 function retryOf(code) {
   if (RESUMABLE.has(code)) return "resume";
   return REJOINABLE.has(code) ? "rejoin" : "never";
+}
+
+/** Return what a hub's ping says of who is there: FNV-1a, 32 bits, over `participant:state:peer` in lines. */
+function digestOf(roster) {
+  const present = roster.filter(({ state }) => state !== "departed");
+  const lines = present.map(({ participant, state, peer = "" }) => `${participant}:${state}:${peer}`).sort();
+  let digest = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(lines.join("\n"))) digest = Math.imul(digest ^ byte, 0x01000193);
+  return (digest >>> 0).toString(16).padStart(8, "0");
 }
 
 /** Return the position that is further on; a resume replays from there. */

@@ -2,8 +2,13 @@
  * What a device has said and the hub has not yet acknowledged: numbers, a limit, and what waits.
  *
  * Numbers (`seq`) start at 1 for each peer, have no gaps and are given at the first sending; a resume sends
- * the same ones again, so that a command takes effect once however often it travels.
+ * the same ones again, so that a command takes effect once however often it travels. A rejoin gives others,
+ * and names the first ones (`again`) of what may have been taken.
  */
+
+/** What is of the peer itself, and new for a new one. */
+const OWN = new Set(["leave", "sending"]);
+
 export class Commands {
   constructor() {
     /** Numbered and sent. */
@@ -36,8 +41,9 @@ export class Commands {
    * Begin anew for a new peer: connections of the old one are no more, nor is what was said of them. What
    * this device sends is said again, for nobody knows it of the new one.
    */
-  renumbered() {
-    const unsaid = [...this.unacked.map(({ seq, ...command }) => command), ...this._waiting];
+  renumbered(former) {
+    const again = ({ seq, ...command }) => (OWN.has(command.type) ? command : { again: `${former}.${seq}`, ...command });
+    const unsaid = [...this.unacked.map(again), ...this._waiting];
     this.unacked = [];
     this._seq = 0;
     this._waiting = unsaid.filter((command) => !command.pc);

@@ -12,7 +12,7 @@ export type VisitState = "loading" | "code" | "devices" | "waiting" | "visit" | 
 /** How the connection to the host stands, as in `data-link`. */
 export type VisitLink = "live" | "reconnecting" | "lost";
 
-/** What is told, by name. It names nobody and quotes nobody. */
+/** What is told, by name. Messages of your own aside, it names nobody and quotes nobody. */
 export interface Announced {
   /** The page shows another state. */
   state: { state: VisitState };
@@ -28,6 +28,10 @@ export interface Announced {
   ring: Record<string, never>;
   /** A text message has come. */
   text: Record<string, never>;
+  /** A message of your own has come, from this participant. */
+  app: { topic: string; data: unknown; participant: string };
+  /** A message of your own was refused, such as "not-permitted" where the server has not switched them on. */
+  refused: { topic: string; code: string };
   /** It cannot go on; `kind` is the last word of the problem's type, such as "grant-refused". */
   problem: { kind: string };
 }
@@ -42,6 +46,13 @@ export type HugathomeMessage = {
   [Name in keyof Announced]: { source: "hugathome"; name: Name; detail: Announced[Name] };
 }[keyof Announced];
 
+/** What a page posts to the room that it frames, at the room's origin: a message of its own to all others inside. */
+export interface HugathomeOrder {
+  target: "hugathome";
+  topic: string;
+  data?: unknown;
+}
+
 /**
  * The room, for whoever holds a grant: `<hugathome-visit grant="…" lang="de">`.
  *
@@ -49,6 +60,8 @@ export type HugathomeMessage = {
  */
 export interface HugathomeVisit extends HTMLElement {
   readonly dataset: DOMStringMap & { state?: VisitState; link?: VisitLink };
+  /** Send a message of your own to everybody else inside: at most 4,096 bytes of JSON, no answer. */
+  publish(topic: string, data?: unknown): void;
 }
 
 declare global {

@@ -39,6 +39,11 @@ class HugathomeVisit extends HTMLElement {
     this._begin();
   }
 
+  /** Send a message of the host's own to everybody else inside. */
+  publish(topic, data) {
+    if (this._guide !== null) this._guide.publish(topic, data);
+  }
+
   _begin() {
     this._stop();
     if (this._way === null || !this.isConnected) return;

@@ -77,6 +77,11 @@ export class Guide {
     for (const unhook of this._hooks) unhook();
   }
 
+  /** Send a message of the host's own to everybody else inside, if this person is in the visit. */
+  publish(topic, data = null) {
+    if (this._stay) this._stay.publish(topic, data);
+  }
+
   get _kept() {
     return this._arrival.kept;
   }

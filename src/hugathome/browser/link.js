@@ -19,6 +19,7 @@ export class Link {
     this._attempt = null;
     this._timer = null;
     this._returning = null;
+    this._notBefore = 0;
     this._isOver = false;
   }
 
@@ -47,10 +48,11 @@ export class Link {
     this._changed();
   }
 
-  /** The network is back, or another one: do not wait any longer, and trust no socket that says nothing. */
+  /** The network is back, or another one: wait only for what the hub asks, and trust no socket that says nothing. */
   hint() {
-    if (this._returning !== null) this.start();
-    else this.input((client, now) => client.hinted({ now }));
+    if (this._returning === null) return this.input((client, now) => client.hinted({ now }));
+    const left = this._notBefore - seconds();
+    return left > 0 ? this._comeBack(left, 0) : this.start();
   }
 
   /** Close for good. */
@@ -103,6 +105,7 @@ export class Link {
 
   _comeBack(after, spread) {
     clearTimeout(this._returning);
+    this._notBefore = seconds() + after;
     if (!this._isOver) this._returning = setTimeout(() => this.start(), 1000 * (after + Math.random() * spread));
   }
 

@@ -1,7 +1,8 @@
 /**
  * Our own page: finds out how one came, and gives the document to a guide.
  *
- * A framing page of a known origin is told what happens: `{ source: "hugathome", name, detail }`.
+ * A framing page of a known origin is told what happens: `{ source: "hugathome", name, detail }`. It may send
+ * messages of its own to the others inside: `{ target: "hugathome", topic, data }`.
  */
 import { Guide } from "./guide.js";
 import { Page } from "./page.js";
@@ -16,9 +17,11 @@ function way() {
   return { [how]: what };
 }
 
+const framing = (body.dataset.frames || "").split(" ").filter(Boolean);
+
 function announce(name, detail) {
   if (window.parent === window) return;
-  for (const origin of (body.dataset.frames || "").split(" ").filter(Boolean)) {
+  for (const origin of framing) {
     window.parent.postMessage({ source: "hugathome", name, detail }, origin);
   }
 }
@@ -33,4 +36,8 @@ const page = new Page(body, {
 page.ready.then(() => body.querySelector(".late").remove()); // this browser is young enough
 const placed = (visit) => history.replaceState(null, "", `#visit=${visit}`);
 addEventListener("hashchange", () => location.hash.startsWith("#grant=") && location.reload());
-new Guide(page, way(), { announce, placed }).begin();
+const guide = new Guide(page, way(), { announce, placed });
+addEventListener("message", ({ origin, data }) => {
+  if (framing.includes(origin) && data && data.target === "hugathome") guide.publish(data.topic, data.data);
+});
+guide.begin();

@@ -18,16 +18,18 @@ const BUNDLED = { bundlePolicy: "max-bundle" };
 export class Visit {
   /**
    * `tracks` are what this device sends at first. `changed()` is called after everything that happens,
-   * `rang()` when the clinician calls, `texted(text)` when somebody has written, `refused(problem)` once no
-   * grant can be had, `disallowed(code, command)` when the hub refuses a command.
+   * `rang()` when the clinician calls, `texted(text)` when somebody has written, `published(message)` when a
+   * message of the host's own comes, `refused(problem)` once no grant can be had, `disallowed(code, command)`
+   * when the hub refuses a command.
    */
-  constructor({ tracks, freshGrant, changed, rang, texted, refused, disallowed }) {
+  constructor({ tracks, freshGrant, changed, rang, texted, published, refused, disallowed }) {
     this.client = new Client({ agent: navigator.userAgent });
     /** What the others send: a MediaStream for each participant. */
     this.streams = new Map();
     /** How sound and picture come, by participant; of one's own, how they arrive at the others. */
     this.quality = new Map();
-    Object.assign(this, { _changed: changed, _rang: rang, _texted: texted, _disallowed: disallowed });
+    Object.assign(this, { _changed: changed, _rang: rang, _texted: texted, _published: published });
+    this._disallowed = disallowed;
     this._sent = new Map(tracks.map((track) => [track.kind, track]));
     this._endpoints = new Map();
     this._prepared = null;
@@ -90,6 +92,8 @@ export class Visit {
         return this._rang();
       case "texted":
         return this._texted(effect.text);
+      case "app":
+        return this._published(effect);
       case "refused":
         return effect.of && !effect.of.pc ? this._disallowed(effect.code, effect.of) : undefined;
       default: {

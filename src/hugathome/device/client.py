@@ -5,7 +5,10 @@
     greeting   welcome                           live       send again what is unacknowledged, then what waits
     greeting   silence for 10 s                  away       drop, come back
     live       ping                              live       send pong
+    live       ping, its digest not of what      away       drop, come back; the next resume asks for
+               is known here                                everything
     live       silence for `limits.dead_after`   away       drop, come back
+    live       hinted                            live       send ping; silence for 5 s is death
     live       half of `ice_lifetime`            live       ask for fresh ICE servers
     live       goaway                            away       drop, come back
     any        close, retry resume               away       drop, come back
@@ -27,7 +30,6 @@ page shows is read off the record. How descriptions are exchanged stands in `lin
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any, Literal
 
 from pydantic import Field
@@ -41,15 +43,17 @@ from hugathome.device.effects import (
     Disconnect,
     Drop,
     Effect,
+    Hand,
     Refused,
-    Return,
     Send,
 )
 from hugathome.device.line import CONNECT_WITHIN, Line, MediaState, Step
+from hugathome.device.returning import Phase, away, linked, silence_ends
 from hugathome.device.window import Window
 from hugathome.protocol.frames import parse_server
 from hugathome.protocol.messages import (
     Answer,
+    App,
     AskIceServers,
     Candidates,
     Close,
@@ -63,7 +67,6 @@ from hugathome.protocol.messages import (
     Pair,
     ParticipantChanged,
     Ping,
-    Pong,
     Renew,
     Ring,
     ServerMessage,
@@ -81,30 +84,11 @@ from hugathome.protocol.wire import (
     PairView,
     ParticipantView,
     ResumeFrom,
-    Retry,
     RoomView,
     SessionView,
     State,
     TextView,
 )
-
-GREET_WITHIN = timedelta(seconds=10)
-"""How long a hub has to answer a hello."""
-SPREAD = (timedelta(seconds=0.5), timedelta(seconds=15))
-"""The first and the greatest spread of a return (full jitter)."""
-LASTING = timedelta(seconds=15)
-"""A connection that has lived this long starts the back-off anew."""
-
-
-class Phase(StrEnum):
-    """How the device stands to its hub."""
-
-    AWAY = "away"
-    """No transport: not yet, or not at the moment."""
-    GREETING = "greeting"
-    LIVE = "live"
-    CLOSED = "closed"
-
 
 Next = tuple["Client", tuple[Effect, ...]]
 
@@ -122,9 +106,14 @@ class Client(Record):
 
     token: str | None = Field(default=None, repr=False)
     """For a resume; none before the first welcome, and none when the hub wants a grant."""
-    pos: str = "0." + 12 * "0"
+    pos: str | None = None
+    """Up to where everything is known; none where the next welcome is to bring the whole room."""
+    doubted: str | None = None
+    """The digest that did not fit what is known here: coming back for it once is enough."""
     heard_at: datetime | None = None
     """When the hub was heard, or greeted."""
+    asked_at: datetime | None = None
+    """When the hub was asked whether it is there, if it has said nothing since."""
     live_since: datetime | None = None
     failures: int = 0
     """Connections in a row that did not last."""
@@ -169,22 +158,28 @@ class Client(Record):
     def received(self, text: str, *, now: datetime) -> Next:
         """Take a text from the hub, or raise `RemoteProtocolError`."""
         message = parse_server(text, limits=self.limits)
-        client = self.but(heard_at=now, pos=_later(self.pos, message.pos))
+        client = self.but(heard_at=now, asked_at=None, pos=_later(self.pos, message.pos))
         if isinstance(message, Welcome):
             return _welcomed(client, message, now=now)
         client, effects = _taken(client, message, now=now)
         client, sent = _flushed(client.but(window=client.window.acknowledged(message.ack)))
         return client, (*effects, *sent)
 
+    def hinted(self, *, now: datetime) -> Next:
+        """Take note that the network has changed: a transport may be dead that looks alive, so ask."""
+        if self.phase is not Phase.LIVE:
+            return self, ()
+        return self.but(asked_at=self.asked_at or now), (Send(Ping().to_json()),)
+
     def lost(self, *, now: datetime) -> Next:
         """Take note that the transport has ended, or that none could be opened."""
-        return (self, ()) if self.phase is Phase.CLOSED else _away(self, now=now)
+        return (self, ()) if self.phase is Phase.CLOSED else away(self, now=now)
 
     def passed(self, *, now: datetime) -> Next:
         """Take note of the time; wanted at `due`."""
-        silence = _silence_ends(self)
+        silence = silence_ends(self)
         if silence is not None and now >= silence:
-            return _away(self, Drop(), now=now)
+            return away(self, Drop(), now=now)
         client, effects = _refreshed(self, now=now)
         for line in self.lines.values():
             if _is_awaited(self, line):
@@ -196,7 +191,7 @@ class Client(Record):
     def due(self) -> datetime | None:
         """When `passed` is to be called, if nothing else happens before."""
         awaited = [line.due for line in self.lines.values() if _is_awaited(self, line)]
-        times = [_silence_ends(self), _refresh_due(self), *awaited]
+        times = [silence_ends(self), _refresh_due(self), *awaited]
         return min((time for time in times if time is not None), default=None)
 
     # --- From an endpoint ------------------------------------------------------------------------
@@ -227,7 +222,8 @@ class Client(Record):
 
 def _welcomed(client: Client, welcome: Welcome, *, now: datetime) -> Next:
     is_same = welcome.peer == client.peer
-    window = client.window.acknowledged(welcome.ack) if is_same else client.window.renumbered()
+    window = client.window
+    window = window.acknowledged(welcome.ack) if is_same else window.renumbered(former=client.peer or "")
     client = client.but(
         phase=Phase.LIVE,
         end=None,
@@ -253,12 +249,8 @@ def _welcomed(client: Client, welcome: Welcome, *, now: datetime) -> Next:
 
 def _taken(client: Client, message: ServerMessage, *, now: datetime) -> Next:
     match message:
-        case Ping():
-            return client, (Send(Pong(t=message.t).to_json()),)
-        case Close():
-            return _closed(client, message, now=now)
-        case Goaway():
-            return _away(client, Drop(), now=now)
+        case Ping() | Close() | Goaway():
+            return linked(client, message, now=now)
         case Error():
             return client, (Refused(message, client.window.numbered(message.ref)),)
         case Offer() | Answer() | Candidates() | Granted():
@@ -272,6 +264,8 @@ def _taken(client: Client, message: ServerMessage, *, now: datetime) -> Next:
             return _seen(client, message, now=now)
         case IceServers():
             return _given(client, message, now=now), ()
+        case App():
+            return client, (Hand(message),)
         case _:
             return _noted(client, message), ()
 
@@ -315,14 +309,6 @@ def _given(client: Client, given: Welcome | IceServers, *, now: datetime) -> Cli
         ice_lifetime=lifetime,
         refresh_at=None if lifetime is None else now + lifetime / 2,
     )
-
-
-def _closed(client: Client, close: Close, *, now: datetime) -> Next:
-    if close.retry is Retry.NEVER:
-        ended = tuple(Disconnect(pc) for pc in client.lines)
-        return client.but(phase=Phase.CLOSED, end=close, lines={}), (Drop(), *ended)
-    after = client.but(end=close, token=None if close.retry is Retry.REJOIN else client.token)
-    return _away(after, Drop(), now=now, wait=timedelta(seconds=close.after or 0))
 
 
 # --- Connections ---------------------------------------------------------------------------------
@@ -385,13 +371,6 @@ def _flushed(client: Client) -> Next:
     return client.but(window=window), tuple(Send(each.to_json()) for each in sent)
 
 
-def _silence_ends(client: Client) -> datetime | None:
-    if client.heard_at is None or client.phase not in {Phase.GREETING, Phase.LIVE}:
-        return None
-    patience = timedelta(seconds=client.limits.dead_after) if client.phase is Phase.LIVE else GREET_WITHIN
-    return client.heard_at + patience
-
-
 def _refresh_due(client: Client) -> datetime | None:
     """Return when the credentials are half over; only those inside are given others."""
     is_inside = client.phase is Phase.LIVE and client.state == "admitted"
@@ -405,16 +384,8 @@ def _refreshed(client: Client, *, now: datetime) -> Next:
     return client.but(refresh_at=now + client.ice_lifetime / 2), (Send(AskIceServers().to_json()),)
 
 
-def _away(client: Client, *first: Effect, now: datetime, wait: timedelta = timedelta()) -> Next:
-    has_lasted = client.live_since is not None and now - client.live_since >= LASTING
-    failures = 0 if has_lasted else client.failures
-    least, most = SPREAD
-    after = client.but(phase=Phase.AWAY, live_since=None, failures=failures + 1)
-    return after, (*first, Return(wait, min(least * 2 ** min(failures, 8), most)))
-
-
-def _later(known: str, seen: str | None) -> str:
-    return known if seen is None or _offset(seen) < _offset(known) else seen
+def _later(known: str | None, seen: str | None) -> str | None:
+    return known if seen is None or (known and _offset(seen) < _offset(known)) else seen
 
 
 def _offset(pos: str) -> int:

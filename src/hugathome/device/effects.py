@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Literal, NamedTuple
 
-from hugathome.protocol.messages import Command, Error
+from hugathome.protocol.messages import App, Command, Error
 from hugathome.protocol.wire import CandidateInit, PairView
 
 # --- Of the transport ----------------------------------------------------------------------------
@@ -77,6 +77,12 @@ class Disconnect(NamedTuple):
 # --- Of the user ---------------------------------------------------------------------------------
 
 
+class Hand(NamedTuple):
+    """Hand a message of the host's own to whoever runs this."""
+
+    message: App
+
+
 class Refused(NamedTuple):
     """The hub refused something: the command `of`, or none when it says that we talk too much."""
 
@@ -84,4 +90,4 @@ class Refused(NamedTuple):
     of: Command | None
 
 
-Effect = Send | Drop | Return | Connect | Describe | Apply | AddCandidates | Disconnect | Refused
+Effect = Send | Drop | Return | Connect | Describe | Apply | AddCandidates | Disconnect | Hand | Refused

@@ -6,7 +6,7 @@ commands are unacknowledged; the others wait, unnumbered.
 """
 
 from hugathome._model import Record
-from hugathome.protocol.messages import Command, Sending
+from hugathome.protocol.messages import Command, Leave, Sending
 
 
 class Window(Record):
@@ -41,12 +41,13 @@ class Window(Record):
         unacked = (*self.unacked, *sent)
         return self.but(seq=self.seq + len(sent), unacked=unacked, waiting=self.waiting[room:]), sent
 
-    def renumbered(self) -> "Window":
+    def renumbered(self, *, former: str) -> "Window":
         """Begin anew for a new peer: connections of the old one are no more, nor is what was said of them.
 
-        What this device sends is said again: nobody knows it of the new peer.
+        What this device sends is said again: nobody knows it of the new peer. What was said and may have
+        been taken names its first number, so that it has no effect twice.
         """
-        unsaid = (*(each.but(seq=None) for each in self.unacked), *self.waiting)
+        unsaid = (*(_again(each, former) for each in self.unacked), *self.waiting)
         waiting = tuple(each for each in unsaid if not hasattr(each, "pc"))
         if self.sending is not None and not any(isinstance(each, Sending) for each in waiting):
             waiting = (*waiting, self.sending)
@@ -54,9 +55,20 @@ class Window(Record):
 
     def holds(self, command: Command) -> bool:
         """Whether a command waits, or waits for its acknowledgement."""
-        return command in self.waiting or any(command == each.but(seq=None) for each in self.unacked)
+        return any(command == _as_said(each) for each in (*self.waiting, *self.unacked))
 
     def numbered(self, seq: int | None) -> Command | None:
         """Return the unacknowledged command of this number, as it was said."""
         found = next((each for each in self.unacked if each.seq == seq), None)
-        return found.but(seq=None) if found is not None else None
+        return None if found is None else _as_said(found)
+
+
+def _again(command: Command, former: str) -> Command:
+    """Return a command to be said again; what is of the peer itself is new for a new one."""
+    if isinstance(command, Leave | Sending):
+        return command.but(seq=None)
+    return command.but(seq=None, again=command.again or f"{former}.{command.seq}")
+
+
+def _as_said(command: Command) -> Command:
+    return command.but(seq=None, again=None)

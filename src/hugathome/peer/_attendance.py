@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
 from hugathome.clock import Clock
-from hugathome.device.client import Client, Next, Phase
+from hugathome.device.client import Client, Next
 from hugathome.device.effects import Drop, Effect, Return, Send
 from hugathome.device.line import MediaState
+from hugathome.device.returning import Phase
 from hugathome.errors import (
     GatewayError,
     GrantRefused,
@@ -62,6 +63,7 @@ class Attendance:
         self._alarm: asyncio.Task[None] | None = None
         self._alarm_at: datetime | None = None
         self._changed = asyncio.Event()
+        self._hinted = asyncio.Event()
 
     @property
     def now(self) -> datetime:
@@ -109,6 +111,11 @@ class Attendance:
                     self._carry_out(effect)
         self._keep_time()
         self.tell()
+
+    def hint_online(self) -> None:
+        """Take note that the network is back, or another one: wait no longer, and trust no silence."""
+        self._hinted.set()
+        self.take(self.client.hinted(now=self.now))
 
     def tell(self) -> None:
         """Wake everybody who waits `until` something is so."""
@@ -166,12 +173,27 @@ class Attendance:
 
     async def _returned(self, reconnect: Reconnect) -> tuple[Transport, JoinGrant | str]:
         while True:
-            pause = self._return.after + random.random() * self._return.spread  # noqa: S311 - not a secret
-            await self._clock.sleep(pause.total_seconds())
+            await self._paused(self._return)
             try:
                 return await reconnect()
             except (TransportClosed, GatewayError, OSError):
                 self.take(self.client.lost(now=self.now))
+
+    async def _paused(self, back: Return) -> None:
+        """Wait until it is time to come back; a hint ends what is random of it, not what the hub asks for."""
+        self._hinted.clear()
+        await self._clock.sleep(back.after.total_seconds())
+        spread = random.random() * back.spread.total_seconds()  # noqa: S311 - not a secret
+        ends = [asyncio.create_task(each) for each in (self._clock.sleep(spread), self._hint())]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in ends:
+                each.cancel()
+            await asyncio.gather(*ends, return_exceptions=True)
+
+    async def _hint(self) -> None:
+        await self._hinted.wait()
 
     # --- Time ------------------------------------------------------------------------------------
 

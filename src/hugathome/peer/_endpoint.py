@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from types import TracebackType
@@ -10,10 +10,21 @@ from typing import Any, Self
 
 from aiortc import MediaStreamTrack
 from av import AudioFrame, VideoFrame
+from pydantic import JsonValue
 
 from hugathome.clock import Clock, SystemClock
-from hugathome.device.client import Client, Phase
-from hugathome.device.effects import AddCandidates, Apply, Connect, Describe, Disconnect, Effect, Refused
+from hugathome.device.client import Client
+from hugathome.device.effects import (
+    AddCandidates,
+    Apply,
+    Connect,
+    Describe,
+    Disconnect,
+    Effect,
+    Hand,
+    Refused,
+)
+from hugathome.device.returning import Phase
 from hugathome.errors import HugathomeError, NotPermitted, SessionEnded, SessionError
 from hugathome.grants import JoinGrant
 from hugathome.peer._attendance import Attendance, Reconnect
@@ -23,6 +34,7 @@ from hugathome.peer._sources import MovingPicture, Tone
 from hugathome.peer._streams import Shared, Stream
 from hugathome.protocol.messages import (
     Admit,
+    App,
     ChangeModality,
     Close,
     Command,
@@ -35,6 +47,8 @@ from hugathome.protocol.messages import (
     Resume,
     ReturnToWaiting,
     Text,
+    Transfer,
+    TransferAccept,
 )
 from hugathome.protocol.wire import (
     Caps,
@@ -50,6 +64,8 @@ from hugathome.signalling import Transport
 
 _AIORTC = Caps(rollback=False, ice_restart=False, trickle=Trickle.RECEIVE)
 _GOODBYE_WITHIN = 2.0
+_PUBLISHED = 256
+"""Messages of the host's own that wait to be read; the oldest go first."""
 
 
 class Peer:
@@ -93,6 +109,7 @@ class Peer:
         self._audio: dict[str, Stream[AudioFrame]] = {}
         self._video: dict[str, Stream[VideoFrame]] = {}
         self._refusals: deque[Refused] = deque(maxlen=16)
+        self._published: deque[App] = deque(maxlen=_PUBLISHED)
 
     async def __aenter__(self) -> Self:
         self._attending = asyncio.create_task(self._attendance.run(*self._begin))
@@ -134,6 +151,11 @@ class Peer:
     def texts(self) -> tuple[TextView, ...]:
         """What was written to everybody inside, oldest first."""
         return self.client.texts
+
+    @property
+    def host(self) -> str | None:
+        """Who has the host's seat, as far as this device may see."""
+        return next((who for who, seen in self.participants.items() if seen.host == "held"), None)
 
     @property
     def is_admitted(self) -> bool:
@@ -196,6 +218,10 @@ class Peer:
         """Return how somebody looks; the same stream for as long as the peer lives."""
         return self._video.setdefault(participant, Stream("video", changed=self._attendance.tell))
 
+    def hint_online(self) -> None:
+        """Say that the network is back, or another one: a peer that waits to come back does so at once."""
+        self._attendance.hint_online()
+
     # --- Acting ----------------------------------------------------------------------------------
     # Each returns once the hub has taken the command, and raises `NotPermitted` or `SessionError` when it
     # refuses. What follows is seen in `participants` and `session`.
@@ -227,6 +253,26 @@ class Peer:
     async def text(self, text: str) -> None:
         """Write to everybody inside; it comes back in `texts`, too."""
         await self._say(Text(text=text))
+
+    async def publish(self, topic: str, data: JsonValue = None) -> None:
+        """Send a message of your own to everybody else inside; needs `Limits(app=…)`."""
+        await self._say(App(topic=topic, data=data))
+
+    async def published(self) -> AsyncIterator[App]:
+        """Yield what the others publish (`.topic`, `.data`, `.participant`) until the peer is over."""
+        while True:
+            await self._attendance.until(lambda: bool(self._published))
+            if not self._published:
+                return
+            yield self._published.popleft()
+
+    async def transfer(self, participant: str) -> None:
+        """Offer the host's seat to a colleague; to oneself, take the offer back."""
+        await self._say(Transfer(participant=participant))
+
+    async def accept_transfer(self, participant: str) -> None:
+        """Take the host's seat over from whoever has offered it."""
+        await self._say(TransferAccept(participant=participant))
 
     async def change_modality(self, modality: AnyModality, *, reason: str | None = None) -> None:
         """Go on by video, by sound alone, or by telephone."""
@@ -292,6 +338,8 @@ class Peer:
                 self._connections.do(effect)
             case Refused():
                 self._refusals.append(effect)
+            case Hand(message=message):
+                self._published.append(message)
             case _:
                 pass
 

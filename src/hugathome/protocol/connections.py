@@ -28,7 +28,8 @@ class Peer(Record):
     can: frozenset[Capability]
     caps: Caps
     tokens: frozenset[str] = Field(repr=False)
-    """Hashes of the resume tokens that are good: the newest, and the one that led to it."""
+    """Hashes of the resume tokens that are good: the newest, and the one that led to it, or each of a hello
+    that was answered again."""
     link: str
     sends: Sends | None = None
     conn: int = 1

@@ -1,19 +1,19 @@
 """What stands in a room's log: entries, and their positions.
 
-An entry is a proposal; only the fold in `signalling.py` says what comes of it. Every field is data: the
+An entry is a proposal; only the fold (`fold.py`) says what comes of it. Every field is data: the
 order is the log's, instants and random names were put in by whoever appended.
 """
 
 from hashlib import sha256
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, PlainSerializer, TypeAdapter, ValidationError
 
 from hugathome._model import Instant, Record
 from hugathome.errors import LocalProtocolError
 from hugathome.privacy import Digest, Life, Personal, Public, Shown
 from hugathome.protocol.messages import Command, Unknown
-from hugathome.protocol.wire import Caps
+from hugathome.protocol.wire import Caps, Devices
 from hugathome.roles import Capability, Step
 
 FOLD = 4
@@ -38,6 +38,9 @@ class Position(NamedTuple):
 
 START = Position(0, bytes(32))
 
+_Can = Annotated[frozenset[Capability], PlainSerializer(sorted)]
+"""Written in one order, so that equal entries are equal bytes in every process."""
+
 
 class _Kept(Record):
     """What all entries have in common."""
@@ -53,9 +56,11 @@ class Opened(_Kept):
     session: Public[str]
     organisation: Public[str]
     peers: Public[int] = 8
+    devices: Public[Devices] = Devices.TAKE_OVER
     mesh: Public[int] = 4
     candidates: Public[int] = 64
     text: Public[int] = 1000
+    app: Public[int] = 0
 
 
 class RecordedParticipant(Record):
@@ -64,7 +69,7 @@ class RecordedParticipant(Record):
     participant: Shown[str]
     role: Shown[str]
     name: Shown[str] = Field(repr=False)
-    can: Shown[frozenset[Capability]] = frozenset()
+    can: Shown[_Can] = frozenset()
     admitted: Shown[bool] = False
     removed: Shown[bool] = False
     denied: Shown[bool] = False
@@ -100,7 +105,7 @@ class Joined(_Kept):
     peer: Shown[str]
     participant: Shown[str]
     device: Public[int]
-    can: Shown[frozenset[Capability]]
+    can: Shown[_Can]
     caps: Public[Caps]
     token_hash: Digest[str] = Field(repr=False)
     link: Public[str]
@@ -118,6 +123,8 @@ class Attached(_Kept):
     token_hash: Digest[str] = Field(repr=False)
     link: Public[str]
     at: Personal[Instant]
+    missed: Public[bool] = False
+    """Whether it has missed what it was told, so that its connections may wait for an answer for ever."""
 
 
 class Detached(_Kept):
@@ -145,6 +152,14 @@ class Expired(_Kept):
     kind: Public[Literal["expired"]] = "expired"
     peer: Shown[str]
     conn: Public[int]
+
+
+class Vacated(_Kept):
+    """A timer's proposal: the host has been away, since this offset, for so long that the seat is free."""
+
+    kind: Public[Literal["vacated"]] = "vacated"
+    holder: Shown[str]
+    since: Public[int]
 
 
 class Doubted(_Kept):
@@ -177,7 +192,19 @@ class Unread(NamedTuple):
     kind: str = "unread"
 
 
-Entry = Opened | Recorded | Joined | Attached | Detached | Commanded | Expired | Doubted | Vouched | Called
+Entry = (
+    Opened
+    | Recorded
+    | Joined
+    | Attached
+    | Detached
+    | Commanded
+    | Expired
+    | Vacated
+    | Doubted
+    | Vouched
+    | Called
+)
 """Everything that a log may hold."""
 
 _ADAPTER: TypeAdapter[Entry] = TypeAdapter(

@@ -8,6 +8,7 @@
     commanded    it comes next on the peer's present connection   relays, or answers with an error
     detached     it names the present connection                  the peer is away
     expired      the peer is away, and was let in                 the peer has left
+    vacated      the host has not been back since                 the host's seat is free (`host_seat.py`)
     doubted      it names the present connection                  somebody must vouch for it
     called       the participant is here                          rings
 
@@ -18,12 +19,13 @@ In a room of older rules nothing counts until a worker that knows these opens it
 everybody is asked to come in anew. One of newer rules is not followed.
 """
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
 
 from hugathome.errors import LocalProtocolError
-from hugathome.protocol import roster
-from hugathome.protocol.connections import Connection, Peer, Refused, mesh
+from hugathome.protocol import devices, roster
+from hugathome.protocol.commands import commanded
+from hugathome.protocol.connections import Peer, mesh
 from hugathome.protocol.entries import (
     FOLD,
     Attached,
@@ -38,39 +40,28 @@ from hugathome.protocol.entries import (
     Position,
     Recorded,
     Unread,
+    Vacated,
     Vouched,
 )
-from hugathome.protocol.messages import (
-    Answer,
-    Candidates,
-    Close,
-    Error,
-    Leave,
-    Media,
-    Negotiate,
-    NoteStep,
-    Offer,
-    Restart,
-    Ring,
-    Sending,
-    ServerMessage,
-    SessionChanged,
-    Text,
+from hugathome.protocol.host_seat import seated
+from hugathome.protocol.messages import Close, Ring, SessionChanged
+from hugathome.protocol.negotiation import begin
+from hugathome.protocol.parts import (
+    Judgement,
+    Tell,
+    endpoint,
+    endpoints,
+    limits_of,
+    with_connection,
+    with_peer,
+    without_peer,
 )
-from hugathome.protocol.negotiation import Endpoint, begin
-from hugathome.protocol.talk import Noted, now_sending, with_recorded, with_step, with_text
-from hugathome.protocol.wire import CloseCode, TextView
-from hugathome.roles import Capability, Modality, Step
+from hugathome.protocol.talk import Noted, with_recorded
+from hugathome.protocol.wire import CloseCode
+from hugathome.roles import Modality
 
 if TYPE_CHECKING:
     from hugathome.signalling import Room
-
-
-class Tell(NamedTuple):
-    """A message and who gets it: a peer, or one connection by its link."""
-
-    to: str
-    message: ServerMessage
 
 
 def folded(room: "Room", entry: Entry | Unread, position: Position) -> "tuple[Room, tuple[Tell, ...]]":
@@ -82,7 +73,7 @@ def folded(room: "Room", entry: Entry | Unread, position: Position) -> "tuple[Ro
     judged, told = _judged(room, entry, position)
     if judged is room:
         return room, tuple(told)
-    after = _meshed(judged, room, position)
+    after = _meshed(seated(judged, room, offset=position.offset), room, position)
     changes = [
         Tell(each.peer, news) for each in after.peers.values() for news in roster.changes(room, after, each)
     ]
@@ -90,8 +81,6 @@ def folded(room: "Room", entry: Entry | Unread, position: Position) -> "tuple[Ro
 
 
 # --- What each entry does ------------------------------------------------------------------------
-
-Judgement = tuple["Room", list[Tell]]
 
 
 def _judged(room: "Room", entry: Entry, position: Position) -> Judgement:
@@ -105,16 +94,25 @@ def _judged(room: "Room", entry: Entry, position: Position) -> Judgement:
         case Attached():
             return _attached(room, entry)
         case Commanded():
-            return _commanded(room, entry)
-        case Detached():
-            return _revised(room, entry, is_attached=False), []
-        case Doubted() | Vouched():
-            return _revised(room, entry, is_doubted=isinstance(entry, Doubted)), []
-        case Expired():
-            return _expired(room, entry), []
+            return commanded(room, entry)
         case Called():
-            called = room.peer_of(entry.participant)
-            return room, [Tell(called.peer, Ring())] if called else []
+            return room, [Tell(each.peer, Ring()) for each in room.devices_of(entry.participant)]
+        case _:
+            return _noticed(room, entry), []
+
+
+def _noticed(room: "Room", entry: Detached | Expired | Vacated | Doubted | Vouched) -> "Room":
+    """Take what a worker proposes because it has seen it, or because time has passed."""
+    match entry:
+        case Detached():
+            return _revised(room, entry, is_attached=False)
+        case Doubted() | Vouched():
+            return _revised(room, entry, is_doubted=isinstance(entry, Doubted))
+        case Expired():
+            return _expired(room, entry)
+        case Vacated(holder=holder, since=since):
+            seat = room.seat.vacated(holder=holder, since=since)
+            return room if seat is room.seat else room.but(seat=seat)
 
 
 def _opened(room: "Room", entry: Opened) -> "Room":
@@ -147,8 +145,9 @@ def _recorded(before: "Room", entry: Recorded) -> Judgement:
             if entry.ended:
                 told.append(Tell(peer.link, SessionChanged(**dict(roster.session_view(room)))))
             told.append(Tell(peer.link, Close.because(code)))
-            room = _without(room, peer, code)
-    return room, told
+            room = without_peer(room, peer, code)
+    room, ended = devices.settled(room)
+    return room, [*told, *ended]
 
 
 def _steps(entry: Recorded) -> dict[str, Noted]:
@@ -176,25 +175,25 @@ def _joined(room: "Room", entry: Joined, position: Position) -> Judgement:
     if (
         known and nonce == entry.nonce and known in room.peers
     ):  # its welcome was lost: the hello is answered again
-        return _reattached(room, room.peers[known], link=entry.link, tokens={entry.token_hash})
-    former = room.peer_of(entry.participant)
+        peer = room.peers[known]
+        return _reattached(room, peer, link=entry.link, tokens=peer.tokens | {entry.token_hash})
+    former = devices.giving_way(room, entry)
     code = CloseCode.GRANT_REFUSED if known else _refusal_at_the_door(room, entry, former)
     if code is not None:
         reason = "the room is full" if code is CloseCode.RATE_LIMITED else ""
         return room, [Tell(entry.link, Close.because(code, reason))]
-    if former is not None:
-        room = _without(room, former, CloseCode.SUPERSEDED)
-    room = _with(room, _new_peer(entry, position)).but(
+    room, ended = devices.superseded(room, former)
+    room = with_peer(room, _new_peer(entry, position)).but(
         grants={**room.grants, entry.jti: (entry.nonce, entry.peer)},
         left=room.left - {entry.participant},
     )
-    return room, [Tell(former.link, Close.because(CloseCode.SUPERSEDED))] if former else []
+    return room, ended
 
 
-def _refusal_at_the_door(room: "Room", entry: Joined, former: Peer | None) -> CloseCode | None:
-    if former is not None and entry.device < former.device:
+def _refusal_at_the_door(room: "Room", entry: Joined, former: Collection[Peer]) -> CloseCode | None:
+    if devices.is_outdated(room, entry):
         return CloseCode.SUPERSEDED
-    if former is None and len(room.peers) >= _limits(room).peers:
+    if not former and len(room.peers) >= limits_of(room).peers:
         return CloseCode.RATE_LIMITED
     return _refusal(room, entry.participant, entry.device)
 
@@ -219,14 +218,24 @@ def _attached(room: "Room", entry: Attached) -> Judgement:
         return room, [Tell(entry.link, Close.because(code))]
     if entry.presented not in peer.tokens:
         return room, [Tell(entry.link, Close.because(CloseCode.GRANT_REFUSED))]
-    return _reattached(room, peer, link=entry.link, tokens={entry.presented, entry.token_hash})
+    after, told = _reattached(room, peer, link=entry.link, tokens={entry.presented, entry.token_hash})
+    return (_renewed(after, peer) if entry.missed and after is not room else after), told
+
+
+def _renewed(room: "Room", peer: Peer) -> "Room":
+    """Begin each connection of a peer anew: an offer or an answer on it may be lost."""
+    for connection in room.connections_of(peer.peer):
+        room = with_connection(room, connection.renewed(begin(*endpoints(room, connection))))
+    return room
 
 
 def _reattached(room: "Room", peer: Peer, *, link: str, tokens: Iterable[str]) -> Judgement:
+    if peer.link == link:  # the same entry, appended twice
+        return room, []
     again = peer.but(
         link=link, conn=peer.conn + 1, tokens=frozenset(tokens), is_attached=True, is_doubted=False
     )
-    return _with(room, again), [Tell(peer.link, Close.because(CloseCode.LOST_RACE))]
+    return with_peer(room, again), [Tell(peer.link, Close.because(CloseCode.LOST_RACE))]
 
 
 def _revised(room: "Room", entry: Detached | Doubted | Vouched, **facts: bool) -> "Room":
@@ -234,7 +243,7 @@ def _revised(room: "Room", entry: Detached | Doubted | Vouched, **facts: bool) -
     peer = room.peers.get(entry.peer)
     if peer is None or peer.conn != entry.conn or not peer.is_attached:
         return room
-    return _with(room, peer.but(**facts))
+    return with_peer(room, peer.but(**facts))
 
 
 def _expired(room: "Room", entry: Expired) -> "Room":
@@ -242,122 +251,10 @@ def _expired(room: "Room", entry: Expired) -> "Room":
     peer = room.peers.get(entry.peer)
     if peer is None or peer.conn != entry.conn or peer.is_attached or not room.is_inside(peer.peer):
         return room
-    return _without(room, peer, CloseCode.STATE_LOST)
+    return without_peer(room, peer, CloseCode.STATE_LOST)
 
 
-# --- Commands ------------------------------------------------------------------------------------
-
-
-def _commanded(before: "Room", entry: Commanded) -> Judgement:
-    peer = before.peers.get(entry.peer)
-    last = before.seen.get(entry.peer, 0)
-    if peer is None or peer.conn != entry.conn or not peer.is_attached or entry.seq <= last:
-        return before, []
-    if entry.seq > last + 1:  # the log has lost what it had acknowledged
-        return _with(before, peer.but(is_attached=False)), [
-            Tell(peer.link, Close.because(CloseCode.STATE_LOST))
-        ]
-    room = before.but(seen={**before.seen, peer.peer: entry.seq})
-    try:
-        return _done(room, peer, entry)
-    except Refused as refused:
-        return room, [Tell(peer.peer, Error(code=refused.code, ref=entry.seq))]
-
-
-def _done(room: "Room", peer: Peer, entry: Commanded) -> Judgement:
-    match entry.body:
-        case Offer() | Answer() | Candidates() | Negotiate() | Restart() as body:
-            return _on_connection(room, peer, body, entry)
-        case NoteStep(step=step):
-            return room.but(steps=with_step(room.steps, peer.participant, step, at=entry.at)), []
-        case Media(state=state) if state in _FACTS:
-            return room.but(steps=with_step(room.steps, peer.participant, _FACTS[state], at=entry.at)), []
-        case Sending() as sending:
-            return _with(room, now_sending(peer, sending)), []
-        case Text(text=text):
-            return _texted(room, peer, text, entry)
-        case Leave():
-            room = _without(room, peer, CloseCode.STATE_LOST)
-            return room, [Tell(peer.link, Close.because(CloseCode.NORMAL))]
-        case _:  # what is the record's was done there before it came here
-            return room, []
-
-
-def _texted(room: "Room", peer: Peer, text: str, entry: Commanded) -> Judgement:
-    """Hand a text to everybody inside, its sender included: all see the same ones in the same order."""
-    if len(text) > _limits(room).text:
-        raise Refused("too-long" if _limits(room).text else "not-permitted")
-    if not room.is_inside(peer.peer):
-        raise Refused("not-admitted")
-    inside = [each for each in room.peers.values() if room.is_inside(each.peer)]
-    readers = frozenset(each.participant for each in inside)
-    said = TextView(participant=peer.participant, text=text, at=entry.at)
-    told = [Tell(each.peer, Text(**dict(said))) for each in inside]
-    return room.but(texts=with_text(room.texts, said, readers=readers)), told
-
-
-_FACTS = {"connected": Step.MEDIA_CONNECTED, "failed": Step.MEDIA_FAILED}
-
-
-def _on_connection(
-    room: "Room", peer: Peer, body: Offer | Answer | Candidates | Negotiate | Restart, entry: Commanded
-) -> Judgement:
-    connection = room.connections.get(body.pc)
-    if connection is None or peer.peer not in connection.peers:
-        raise Refused("no-such-pair")
-    if body.gen != connection.gen:
-        raise Refused("stale-generation")
-    after: Connection | None
-    to = connection.other(peer.peer)
-    match body:
-        case Offer() | Answer():
-            may_send = Capability.SEND_MEDIA in peer.can
-            at_most = _limits(room).candidates
-            after = connection.described(body, by=peer.peer, may_send=may_send, at_most=at_most)
-        case Candidates():
-            after = connection.trickled(body, by=peer.peer, at_most=_limits(room).candidates)
-        case Negotiate():
-            return _connected(room, connection.asked(by=peer.peer)), []
-        case Restart():
-            is_able = all(room.peers[each].caps.ice_restart for each in connection.peers)
-            after, to = connection.restarted(by=peer.peer), connection.negotiation.impolite
-            if not is_able or after is None:
-                return _connected(room, connection.renewed(begin(*_endpoints(room, connection)))), []
-    relayed = body.but(seq=None, ack=None, sender=peer.peer, at=entry.at)
-    return (_connected(room, after), [Tell(to, relayed)]) if after else (room, [])
-
-
-# --- The parts of a room -------------------------------------------------------------------------
-
-
-def _limits(room: "Room") -> Opened:
-    return room.limits or Opened(session=room.session, organisation="")
-
-
-def _with(room: "Room", peer: Peer) -> "Room":
-    return room.but(peers={**room.peers, peer.peer: peer})
-
-
-def _without(room: "Room", peer: Peer, code: CloseCode) -> "Room":
-    return room.but(
-        peers={each.peer: each for each in room.peers.values() if each.peer != peer.peer},
-        seen={peer_id: seq for peer_id, seq in room.seen.items() if peer_id != peer.peer},
-        gone={**room.gone, peer.peer: code},
-        left=room.left | {peer.participant},
-    )
-
-
-def _connected(room: "Room", connection: Connection) -> "Room":
-    return room.but(connections={**room.connections, connection.pc: connection})
-
-
-def _endpoint(peer: Peer) -> Endpoint:
-    return Endpoint(peer=peer.peer, rollback=peer.caps.rollback, host=Capability.ADMIT in peer.can)
-
-
-def _endpoints(room: "Room", connection: Connection) -> tuple[Endpoint, Endpoint]:
-    one, other = sorted(connection.peers)
-    return _endpoint(room.peers[one]), _endpoint(room.peers[other])
+# --- Who is connected with whom -------------------------------------------------------------------
 
 
 def _meshed(room: "Room", before: "Room", position: Position) -> "Room":
@@ -366,12 +263,12 @@ def _meshed(room: "Room", before: "Room", position: Position) -> "Room":
         return room
     inside = sorted((peer.since, peer.peer) for peer in room.peers.values() if room.is_inside(peer.peer))
     meshed = (
-        [] if room.modality == Modality.PHONE else [peer_id for _, peer_id in inside[: _limits(room).mesh]]
+        [] if room.modality == Modality.PHONE else [peer_id for _, peer_id in inside[: limits_of(room).mesh]]
     )
     connections = mesh(
         room.connections,
         meshed,
-        endpoint=lambda peer_id: _endpoint(room.peers[peer_id]),
+        endpoint=lambda peer_id: endpoint(room.peers[peer_id]),
         mark=position.chain.hex()[:16],
     )
     return room.but(connections=connections)

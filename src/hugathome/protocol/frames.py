@@ -23,7 +23,7 @@ from hugathome.protocol.messages import (
     Unknown,
 )
 from hugathome.protocol.sdp import require_within
-from hugathome.protocol.wire import Count, Limits, Number, PositionText, Wire
+from hugathome.protocol.wire import CommandId, Count, Limits, Number, PositionText, Wire
 
 _TOO_BIG = 4009
 _ENVELOPE = 512
@@ -38,6 +38,7 @@ class _Tag(Wire):
     seq: Number | None = None
     ack: Count | None = None
     pos: PositionText | None = None
+    again: CommandId | None = None
     must: bool = False
 
 
@@ -84,7 +85,7 @@ def _unknown(text: str) -> Unknown:
         raise RemoteProtocolError("a message that cannot be read") from None
     if tag.must:
         raise RemoteProtocolError("a message that must be understood and is not")
-    return Unknown(type=tag.type, seq=tag.seq, ack=tag.ack, pos=tag.pos)
+    return Unknown(type=tag.type, seq=tag.seq, ack=tag.ack, pos=tag.pos, again=tag.again)
 
 
 def _judge(message: Message, limits: Limits) -> None:

@@ -7,6 +7,7 @@
 
 A device numbers what it commands (`seq`, from 1, without gaps); the hub acknowledges all up to `ack`. What
 comes out of the room's log carries its position (`pos`): the last one seen is where a resume reads on.
+What is said again after a rejoin, under a new peer and number, names the first ones (`again`).
 Link messages (`hello`, `ping`, `pong`, `ack`, and from the hub also `error`, `close`, `goaway`,
 `ice-servers`) belong to one connection and carry neither.
 
@@ -17,7 +18,8 @@ Names are camelCase on the wire. Unknown fields are ignored, and so are unknown 
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, JsonValue, StringConstraints
+from pydantic_core import to_json
 
 from hugathome._model import Instant
 from hugathome.protocol.sdp import Description, parse_description
@@ -26,6 +28,7 @@ from hugathome.protocol.wire import (
     CandidateInit,
     Caps,
     CloseCode,
+    CommandId,
     Count,
     IceServerView,
     Limits,
@@ -59,6 +62,8 @@ class Message(Wire):
     seq: Number | None = None
     ack: Count | None = None
     pos: PositionText | None = None
+    again: CommandId | None = None
+    """Of a command that an earlier peer of this device has said already: what it was then."""
     sender: OpaqueId | None = Field(default=None, validation_alias="from", serialization_alias="from")
     at: Instant | None = None
 
@@ -114,8 +119,22 @@ class Text(Message):
     participant: ParticipantId | None = None
 
 
+class App(Message):
+    """A message of the host's own, to everybody else inside; off unless the host has switched it on."""
+
+    type: Literal["app"] = "app"
+    topic: OpaqueId
+    data: JsonValue = Field(default=None, repr=False)
+    participant: ParticipantId | None = None
+
+    @property
+    def size(self) -> int:
+        """The bytes of `data`, as compact JSON."""
+        return len(to_json(self.data))
+
+
 class Ping(Message):
-    """Is anybody there? From the hub it carries the digest of the roster, as of all that was sent before."""
+    """Is anybody there? From the hub with the digest of the roster, as of all that was sent before."""
 
     type: Literal["ping"] = "ping"
     t: Count = 0
@@ -178,6 +197,20 @@ class ReturnToWaiting(_OfSomebody):
     """Send somebody back to the waiting room."""
 
     type: Literal["return-to-waiting"] = "return-to-waiting"
+
+
+class Transfer(_OfSomebody):
+    """Offer a colleague the host's seat; offered to oneself, the offer is taken back."""
+
+    type: Literal["transfer"] = "transfer"
+    capability: Literal["host"] = "host"
+
+
+class TransferAccept(_OfSomebody):
+    """Take the host's seat over from the colleague who has offered it."""
+
+    type: Literal["transfer-accept"] = "transfer-accept"
+    capability: Literal["host"] = "host"
 
 
 class Hold(Message):
@@ -309,7 +342,7 @@ class Close(Message):
 
 
 class Goaway(Message):
-    """This worker ends at `deadline`: connect again and resume."""
+    """This worker ends at `deadline` and has picked this device to leave now: connect again and resume."""
 
     type: Literal["goaway"] = "goaway"
     deadline: Instant
@@ -379,6 +412,7 @@ class Ring(Message):
 Command = (
     Admit
     | Answer
+    | App
     | Candidates
     | ChangeModality
     | Complete
@@ -395,6 +429,8 @@ Command = (
     | ReturnToWaiting
     | Sending
     | Text
+    | Transfer
+    | TransferAccept
 )
 """What a device numbers; everything here goes through the log."""
 
@@ -402,6 +438,7 @@ ClientMessage = Command | Ack | AskIceServers | Hello | Ping | Pong | Unknown
 ServerMessage = (
     Ack
     | Answer
+    | App
     | Candidates
     | Close
     | Error

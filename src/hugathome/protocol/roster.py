@@ -6,7 +6,7 @@ be forgotten, and nothing that is not in the view can leak.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from hugathome.protocol.messages import (
     Granted,
@@ -61,15 +61,16 @@ def changes(before: "Room", after: "Room", peer: "Peer") -> Iterator[ServerMessa
     """Yield what `peer` must be told so that its view follows from `before` to `after`."""
     yield from _unpaired(before, after, peer)
     was = before.peers.get(peer.peer)
-    if was is not None and (before.people, before.peers, before.steps) != (
-        after.people,
-        after.peers,
-        after.steps,
-    ):
+    if was is not None and _shown(before) != _shown(after):
         yield from _moved(before, after, was, peer)
     elif was is not None and _standing(before) != _standing(after):
         yield _session_changed(after)
     yield from _paired(before, after, peer)
+
+
+def _shown(room: "Room") -> tuple[object, ...]:
+    """Return all that a roster is made of."""
+    return room.people, room.peers, room.steps, room.seat
 
 
 def _standing(room: "Room") -> tuple[str, str, str | None]:
@@ -80,9 +81,11 @@ def _standing(room: "Room") -> tuple[str, str, str | None]:
 def roster_digest(roster: Iterable[ParticipantView]) -> str:
     """Return eight hexadecimal digits by which hub and device compare what they know: FNV-1a, 32 bits.
 
-    Over the lines `participant:state:peer`, sorted, joined by line feeds.
+    Over the lines `participant:state:peer`, sorted, joined by line feeds; without those who have departed,
+    for whoever is out of sight is kept as one of them.
     """
-    lines = sorted(f"{seen.participant}:{seen.state}:{seen.peer or ''}" for seen in roster)
+    present = (seen for seen in roster if seen.state is not State.DEPARTED)
+    lines = sorted(f"{seen.participant}:{seen.state}:{seen.peer or ''}" for seen in present)
     digest = 0x811C9DC5
     for byte in "\n".join(lines).encode():
         digest = (digest ^ byte) * 0x01000193 % 2**32
@@ -147,20 +150,27 @@ def _roster(room: "Room", peer: "Peer") -> dict[str, ParticipantView]:
 
 
 def _participant_view(room: "Room", person: "RecordedParticipant", receiver: "Peer") -> ParticipantView:
-    peer, noted = room.peer_of(person.participant), room.steps.get(person.participant)
+    is_self = person.participant == receiver.participant
+    peer = receiver if is_self else room.peer_of(person.participant)
+    noted = room.steps.get(person.participant)
     return ParticipantView(
         participant=person.participant,
         role=person.role,
         name=person.name,
-        state=State.ADMITTED
-        if peer and peer == receiver and person.is_let_in
-        else _state(room, person, peer),
+        state=State.ADMITTED if is_self and person.is_let_in else _state(room, person, peer),
         admitted=person.is_let_in,
         peer=peer.peer if peer else None,
         sends=peer.sends if peer else None,
+        host=_hosts(room, person.participant),
         step=noted.step if noted else None,
         step_at=noted.at if noted else None,
     )
+
+
+def _hosts(room: "Room", participant: str) -> Literal["held", "offered"] | None:
+    if participant == room.seat.holder:
+        return "held"
+    return "offered" if participant == room.seat.offered_to else None
 
 
 def _state(room: "Room", person: "RecordedParticipant", peer: "Peer | None") -> State:

@@ -17,11 +17,15 @@ from hugathome.roles import OPAQUE_ID, ParticipantId, Step
 _MAX_INTEGER = 2**53 - 1
 LONGEST_TEXT = 4000
 """Characters in a text message, at the most: a frame has room for them in every script."""
+LONGEST_APP = 4096
+"""Bytes that a message of the host's own carries, at the most."""
 
 OpaqueId = Annotated[str, StringConstraints(pattern=rf"^{OPAQUE_ID.pattern}$")]
 Count = Annotated[int, Field(ge=0, le=_MAX_INTEGER, strict=True)]
 Number = Annotated[int, Field(ge=1, le=_MAX_INTEGER, strict=True)]
 PositionText = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]{0,15})\.[0-9a-f]{12}$")]
+CommandId = Annotated[str, StringConstraints(pattern=rf"^{OPAQUE_ID.pattern}\.[1-9][0-9]{{0,15}}$")]
+"""The number of a command and the peer that it was first said by: `p_7QK….17`."""
 Reason = Annotated[str, StringConstraints(max_length=200)]
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 
@@ -76,6 +80,17 @@ def retry_after(code: int) -> Retry:
     return Retry.REJOIN if code in _REJOINABLE else Retry.NEVER
 
 
+class Devices(StrEnum):
+    """What becomes of a participant's device when they join on another one."""
+
+    TAKE_OVER = "take-over"
+    """The earlier one ends."""
+    REJECT = "reject"
+    """The later one is refused while the earlier one is there."""
+    MULTI = "multi"
+    """They wait side by side, and all ring; the first to answer stays."""
+
+
 class State(StrEnum):
     """Where a participant is, as the room sees it."""
 
@@ -122,16 +137,26 @@ class Limits(Wire):
     rate: float = 30
     """Messages in a second, in the long run."""
     burst: int = 120
+    hellos_at_once: int = 40
+    """From one address to one session, of any kind; judged before any cryptography."""
+    hellos_a_minute: int = 30
+    """In the long run."""
     joins_at_once: int = 20
     """Of one participant, on grants; resuming is not counted."""
     joins_a_minute: int = 10
     """In the long run."""
+    rooms: int = 10_000
+    """Of one organisation, live in one worker."""
     peers: int = 8
     """In one room."""
+    devices: Devices = Devices.TAKE_OVER
+    """Of one participant, when another one joins; a later check-in always takes over."""
     mesh: int = 4
     """Peers that are connected with one another."""
     text: Annotated[int, Field(ge=0, le=LONGEST_TEXT)] = 1000
     """Characters in one text message; 0 switches them off."""
+    app: Annotated[int, Field(ge=0, le=LONGEST_APP)] = 0
+    """Bytes of `data` in a message of the host's own; 0 switches them off."""
     behind: int = 512
     """Log entries by which a connection may lag."""
     kept: int = 4096
@@ -142,6 +167,8 @@ class Limits(Wire):
     stalled_after: float = 15
     away_for: float = 60
     """How long somebody admitted may be away before they have left."""
+    host_away_for: float = 120
+    """How long the host's seat is kept for whoever has it and is away."""
 
 
 class Caps(Wire):
@@ -157,7 +184,8 @@ class ResumeFrom(Wire):
 
     session: OpaqueId
     peer: OpaqueId
-    pos: PositionText
+    pos: PositionText | None = None
+    """None where it doubts what it knows: it is given the whole room."""
     token: Secret = Field(repr=False)
 
 
@@ -198,6 +226,8 @@ class ParticipantView(Wire):
     peer: str | None = None
     sends: Sends | None = None
     """None until their device has said it."""
+    host: Literal["held", "offered"] | None = None
+    """Whether they have the host's seat, or are offered it."""
     step: Step | None = None
     """The last fact noted of them, for those who admit."""
     step_at: Instant | None = None

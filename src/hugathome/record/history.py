@@ -220,6 +220,8 @@ class Change(Record):
     window: Personal[Window | None] = None
     delivery: Public[DeliveryStatus | None] = None
     position: Public[_PositionText | None] = None
+    once: Public[_Id | None] = None
+    """What its caller calls it: a change of this name is made once, however often it is asked for."""
 
     @model_validator(mode="after")
     def _says_to_what_it_changes(self) -> "Change":

@@ -61,9 +61,11 @@ class Journal:
                 session=room,
                 organisation=_organisation(room),
                 peers=self._limits.peers,
+                devices=self._limits.devices,
                 mesh=self._limits.mesh,
                 candidates=self._limits.candidates,
                 text=self._limits.text,
+                app=self._limits.app,
             ),
         )
 

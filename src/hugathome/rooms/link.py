@@ -156,7 +156,7 @@ class Link:
         return peer is not None and peer.link == self._seat.peer.link
 
     async def _told_record(self, message: Command | Unknown) -> HugathomeError | None:
-        """Do in the record what is the record's; return its refusal."""
+        """Do in the record what is the record's, once however often it is sent; return its refusal."""
         try:
             await self._do(message)
         except (SessionError, InvalidInput) as refused:
@@ -164,24 +164,25 @@ class Link:
         return None
 
     async def _do(self, message: Command | Unknown) -> None:
-        record, session_id, by = self._parts.consultations, self._seat.session_id, self._seat.peer.participant
+        record, session_id = self._parts.consultations, self._seat.session_id
+        by, once = self._seat.peer.participant, message.again or f"{self._seat.peer.peer}.{message.seq}"
         match message:
             case Admit(participant=whom):
-                await record.admit(session_id, whom, by=by)
+                await record.admit(session_id, whom, by=by, once=once)
             case Deny(participant=whom, reason=reason):
-                await record.deny(session_id, whom, by=by, reason=reason or None)
+                await record.deny(session_id, whom, by=by, once=once, reason=reason or None)
             case Remove(participant=whom, reason=reason):
-                await record.remove(session_id, whom, by=by, reason=reason or None)
+                await record.remove(session_id, whom, by=by, once=once, reason=reason or None)
             case ReturnToWaiting(participant=whom):
-                await record.return_to_waiting(session_id, whom, by=by)
+                await record.return_to_waiting(session_id, whom, by=by, once=once)
             case Hold():
-                await record.hold(session_id, by=by)
+                await record.hold(session_id, by=by, once=once)
             case Resume():
-                await record.resume(session_id, by=by)
+                await record.resume(session_id, by=by, once=once)
             case ChangeModality(modality=modality, reason=reason):
-                await record.change_modality(session_id, modality, by=by, reason=reason or None)
+                await record.change_modality(session_id, modality, by=by, once=once, reason=reason or None)
             case Complete(outcome=outcome):
-                await record.complete(session_id, by=by, outcome=_outcome(outcome))
+                await record.complete(session_id, by=by, once=once, outcome=_outcome(outcome))
             case NoteStep() | Media():
                 await self._note(message)
 

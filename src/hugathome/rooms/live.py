@@ -2,7 +2,8 @@
 
 Connections read `since` an offset at their own speed and are woken when there is more. A timer here
 proposes that whoever has been away too long has left; the fold decides, so it does not matter how many
-workers propose it. Connections that no worker vouches for are taken for lost: their worker was killed.
+workers propose it; so it is with the host's seat. Connections that no worker vouches for are taken for
+lost: their worker was killed.
 When the last connection has gone and nobody is left to wait for, the room ends here.
 
 A log that has grown long is cut: a snapshot stands for all but its end, which is left to those who resume.
@@ -10,10 +11,10 @@ A log that has grown long is cut: a snapshot stands for all but its end, which i
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hugathome.clock import Clock
 from hugathome.consultations import Consultations
@@ -34,6 +35,7 @@ from hugathome.signalling import (
     Room,
     Tell,
     Unread,
+    Vacated,
     Vouched,
 )
 from hugathome.telemetry import SILENT, Telemetry
@@ -81,9 +83,12 @@ class LiveRoom:
         self._kept: deque[Step] = deque([self._last], maxlen=parts.limits.kept)
         self._cut_at = START
         self._is_loaded = False
-        self._watchers: set[asyncio.Event] = set()
+        self._watchers: dict[asyncio.Event, None] = {}
+        """In the order of their coming, so that a simulated run repeats."""
         self._served: set[str] = set()
         self._away: set[tuple[str, int]] = set()
+        self._empty_seats: set[int] = set()
+        self._until_idle: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._tasks = asyncio.TaskGroup()
 
@@ -101,11 +106,11 @@ class LiveRoom:
     def watching(self) -> Iterator[asyncio.Event]:
         """Keep the room live, and give an event that is set whenever there is something new."""
         changed = asyncio.Event()
-        self._watchers.add(changed)
+        self._watchers[changed] = None
         try:
             yield changed
         finally:
-            self._watchers.discard(changed)
+            del self._watchers[changed]
             self._look_if_idle()
 
     @contextmanager
@@ -142,11 +147,10 @@ class LiveRoom:
         """Follow the log until nobody needs the room any more."""
         try:
             async with self._tasks:
-                running = [
-                    self._tasks.create_task(each) for each in (self._follow(), self._doubt_strangers())
-                ]
+                for each in (self._follow(), self._doubt_strangers()):
+                    self._run_until_idle(each)
                 await self._idle.wait()
-                for task in running:
+                for task in self._until_idle:
                     task.cancel()
         except* LogForked:
             self.end = Close.because(CloseCode.STATE_LOST)
@@ -165,6 +169,7 @@ class LiveRoom:
         self._is_loaded = True
         self._cut_if_long()
         self._expect_the_away()
+        self._expect_the_host()
         self._wake()
         async with aclosing(self._parts.journal.follow(self.session_id, after=self.position)) as entries:
             async for position, entry in entries:
@@ -172,6 +177,7 @@ class LiveRoom:
                 self._fold(entry, position)
                 self._cut_if_long()
                 self._expect_the_away()
+                self._expect_the_host()
                 self._note_departures(before, entry, position)
                 self._vouch(entry)
                 self._wake()
@@ -229,6 +235,21 @@ class LiveRoom:
         self._away.discard((peer.peer, peer.conn))
         self._look_if_idle()
 
+    def _expect_the_host(self) -> None:
+        """Keep the host's seat for a while, counted from here, for whoever has it and is away."""
+        seat = self.room.seat
+        if seat.holder is None or seat.empty_since is None or seat.empty_since in self._empty_seats:
+            return
+        self._empty_seats.add(seat.empty_since)
+        self._run_until_idle(self._vacate(seat.holder, seat.empty_since))
+
+    async def _vacate(self, holder: str, since: int) -> None:
+        await self._parts.clock.sleep(self._parts.limits.host_away_for)
+        seat = self.room.seat
+        is_still_empty = (seat.holder, seat.empty_since) == (holder, since)
+        if is_still_empty and not await self._propose([Vacated(holder=holder, since=since)]):
+            self._empty_seats.discard(since)
+
     def _note_departures(self, before: Room, entry: Entry | Unread, position: Position) -> None:
         has_left = isinstance(entry, Expired) or (
             isinstance(entry, Commanded) and isinstance(entry.body, Leave)
@@ -236,6 +257,7 @@ class LiveRoom:
         for peer in before.peers.values() if has_left else ():
             if peer.peer not in self.room.peers:
                 self._away.discard((peer.peer, peer.conn))
+            if peer.peer not in self.room.peers and not self.room.devices_of(peer.participant):
                 self._tasks.create_task(self._depart(peer.participant, position))
 
     async def _depart(self, participant: str, position: Position) -> None:
@@ -271,6 +293,11 @@ class LiveRoom:
             return False
         return True
 
+    def _run_until_idle(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._tasks.create_task(work)
+        self._until_idle.add(task)
+        task.add_done_callback(self._until_idle.discard)
+
     def _look_if_idle(self) -> None:
         if not self._watchers and not self._away:
             self.is_over = True
@@ -287,19 +314,30 @@ class Reading(NamedTuple):
     """None where the device knows everything up to `position`."""
 
 
+def begins(live: LiveRoom, step: Step, peer: Peer) -> Reading:
+    """Say from where on a device is told that has joined by `step`, or joined before and says so again."""
+    begun, before = live.at(peer.since), live.at(peer.since - 1)
+    if begun is None or before is None:
+        return Reading(step.position, step.room, step.room.view(peer.peer))
+    # it is told of its pairs, and of all that came since, as of everything that happens later
+    return Reading(before.position, begun.room, begun.room.view(peer.peer).but(pairs=()))
+
+
 def reads_on(live: LiveRoom, step: Step, peer: Peer, *, resumed_at: str | None) -> Reading | None:
     """Say where a device attached by `step` reads on; `None` if it knows another branch of the log."""
-    if resumed_at is None:
-        begun, before = live.at(peer.since), live.at(peer.since - 1)
-        if begun is not None and before is not None:
-            # it is told of its pairs, and of all that came since, as of everything that happens later
-            return Reading(before.position, begun.room, begun.room.view(peer.peer).but(pairs=()))
+    if resumed_at is None or has_missed(live, resumed_at):
         return Reading(step.position, step.room, step.room.view(peer.peer))
-    offset = int(resumed_at.partition(".")[0])
-    known = live.at(offset)
+    known = live.at(_offset(resumed_at))
     if known is not None and str(known.position) == resumed_at:
         room = known.room if peer.peer in known.room.peers else step.room
         return Reading(known.position, room, None)
-    if known is None and offset < live.position.offset:  # no longer kept
-        return Reading(step.position, step.room, step.room.view(peer.peer))
     return None
+
+
+def has_missed(live: LiveRoom, pos: str | None) -> bool:
+    """Whether a snapshot has to stand for what came after a position: it is no longer kept, or in doubt."""
+    return pos is None or (live.at(_offset(pos)) is None and _offset(pos) < live.position.offset)
+
+
+def _offset(pos: str) -> int:
+    return int(pos.partition(".")[0])

@@ -1,37 +1,32 @@
-"""How often one participant may come in: a join costs the room a fold of its log, and its record a line.
+"""How often somebody may come: so many times at once, and so many times a minute after that.
 
-A bucket for each participant: so many at once, and so many a minute after that. Resuming, which is what a
-device does after a loss, is not counted.
+A bucket for each of them. A participant who joins costs the room a fold of its log, and its record a line; a
+hello of any kind costs a signature that is verified, or a log that is read.
 """
 
 from datetime import datetime, timedelta
 
-from hugathome.protocol.wire import Limits
-
 _SWEPT_EVERY = timedelta(minutes=1)
 
 Who = tuple[str, str]
-"""A session and a participant."""
+"""A session and a participant, or the address that one comes from."""
 
 
 class Turnstile:
-    """Counts joins; it forgets whoever has been quiet for long enough to start anew."""
+    """Counts who comes; it forgets whoever has been quiet for long enough to start anew."""
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+    def __init__(self, *, at_once: int, a_minute: int) -> None:
+        self._at_once = at_once
+        self._each = timedelta(minutes=1) / a_minute
         self._free_at: dict[Who, datetime] = {}
         """When a bucket is, or was, full again."""
         self._swept_at: datetime | None = None
 
-    @property
-    def _each(self) -> timedelta:
-        return timedelta(minutes=1) / self._limits.joins_a_minute
-
     def pass_through(self, who: Who, *, now: datetime) -> timedelta | None:
-        """Count a join; return how long to wait instead if there were too many."""
+        """Count one more; return how long to wait instead if there were too many."""
         self._sweep(now)
         free_at = max(self._free_at.get(who, now), now) + self._each
-        wait = free_at - now - self._each * self._limits.joins_at_once
+        wait = free_at - now - self._each * self._at_once
         if wait > timedelta(0):
             return wait
         self._free_at[who] = free_at

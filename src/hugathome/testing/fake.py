@@ -10,6 +10,7 @@ from hugathome.logs import open_log
 from hugathome.organisations import Organisation
 from hugathome.policy import CodePolicy
 from hugathome.protocol.ice import IceServer
+from hugathome.protocol.wire import Limits
 from hugathome.reach.channels import Channel
 from hugathome.reach.voice import VoiceGateway
 from hugathome.record.offers import Directory
@@ -49,6 +50,7 @@ class FakeHugAtHome(HugAtHome):
         services: Mapping[str, Service] | None = None,
         directory: Directory | None = None,
         telemetry: Telemetry = SILENT,
+        limits: Limits = Limits(),
     ) -> None:
         clock = FakeClock(now)
         sms = OutboxSms(clock=clock)
@@ -71,6 +73,7 @@ class FakeHugAtHome(HugAtHome):
             services=services,
             directory=directory,
             telemetry=telemetry,
+            limits=limits,
             clock=clock,
             randomness=seeded(seed),
         )

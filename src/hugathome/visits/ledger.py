@@ -159,10 +159,12 @@ class Ledger:
         """Save what `decide` makes of the session; it is asked again whenever another was faster.
 
         It changes nothing by returning the session it was given, and refuses by raising; what was being
-        tried then stands in the audit trail.
+        tried then stands in the audit trail. What has been done under the same name is not done again.
         """
         for _ in range(_RACES):
             before = await self.get(session_id)
+            if trying is not None and _is_done(trying, before):
+                return before
             decided = await self.decided(before, decide, trying=trying)
             if decided is before:
                 return before
@@ -248,6 +250,10 @@ class Ledger:
         with suppress(HugathomeError):  # what was done was done, and whoever comes later reads the record
             if await self._journal.is_open(session.id):  # an SMS of the day before opens no room
                 await self._journal.append(session.id, recorded(session))
+
+
+def _is_done(change: Change, session: Session) -> bool:
+    return change.once is not None and any(each.once == change.once for each in session.history)
 
 
 def run_out(session: Session, now: datetime) -> Session:

@@ -1,8 +1,9 @@
 """The files of the client in `browser/`: read once, compressed once, and named after the release they are of.
 
 The release is a fingerprint of all of them and stands in their address. So a browser may keep a file for
-ever, and never puts a new one beside an old one: of another release there is nothing. Comments stay here,
-for they are a fifth of what a bad connection would carry; every line keeps its number. It knows no request.
+ever, and never puts a new one beside an old one: of another release there is nothing. Comments and indents
+stay here, for they are a fifth of what a bad connection would carry; every line keeps its number. It knows no
+request.
 """
 
 import gzip
@@ -23,6 +24,7 @@ _MEDIA_TYPES: Final = {
 }
 _COMMENT: Final = re.compile(r"^[ \t]*(?:/\*(?:[^*]|\*(?!/))*\*/|//.*)$", re.MULTILINE)
 """A comment that has its lines to itself."""
+_INDENT: Final = re.compile(r"^[ \t]+", re.MULTILINE)
 _IMPORTED: Final = re.compile(r'^(?:import|\})[^"\n]*"\./([^"]+)";$', re.MULTILINE)
 """A module that another needs before it can run, in the one way in which ours say it."""
 _LATER: Final = re.compile(r'\bimport\("\./([^"]+)"\)')
@@ -91,13 +93,13 @@ def compressed(body: bytes) -> bytes:
 
 def _body(file: Traversable) -> bytes:
     if _suffix(file.name) in {".css", ".js"}:
-        return without_comments(file.read_text(encoding="utf-8")).encode()
+        return thinned(file.read_text(encoding="utf-8")).encode()
     return file.read_bytes()
 
 
-def without_comments(source: str) -> str:
-    """Return JavaScript or a style sheet without the comments that stand by themselves."""
-    return _COMMENT.sub(lambda comment: "\n" * comment[0].count("\n"), source)
+def thinned(source: str) -> str:
+    """Return JavaScript or a style sheet without indents and the comments that stand by themselves."""
+    return _INDENT.sub("", _COMMENT.sub(lambda comment: "\n" * comment[0].count("\n"), source))
 
 
 def _file(name: str, body: bytes, encoding: str | None = None) -> File:

@@ -68,12 +68,16 @@ async def serving(
         await running
 
 
-async def serve_alone(hug: "HugAtHome", *, host: str, port: int) -> None:
-    """Serve until told to end (SIGINT, SIGTERM), and be the scheduler for what is due."""
+async def serve_alone(hug: "HugAtHome", *, host: str, port: int, drain: timedelta = timedelta()) -> None:
+    """Serve until told to end (SIGINT, SIGTERM), and be the scheduler for what is due.
+
+    At the end the devices leave for other workers, evenly within `drain`.
+    """
     end = told_to_end()
     bound = listening(host, port)
     async with hug, serving(_at_its_path(hug), bound), running_due(hug):
         await end.wait()
+        await hug.drain(within=drain)
 
 
 @asynccontextmanager

@@ -1,0 +1,56 @@
+"""Several devices of one participant: which of them stay, by what the host has chosen (`Devices`).
+
+    take over   whoever joins ends the earlier device
+    reject      whoever joins is refused while the earlier device is there
+    multi       whoever waits may wait on several, and all of them ring: the first that says it has answered
+                ends the others, and so does being let in, for all but the last; inside, as for take over
+
+A later check-in always ends the devices of an earlier one: it takes a new code, and is how one goes on when a
+telephone is lost.
+"""
+
+from typing import TYPE_CHECKING
+
+from hugathome.protocol.connections import Peer
+from hugathome.protocol.entries import Joined
+from hugathome.protocol.messages import Close
+from hugathome.protocol.parts import Judgement, Tell, limits_of, without_peer
+from hugathome.protocol.wire import CloseCode, Devices
+
+if TYPE_CHECKING:
+    from hugathome.signalling import Room
+
+
+def is_outdated(room: "Room", entry: Joined) -> bool:
+    """Whether somebody joins in vain: there was a later check-in, or the device that is there is kept."""
+    former = room.devices_of(entry.participant)
+    is_kept = limits_of(room).devices is Devices.REJECT
+    return any(
+        entry.device < each.device or (is_kept and each.is_attached and entry.device == each.device)
+        for each in former
+    )
+
+
+def giving_way(room: "Room", entry: Joined) -> list[Peer]:
+    """Return the devices that end because another one joins."""
+    person = room.people.get(entry.participant)
+    is_shared = limits_of(room).devices is Devices.MULTI and person is not None and not person.is_let_in
+    return [] if is_shared else room.devices_of(entry.participant)
+
+
+def answered(room: "Room", peer: Peer) -> Judgement:
+    """Let a device that has answered a call be its participant's only one."""
+    return superseded(room, [each for each in room.devices_of(peer.participant) if each.peer != peer.peer])
+
+
+def settled(room: "Room") -> Judgement:
+    """Leave everybody who is inside the device that joined last."""
+    inside = [peer for peer in room.peers.values() if room.is_inside(peer.peer)]
+    return superseded(room, [peer for peer in inside if peer != room.peer_of(peer.participant)])
+
+
+def superseded(room: "Room", devices: list[Peer]) -> Judgement:
+    """End devices for good."""
+    for peer in devices:
+        room = without_peer(room, peer, CloseCode.SUPERSEDED)
+    return room, [Tell(peer.link, Close.because(CloseCode.SUPERSEDED)) for peer in devices]
