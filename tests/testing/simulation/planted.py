@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from hugathome.device import client as device
+from hugathome.device import returning
 from hugathome.device.client import Client, Next
 from hugathome.device.effects import Disconnect
 from hugathome.device.line import Line
@@ -546,13 +546,13 @@ def a_loss_ends_the_call(patch: pytest.MonkeyPatch) -> None:
 @shows_as(Invariant.I24, Invariant.I9, within=200)
 def the_superseded_come_back(patch: pytest.MonkeyPatch) -> None:
     """A device that another has taken over from resumes as if its connection had broken."""
-    right = device._closed
+    right = returning._closed
 
     def closed(client: Client, close: Close, *, now: Any) -> Next:
         again = Close.because(CloseCode.STATE_LOST)
         return right(client, again if close.code == CloseCode.SUPERSEDED else close, now=now)
 
-    patch.setattr(device, "_closed", closed)
+    patch.setattr(returning, "_closed", closed)
 
 
 # --- What no run finds -------------------------------------------------------------------------------

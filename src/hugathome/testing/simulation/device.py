@@ -10,7 +10,7 @@ from datetime import timedelta
 from random import Random
 from typing import Protocol
 
-from hugathome.device.client import Client, Next, Phase
+from hugathome.device.client import Client, Next
 from hugathome.device.effects import (
     AddCandidates,
     Apply,
@@ -24,6 +24,7 @@ from hugathome.device.effects import (
     Send,
 )
 from hugathome.device.line import MediaState
+from hugathome.device.returning import Phase
 from hugathome.errors import RemoteProtocolError
 from hugathome.protocol.frames import parse_server
 from hugathome.protocol.messages import Candidates, Close, Command, Hello, ServerMessage, Text, Welcome
@@ -219,7 +220,7 @@ class Device:
             hello = Hello.model_validate_json(text)
             self.greetings.append(hello)
             if hello.resume is not None:
-                self._around.witness.resume(self._ear, hello.resume.peer, hello.resume.pos)
+                self._around.witness.resume(self._ear, hello.resume.peer, hello.resume.pos or "")
             self._around.note(self.name, "greets to resume" if hello.resume else "greets on a grant")
         if self.pipe is not None:
             self.pipe.say(text)

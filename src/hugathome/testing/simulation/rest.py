@@ -61,7 +61,7 @@ def _knowledge(device: Device, head: Moment, world: "World") -> Unrest:
     if present is None or not present.is_attached:
         yield Invariant.I9, f"{device.name} believes to be in the room as {peer}"
         return
-    if not world.witness.is_on_branch(client.pos):
+    if not world.witness.is_on_branch(client.pos or ""):
         yield Invariant.I11, f"{device.name} stands at {client.pos}, which the log has lost"
     if client.window.unacked or client.window.waiting:
         yield Invariant.I9, f"{device.name} waits to be heard"

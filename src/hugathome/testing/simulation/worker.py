@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from hugathome._drive import drive
 from hugathome.consultations import Consultations
-from hugathome.errors import HugathomeError, StoreUnavailable
+from hugathome.errors import HugathomeError, LocalProtocolError, StoreUnavailable
 from hugathome.hub import Hub
 from hugathome.keys import KeyRing
 from hugathome.organisations import House, Organisations
@@ -20,7 +20,7 @@ from hugathome.protocol.wire import Limits
 from hugathome.record.shelf import SessionStore
 from hugathome.roles import Language
 from hugathome.rooms.journal import Journal
-from hugathome.signalling import Entry, Position, SignallingLog, Transport
+from hugathome.signalling import Entry, Position, SignallingLog, Transport, Unread
 from hugathome.sms import OutboxSms
 from hugathome.testing.simulation.log import LogFrom, SimulatedLog
 from hugathome.testing.simulation.loop import Place, VirtualClock, VirtualLoop
@@ -155,7 +155,10 @@ def unsealed(record: bytes, *, room: str, after: Position) -> Entry:
     """Return the entry of a record that comes after a position."""
     only = cast("SignallingLog", _Only((after.offset + 1, record)))
     journal = Journal(log=only, keys=KEYS, randomness=Random().randbytes)
-    return drive(journal.load(room, after=after))[0][1]
+    entry = drive(journal.load(room, after=after))[0][1]
+    if isinstance(entry, Unread):
+        raise LocalProtocolError("a record that this version does not understand")
+    return entry
 
 
 class _Only:
