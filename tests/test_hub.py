@@ -166,6 +166,10 @@ class Figures:
         self.total[metric.name, label] += amount
 
 
+async def _forgotten(room: str, entry: Entry) -> None:
+    """Take an entry, and lose it."""
+
+
 async def _unavailable(room: str, entry: Entry) -> None:
     raise StoreUnavailable("killed")
 
@@ -1399,6 +1403,23 @@ async def test_a_cut_that_fails_is_made_later(brief: Clinic) -> None:
 
 async def _unsaved(point: Point) -> None:
     raise StoreUnavailable("full")
+
+
+async def test_what_the_log_took_and_lost_before_anybody_read_it_is_said_again(clinic: Clinic) -> None:
+    session, doctor, patient = await clinic.visit()
+    pair = next(message for message in doctor.heard if isinstance(message, Pair))
+    append, clinic.journal.append = clinic.journal.append, _forgotten  # type: ignore[method-assign]
+    lost = await doctor.say(Offer(pc=pair.pc, gen=1, neg=1, sdp=sdp()))
+    await clinic.clock.settle()
+    clinic.journal.append = append  # type: ignore[method-assign]
+
+    await clinic.clock.advance(seconds=44)
+    close = await doctor.until(Close)
+    again = await clinic.resume(session, doctor)
+
+    assert (close.code, close.retry) == (CloseCode.LOST_RACE, "resume")
+    assert (await again.until(Welcome)).ack == lost - 1
+    patient.transport.cut()
 
 
 # --- What those who run it see -------------------------------------------------------------------

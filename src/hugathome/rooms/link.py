@@ -85,7 +85,7 @@ class Link:
         self._outbox: deque[ServerMessage] = deque([welcome])
         self._cursor = seat.cursor
         self._is_inside = welcome.ice_servers is not None
-        self._acked = self._last_seq = welcome.ack or 0
+        self._acked = self._last_seq = self._owed = welcome.ack or 0
         self._noted: set[Fact] = set()
         self._heard_at = parts.clock.now()
         self._sending_since: datetime | None = None
@@ -278,8 +278,16 @@ class Link:
             if self._is_slow(now):
                 return Close.because(CloseCode.SLOW_CONSUMER)
             if now >= pings_at:
+                if self._has_lost_words():
+                    return Close.because(CloseCode.LOST_RACE, "unavailable")
                 self._say(Ping(t=int(now.timestamp() * 1000)))
                 pings_at = now + self._until_ping()
+
+    def _has_lost_words(self) -> bool:
+        """Whether the log lost, unread by anybody, what it took before the last ping: it is said again."""
+        seen = self._live.room.seen.get(self._seat.peer.peer, 0)
+        is_lost, self._owed = self._owed > seen, self._last_seq
+        return is_lost
 
     def _until_ping(self) -> timedelta:
         """The interval, a tenth more or less, so that a thousand devices do not answer at once."""
