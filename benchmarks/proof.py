@@ -185,11 +185,11 @@ FIGURES = (
 CHECKS = (
     Check(
         "whole visits over the real server: kills, restarts, late doctors, Chromium",
-        ("tests/visits", "tests/pages"),
+        ("tests/whole_visits", "tests/pages"),
     ),
     Check(
         "`kill -9` of a worker at every await from the plan of a visit to its end",
-        ("tests/visits/test_killed_worker.py", "--hypothesis-profile=proof"),
+        ("tests/whole_visits/test_killed_worker.py", "--hypothesis-profile=proof"),
     ),
     Check(
         "every property and state machine, 500 examples each, drawn anew",
