@@ -192,7 +192,7 @@ CHECKS = (
         ("tests/visits/test_killed_worker.py", "--hypothesis-profile=proof"),
     ),
     Check(
-        "two workers on PostgreSQL and on Redis: each killed, one stopped for a minute, Redis killed and emptied",
+        "two workers on PostgreSQL and on Redis: killed, stopped for a minute, Redis killed and emptied",
         ("tests/visits/test_two_workers.py", "--hypothesis-profile=proof"),
     ),
     Check(
