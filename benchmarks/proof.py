@@ -266,7 +266,7 @@ def report(
         *(f"Not measured this time: `{script}`.\n" for script in left_out),
         "## What went into them",
         "",
-        *(f"- `{each.figure.script}`: {_all_of(each)}" for each in figures),
+        *dict.fromkeys(f"- `{each.figure.script}`: {_all_of(each)}" for each in figures),
         "",
         "## Long checks",
         "",

@@ -77,6 +77,20 @@ async def test_a_visit_is_not_put_off_beyond_the_calendar(hug: HugAtHome) -> Non
     assert (await hug.sessions.get(session.id)).window == session.window
 
 
+async def test_a_visit_is_put_off_where_its_service_is_no_longer_in_the_settings(
+    store: Store, sms: Gateway, clock: FakeClock
+) -> None:
+    async with hug_over(store, sms, clock, organisations=CLINIC) as hug:
+        session = await accepted(hug)
+    moved_on = {"hug": Organisation(services={"oncology": Service(id="oncology")})}
+    async with hug_over(store, sms, clock, organisations=moved_on) as hug:
+        moved = await put_off(hug, session.id)
+
+    assert moved.window.starts_at == LATER
+    assert moved.window.ends_at - moved.window.starts_at == session.window.ends_at - session.window.starts_at
+    assert moved.reminders == tuple(LATER - (STARTS - at) for at in session.reminders) != ()
+
+
 # --- As it goes ----------------------------------------------------------------------------------
 
 

@@ -68,12 +68,6 @@ class Crew:
             randomness=randomness,
             organisations=means.organisations,
         )
-        self.queues = Queues(
-            consultations=self.consultations,
-            organisations=means.organisations,
-            clock=clock,
-            randomness=randomness,
-        )
         self.bookings = None if means.directory is None else self._bookings(means, means.directory)
         self.trail = Trail(store=means.sessions, keys=keys, organisations=means.organisations)
         self.retention = Retention(
@@ -89,6 +83,13 @@ class Crew:
         self.verifier = Verifier(store=means.codes, keys=keys, clock=clock, randomness=randomness)
         self.deliveries = Deliveries(consultations=self.consultations, verifier=self.verifier, clock=clock)
         self.dispatch, self.reception, self.switchboard = self._front_desk(means)
+        self.queues = Queues(
+            consultations=self.consultations,
+            switchboard=self.switchboard,
+            journal=self.journal,
+            clock=clock,
+            randomness=randomness,
+        )
         self.hub = Hub(
             journal=self.journal,
             consultations=self.consultations,

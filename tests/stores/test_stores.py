@@ -325,6 +325,7 @@ CALLS: dict[str, Callable[[Store], Any]] = {
     "tagged_sessions": lambda store: store.sessions.tagged_sessions(["a tag"], limit=1),
     "count_tagged": lambda store: store.sessions.count_tagged(["a tag"], before=(NOW, "hug.s1")),
     "rewrite_events": lambda store: store.sessions.rewrite_events("hug.s1", bytes),
+    "session_events": lambda store: store.sessions.session_events("hug.s1"),
     "due_sessions": lambda store: store.sessions.due_sessions(NOW, limit=1),
     "next_due": lambda store: store.sessions.next_due(),
     "save_session": lambda store: store.sessions.save_session(session(), expected=0, events=[b"1"]),
