@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from hugathome.record.participants import Participant
 from hugathome.record.services import Service
 from hugathome.roles import Step
 from hugathome.session import Session
-from hugathome.stores import Store, open_store
+from hugathome.stores import Store
 from hugathome.testing.clock import FakeClock
 from hugathome.visits.reception import Invitation
 
@@ -25,21 +24,6 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 STARTS, LATER = NOW + 2 * DAY, NOW + 9 * DAY
 PATIENT = Participant(id="p-1", role="patient", name="M. Dupont", language="en", phone=MOBILE)
 CLINIC = {"hug": Organisation(services={"cardiology": Service(id="cardiology")})}
-
-
-@pytest.fixture
-def sms() -> Gateway:
-    return Gateway()
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock(NOW)
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    return open_store("memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/clinic.db")
 
 
 @pytest.fixture

@@ -49,24 +49,31 @@ class Line(Protocol):
 
 
 class AsyncLine:
-    """Asks on an event loop."""
+    """Has one deadline for all of a question: redis-py's pool and its timeouts take three, and a task."""
 
     def __init__(self, url: str) -> None:
-        self._pool: Any = _pool(redis.asyncio.BlockingConnectionPool, url, **_ON_A_LOOP)
+        self._pool: Any = _pool(redis.asyncio.ConnectionPool, url, **_ON_A_LOOP)
+        self._idle: list[Any] = []
+        self._places = asyncio.Semaphore(_CONNECTIONS)
 
     async def ask(self, *words: Word) -> Any:
         """Return the answer."""
-        connection = await self._pool.get_connection()
-        try:
-            async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PATIENCE), self._places:
+            connection = self._idle.pop() if self._idle else self._pool.make_connection()
+            try:
+                await self._pool.ensure_connection(connection)
                 await connection.send_command(*words)
-                return await connection.read_response()
-        finally:
-            await self._pool.release(connection)
+                answer = await connection.read_response()
+            except BaseException:  # also when cancelled: its answer may still come, and is nobody else's
+                await connection.disconnect(nowait=True)
+                raise
+            self._idle.append(connection)
+            return answer
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._pool.disconnect()
+        while self._idle:
+            await self._idle.pop().disconnect()
 
 
 class BlockingLine:

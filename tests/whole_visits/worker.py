@@ -1,6 +1,6 @@
 """A worker that takes a patient from the booking to the end of a visit, and is killed wherever it is told to.
 
-    python -m tests.visits.worker DATABASE FOLDER        reads `VISIT AWAIT` from its input, line by line
+    python -m tests.whole_visits.worker DATABASE FOLDER    reads `VISIT AWAIT` from its input, line by line
 
 For each line a process of its own does everything for one visit, and erases the patient in the end. It kills
 itself with SIGKILL at that await of a seam: before a store, a log or a gateway is asked, or once it has

@@ -21,8 +21,8 @@ from tests.lives import (
     refuse_uninvited,
     refuse_what_nobody_may,
 )
-from tests.visits.server import SOURCE
-from tests.visits.worker import LEASE_IS_OVER, PLANNED_AT, Life, Provider, Wristwatch, opened
+from tests.whole_visits.server import SOURCE
+from tests.whole_visits.worker import LEASE_IS_OVER, PLANNED_AT, Life, Provider, Wristwatch, opened
 
 from hugathome import Action, HugAtHome, Session
 from hugathome.record.audit import START, Head
@@ -49,7 +49,7 @@ class Workers:
         self._folder = folder
         root = Path(__file__).parents[2]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.visits.worker", database, str(folder)],
+            [sys.executable, "-m", "tests.whole_visits.worker", database, str(folder)],
             cwd=root,
             env={**os.environ, "PYTHONPATH": f"{SOURCE}{os.pathsep}{root}"},
             stdin=subprocess.PIPE,

@@ -6,17 +6,19 @@ back within three tries, nothing written may be missing, doubled or out of order
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import redis as driver
 from tests import servers
 from tests.lives import is_in_full
-from tests.visits.server import KEY, Server, prepared
+from tests.whole_visits.server import KEY, Server, prepared
 
 from hugathome import HugAtHome, Participant
 from hugathome.clock import Clock, SystemClock
@@ -223,9 +225,9 @@ async def outlives_a_pause(at: Hospital, held: Visit) -> None:
         assert robot.peer.client.failures <= TRIES
 
 
-async def outlives_a_restart(server: servers.RedisServer, held: Visit) -> None:
+async def outlives_a_restart(restart: Callable[[], None], held: Visit) -> None:
     async with held.writing():
-        server.restart()
+        await asyncio.to_thread(restart)
         await held.back(*held.robots)
     await held.read()
 
@@ -238,6 +240,7 @@ async def test_a_visit_on_postgresql_outlives_a_worker_that_stands_still(
             await outlives_a_pause(at, held)
         if is_in_full():
             async with visit(at) as held:
+                await outlives_a_restart(partial(servers.restart_postgresql, emptied_postgresql), held)
                 await outlives_its_workers(at, held)
 
 
@@ -248,7 +251,7 @@ async def test_a_visit_on_redis_outlives_its_workers_and_redis_itself(tmp_path: 
                 async with visit(at) as held:
                     await outlives_a_pause(at, held)
             async with visit(at) as held:
-                await outlives_a_restart(server, held)
+                await outlives_a_restart(server.restart, held)
                 await outlives_its_workers(at, held)
 
 
@@ -263,3 +266,29 @@ async def test_a_visit_outlives_a_redis_that_has_forgotten_everything(tmp_path: 
             await held.read()
 
             assert not {robot.peer.client.peer for robot in held.robots} & set(before)
+
+
+async def test_a_visit_outlives_a_redis_that_was_taken_back(tmp_path: Path, sms: OutboxSms) -> None:
+    with servers.redis() as server:
+        async with hospital(tmp_path, sms, log=server.url) as at, visit(at) as held:
+            async with held.writing():
+                pass
+            with driver.Redis.from_url(server.url) as client:
+                client.save()
+            async with held.writing():
+                pass
+            await held.read()
+            written = {who: len(lines) for who, lines in held.written.items()}
+            server.restart()
+            await held.back(*held.robots)
+            async with held.writing():
+                pass
+
+            for robot, (who, lines) in product(held.robots, held.written.items()):
+                await robot.peer.until(partial(has_read, lines=lines[written[who] :]), within=PATIENCE)
+                read = [text.text for text in robot.peer.texts if text.participant == who]
+                assert read == [line for line in lines if line in read]
+
+
+def has_read(peer: Peer, lines: Sequence[str]) -> bool:
+    return set(lines) <= {text.text for text in peer.texts}
