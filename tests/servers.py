@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -28,11 +29,7 @@ _PATIENCE_SECONDS = 20
 def postgresql(*, fsync: bool = False) -> Iterator[str]:
     """Start PostgreSQL and return the URL of its first database; with `fsync` a commit is durable."""
     with _folder_of("postgres") as where:
-
-        def run(command: str, *arguments: str) -> None:
-            program = [str(_INITDB[-1].with_name(command)), "-D", str(where / "data"), *arguments]
-            subprocess.run(program, check=True, **_as("postgres", where))
-
+        run = partial(_run_postgresql, where)
         run("initdb", "--auth=trust", "--username=postgres", "--no-sync")
         options = f"-c listen_addresses='' -c fsync={'on' if fsync else 'off'} -k {where}"
         run("pg_ctl", "--wait", "--options", options, "--log", str(where / "log"), "start")
@@ -40,6 +37,16 @@ def postgresql(*, fsync: bool = False) -> Iterator[str]:
             yield f"postgresql://postgres@/postgres?host={where}"
         finally:
             run("pg_ctl", "--wait", "--mode=immediate", "stop")
+
+
+def restart_postgresql(url: str) -> None:
+    """End the server at once, without a chance to finish anything, and start it again."""
+    _run_postgresql(Path(url.rpartition("host=")[2]), "pg_ctl", "--wait", "--mode=immediate", "restart")
+
+
+def _run_postgresql(where: Path, command: str, *arguments: str) -> None:
+    program = [str(_INITDB[-1].with_name(command)), "-D", str(where / "data"), *arguments]
+    subprocess.run(program, check=True, **_as("postgres", where))
 
 
 class RedisServer:
