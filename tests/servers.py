@@ -6,10 +6,12 @@ network. Without root, or without the package, a server is not to be had, and wh
 
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -27,11 +29,7 @@ _PATIENCE_SECONDS = 20
 def postgresql(*, fsync: bool = False) -> Iterator[str]:
     """Start PostgreSQL and return the URL of its first database; with `fsync` a commit is durable."""
     with _folder_of("postgres") as where:
-
-        def run(command: str, *arguments: str) -> None:
-            program = [str(_INITDB[-1].with_name(command)), "-D", str(where / "data"), *arguments]
-            subprocess.run(program, check=True, **_as("postgres", where))
-
+        run = partial(_run_postgresql, where)
         run("initdb", "--auth=trust", "--username=postgres", "--no-sync")
         options = f"-c listen_addresses='' -c fsync={'on' if fsync else 'off'} -k {where}"
         run("pg_ctl", "--wait", "--options", options, "--log", str(where / "log"), "start")
@@ -39,6 +37,16 @@ def postgresql(*, fsync: bool = False) -> Iterator[str]:
             yield f"postgresql://postgres@/postgres?host={where}"
         finally:
             run("pg_ctl", "--wait", "--mode=immediate", "stop")
+
+
+def restart_postgresql(url: str) -> None:
+    """End the server at once, without a chance to finish anything, and start it again."""
+    _run_postgresql(Path(url.rpartition("host=")[2]), "pg_ctl", "--wait", "--mode=immediate", "restart")
+
+
+def _run_postgresql(where: Path, command: str, *arguments: str) -> None:
+    program = [str(_INITDB[-1].with_name(command)), "-D", str(where / "data"), *arguments]
+    subprocess.run(program, check=True, **_as("postgres", where))
 
 
 class RedisServer:
@@ -84,12 +92,21 @@ def redis(*, fsync: bool = False) -> Iterator[RedisServer]:
             server.kill()
 
 
-def _await_socket(socket: Path, server: subprocess.Popen[bytes]) -> None:
+def _await_socket(path: Path, server: subprocess.Popen[bytes]) -> None:
     deadline = monotonic() + _PATIENCE_SECONDS
-    while not socket.exists():
+    while not _answers(path):
         if server.poll() is not None or monotonic() > deadline:
             raise RuntimeError("the server did not start")
         sleep(0.01)
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        try:
+            client.connect(str(path))
+        except OSError:
+            return False
+    return True
 
 
 def _as(user: str, where: Path) -> dict[str, Any]:

@@ -160,7 +160,7 @@ class Limits(Wire):
     behind: int = 512
     """Log entries by which a connection may lag."""
     kept: int = 4096
-    """Log entries that are kept in memory for those who resume."""
+    """Log entries that are kept, in memory and in the log, for those who resume."""
     hello_within: float = 5
     ping_every: float = 20
     dead_after: float = 45

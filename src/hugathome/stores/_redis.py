@@ -49,10 +49,7 @@ class Line(Protocol):
 
 
 class AsyncLine:
-    """Asks on an event loop, with one deadline for all of a question.
-
-    redis-py's own pool and its timeouts take three, and a task.
-    """
+    """Has one deadline for all of a question: redis-py's pool and its timeouts take three, and a task."""
 
     def __init__(self, url: str) -> None:
         self._pool: Any = _pool(redis.asyncio.ConnectionPool, url, **_ON_A_LOOP)
