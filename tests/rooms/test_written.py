@@ -16,7 +16,7 @@ from hugathome.protocol.frames import parse_client
 from hugathome.protocol.messages import Command
 from hugathome.rooms.journal import Journal
 from hugathome.rooms.written import Written
-from hugathome.signalling import Called, Commanded, Entry, parse_entry
+from hugathome.signalling import Called, Commanded, Entry, Unread, parse_entry
 
 ROOM = "hug.room"
 SDP = (Path(__file__).parents[1] / "corpus/description.sdp").read_text().replace("UFRAG", "Yb2x")
@@ -56,7 +56,7 @@ def journal_on(log: object) -> Journal:
     return Journal(log=log, keys=KeyRing(b"k" * 32), randomness=os.urandom)  # type: ignore[arg-type]
 
 
-async def _followed(log: object) -> tuple[Entry, Entry]:
+async def _followed(log: object) -> tuple[Entry | Unread, Entry | Unread]:
     """Return two entries that are appended while a room is followed: the first before it is."""
     journal = journal_on(log)
     await journal.append(ROOM, CALLED)
