@@ -13,6 +13,7 @@ import gc
 import json
 import tempfile
 import threading
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,7 +71,7 @@ async def visit(hug: HugAtHome, port: int) -> str:
     loop = asyncio.get_running_loop()
     both = []
     for whose in DEVICES:
-        _, connected = await loop.create_connection(lambda whose=whose: device(whose), "127.0.0.1", port)
+        _, connected = await loop.create_connection(partial(device, whose), "127.0.0.1", port)
         both.append(connected)
     one, other = both
     await asyncio.gather(one.ready, other.ready)
