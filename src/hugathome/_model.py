@@ -67,9 +67,12 @@ class Record(BaseModel):
         held = self.__dict__
         if len(held) != len(fields):
             held = {name: held[name] for name in fields}
+        given = self.__pydantic_fields_set__
+        if not changes.keys() <= given:
+            given = given | changes.keys()
         copied = type(self).__new__(type(self))
         object.__setattr__(copied, "__dict__", {**held, **changes})
-        object.__setattr__(copied, "__pydantic_fields_set__", self.__pydantic_fields_set__ | changes.keys())
+        object.__setattr__(copied, "__pydantic_fields_set__", given)
         object.__setattr__(copied, "__pydantic_extra__", None)
         object.__setattr__(copied, "__pydantic_private__", None)
         return copied
