@@ -15,7 +15,7 @@ from hugathome._model import Record
 from hugathome.errors import RemoteProtocolError
 
 _TOO_BIG = 4009
-_NO_LINE = re.compile(r"\n(?![a-z]=)")
+_LINES = re.compile(r"(?:[a-z]=.*\n)+")
 _PLAIN = bytes({*range(256)} - {*range(32), 127} | {9, 10})
 """All bytes but controls; of these, tabulators and line feeds are as good."""
 _BREAKS = re.compile(r"[\x85\u2028\u2029]")
@@ -112,8 +112,8 @@ def parse_description(sdp: str, *, limits: SdpLimits | None = _DEFAULTS) -> Desc
     starts = [number for number, (name, _) in enumerate(said) if name == "m="]
     description = Description(
         sections=tuple(_sections(said, starts)),
-        ufrags=frozenset(map(_ice_word, _values(said, "a=ice-ufrag:"))),
-        fingerprints=frozenset(map(_fingerprint, _values(said, "a=fingerprint:"))),
+        ufrags=frozenset(_ice_word(value) for name, value in said if name == "a=ice-ufrag:"),
+        fingerprints=frozenset(_fingerprint(value) for name, value in said if name == "a=fingerprint:"),
         candidates=tuple(
             parse_candidate(f"candidate:{value}") for name, value in said if name == "a=candidate:"
         ),
@@ -164,10 +164,10 @@ def require_within(limits: SdpLimits, sdp: str) -> None:
 
 
 def _text(sdp: str) -> str:
-    """Return the description with its lines parted by line feeds."""
-    text = sdp.replace("\r\n", "\n").removesuffix("\n")
+    """Return the description with each line ended by a line feed."""
+    text = sdp.replace("\r\n", "\n").removesuffix("\n") + "\n"
     is_plain = not _written(text).translate(None, _PLAIN) and (text.isascii() or not _BREAKS.search(text))
-    if not is_plain or _NO_LINE.search(text):
+    if not is_plain or not _LINES.fullmatch(text):
         raise RemoteProtocolError("a line that is no line of a description")
     return text
 
@@ -199,11 +199,6 @@ def _direction(attributes: list[_Said]) -> str:
             raise RemoteProtocolError("a malformed direction")
         return name[2:]
     return "sendrecv"
-
-
-def _values(said: list[_Said], wanted: str) -> set[str]:
-    """Return each value once: sections that share a transport repeat them."""
-    return {value for name, value in said if name == wanted}
 
 
 def _ice_word(value: str) -> str:
