@@ -258,7 +258,7 @@ async def among_rooms(*, rooms: Sequence[int] = OPEN, seconds: float = SECONDS) 
             values |= (await load.run(seconds, at_once=1)).told(f"{count}_rooms")
         load.aclose()
     first, *_, last = rooms
-    ratio = values[f"{last}_rooms_processor_us"] / values[f"{first}_rooms_processor_us"]
+    ratio = values[f"{last}_rooms_p50_ms"] / values[f"{first}_rooms_p50_ms"]
     return values | {"rooms_ratio": ratio}
 
 
