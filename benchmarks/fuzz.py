@@ -64,10 +64,11 @@ def description(given: bytes) -> None:
 
 
 def candidate(given: bytes) -> None:
-    """Read a candidate, and look where it leads."""
-    from hugathome.protocol.sdp import is_loopback_or_link_local, parse_candidate
+    """Read a candidate, as a device sends it."""
+    from hugathome.protocol.frames import parse_client
 
-    is_loopback_or_link_local(parse_candidate(given.decode(errors="surrogateescape")))
+    one = {"candidate": given.decode(errors="replace")}
+    parse_client(json.dumps({"type": "candidate", "seq": 1, "pc": "c", "gen": 1, "candidates": [one]}))
 
 
 _TARGETS = (code, phone, receipt, message, description, candidate)
