@@ -13,7 +13,6 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import aclosing, contextmanager, suppress
-from itertools import islice
 from typing import Any, NamedTuple
 
 from hugathome.clock import Clock
@@ -124,8 +123,8 @@ class LiveRoom:
 
     def since(self, offset: int) -> list[Step]:
         """Return the steps behind `offset`; those that are no longer kept are missing."""
-        first = self._kept[0].position.offset
-        return list(islice(self._kept, max(offset + 1 - first, 0), None))
+        missing = min(self.position.offset - offset, len(self._kept))
+        return [self._kept[index] for index in range(-missing, 0)]  # near its end, where a deque is quick
 
     def at(self, offset: int) -> Step | None:
         """Return the step at `offset`, if it is kept."""
