@@ -41,10 +41,12 @@ async def connect(
     try:
         async with asyncio.timeout(open_timeout.total_seconds()):
             first = await anext(telling)
-    except (TransportClosed, TimeoutError) as failed:
+    except BaseException as failed:
         await telling.aclose()
         await posting.aclose()
-        raise TransportClosed("the server could not be reached") from failed
+        if isinstance(failed, TimeoutError):
+            raise TransportClosed("the server does not answer") from failed
+        raise
     return PostedTransport(posting, first.connection or "", telling)
 
 
