@@ -1,0 +1,115 @@
+"""A visit behind HAProxy, as one stands before hospitals: it ends what is silent, or refuses WebSockets."""
+
+import asyncio
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.async_api import Browser, Page, Request
+from tests.pages.browsing import DESKTOP, device, in_state, open_from_sms, open_room, sees_and_hears, use
+from tests.pages.clinic import Clinic
+
+from hugathome.protocol.wire import Limits
+
+HAS_HAPROXY = shutil.which("haproxy", path="/usr/sbin:/usr/bin") is not None
+_REFUSING = "http-request deny deny_status 403 if { req.hdr(Upgrade) -m found }"
+_CONFIGURATION = """
+global
+    maxconn 200
+defaults
+    mode http
+    timeout connect 5s
+    timeout client {timeout}ms
+    timeout server {timeout}ms
+    timeout tunnel {timeout}ms
+frontend visit
+    bind 127.0.0.1:{front}
+    {refusing}
+    default_backend server
+backend server
+    server visit 127.0.0.1:{behind}
+"""
+
+
+@contextmanager
+def haproxy(
+    folder: Path, *, front: int, behind: int, timeout: float, refuses_upgrade: bool
+) -> Iterator[None]:
+    """Stand before a server; whatever is silent for `timeout` seconds is ended."""
+    configuration = folder / "haproxy.cfg"
+    refusing = _REFUSING if refuses_upgrade else ""
+    configuration.write_text(_CONFIGURATION.format(timeout=int(1000 * timeout), refusing=refusing, **ports))
+    with subprocess.Popen(["/usr/sbin/haproxy", "-q", "-f", str(configuration)]) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+
+
+def unused_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        return int(bound.getsockname()[1])
+
+
+class Connections:
+    """How often a page has opened a connection to its hub, by each way."""
+
+    def __init__(self, page: Page) -> None:
+        self.sockets = 0
+        self.streams = 0
+        page.on("websocket", lambda _: self._opened_socket())
+        page.on("request", self._asked)
+
+    def _opened_socket(self) -> None:
+        self.sockets += 1
+
+    def _asked(self, request: Request) -> None:
+        self.streams += request.headers.get("accept") == "text/event-stream"
+
+
+async def visit_behind_a_proxy(
+    folder: Path, chromium: Browser, *, refuses_upgrade: bool, timeout: float, lasts: float
+) -> Connections:
+    """Hold a visit of so many seconds, of which nobody says a word; return how the patient was connected."""
+    front = unused_port()
+    # a fifth before the proxy's patience ends, as 20 s are before 25
+    clinic = Clinic(folder, front=front, limits=Limits(ping_every=0.7 * timeout))
+    await clinic.start()
+    try:
+        ports = {"front": front, "behind": clinic.port}
+        with haproxy(folder, ports, timeout=timeout, refuses_upgrade=refuses_upgrade):
+            await _answers(front)
+            session = await clinic.plan()
+            phone, desktop = await device(chromium), await device(chromium, viewport=DESKTOP)
+            patient = await open_from_sms(phone, clinic)
+            connections = Connections(patient)
+            clinician = await open_room(desktop, clinic, session, "dr-rossi")
+            for page in (patient, clinician):
+                await use(page, "join")
+            await in_state(clinician, "visit")
+            await use(clinician, "admit")
+            await in_state(patient, "visit")
+            await asyncio.sleep(lasts)  # of real time: the proxy has a clock of its own
+            await sees_and_hears(patient, "dr-rossi")
+            await use(clinician, "end")
+            await clinician.select_option("[data-outcome]", "prescription")
+            await use(clinician, "confirm-end")
+            await in_state(patient, "ended")
+            return connections
+    finally:
+        await clinic.stop()
+
+
+async def _answers(port: int) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.01)
+            else:
+                writer.close()
+                return await writer.wait_closed()
