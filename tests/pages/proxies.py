@@ -36,9 +36,9 @@ backend server
 
 @contextmanager
 def haproxy(
-    folder: Path, *, front: int, behind: int, timeout: float, refuses_upgrade: bool
+    folder: Path, ports: Mapping[str, int], *, timeout: float, refuses_upgrade: bool
 ) -> Iterator[None]:
-    """Stand before a server; whatever is silent for `timeout` seconds is ended."""
+    """Stand at the port `front` before the server `behind`; what is silent for `timeout` seconds is ended."""
     configuration = folder / "haproxy.cfg"
     refusing = _REFUSING if refuses_upgrade else ""
     configuration.write_text(_CONFIGURATION.format(timeout=int(1000 * timeout), refusing=refusing, **ports))
@@ -75,8 +75,7 @@ async def visit_behind_a_proxy(
 ) -> Connections:
     """Hold a visit of so many seconds, of which nobody says a word; return how the patient was connected."""
     front = unused_port()
-    # a fifth before the proxy's patience ends, as 20 s are before 25
-    clinic = Clinic(folder, front=front, limits=Limits(ping_every=0.7 * timeout))
+    clinic = Clinic(folder, front=front, limits=Limits(ping_every=0.8 * timeout))  # as 20 s are of 25
     await clinic.start()
     try:
         ports = {"front": front, "behind": clinic.port}
@@ -110,6 +109,7 @@ async def _answers(port: int) -> None:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
             except OSError:
                 await asyncio.sleep(0.01)
-            else:
-                writer.close()
-                return await writer.wait_closed()
+                continue
+            writer.close()
+            await writer.wait_closed()
+            return
