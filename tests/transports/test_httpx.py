@@ -1,7 +1,9 @@
 """The client whose connection POSTs carry, against a real server on 127.0.0.1."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 from tests.transports.posting import Site, posting_site
 
@@ -36,6 +38,46 @@ async def test_what_is_no_frame_is_refused_and_the_connection_stands(site: Site)
     await client.send("next")
     assert await end.receive() == "next"
     await client.aclose()
+    await end.aclose()
+
+
+async def test_a_request_whose_answer_got_lost_is_made_again_and_said_once(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, end = await site.streamed_pair()
+    post = httpx.AsyncClient.post
+    lost: list[str] = []
+
+    async def lose_the_first(self: httpx.AsyncClient, url: str, *, content: str) -> httpx.Response:
+        answer = await post(self, url, content=content)
+        if not lost:
+            lost.append(content)
+            raise httpx.ReadError("")
+        return answer
+
+    monkeypatch.setattr(httpx.AsyncClient, "post", lose_the_first)
+    await client.send("once")
+    await client.send("then")
+
+    heard = [await end.receive(), await end.receive()]
+    await client.aclose()
+
+    assert heard == ["once", "then"]
+    assert "once" in lost[0]
+    with pytest.raises(TransportClosed):
+        await end.receive()
+    await end.aclose()
+
+
+async def test_a_connection_that_is_given_up_while_it_opens_is_closed(site: Site) -> None:
+    opening = asyncio.create_task(connect(site.url))
+    end = await site.ends.get()
+    opening.cancel()
+    await asyncio.wait({opening})
+
+    async with asyncio.timeout(5):
+        with pytest.raises(TransportClosed):
+            await end.receive()
     await end.aclose()
 
 

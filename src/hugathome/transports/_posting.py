@@ -9,8 +9,6 @@ import httpx
 from hugathome.errors import InvalidInput, TransportClosed
 from hugathome.transports._posted import COMMENT_EVERY, EVENTS, JSON, LONGEST_WAIT, Asked, Told
 
-_TRIES = 2
-"""Times that a request is made which may have got lost; frames are numbered, so nothing happens twice."""
 _SILENCE = max(2 * COMMENT_EVERY, LONGEST_WAIT) + 10
 """Seconds without a byte after which a stream or an answer is taken for lost."""
 _REFUSED = "the server does not answer, or has no such connection"
@@ -37,15 +35,21 @@ class Posting:
         )
 
     async def ask(self, asked: Asked) -> Told:
-        """Return what one request is answered."""
-        for tries_left in reversed(range(_TRIES)):
+        """Return what one request is answered; one that may have got lost is made once more.
+
+        Frames are numbered, so nothing happens twice.
+        """
+        try:
             try:
-                answer = await self._client.post(self._url, content=asked.to_json())
-                return _told(answer.content if answer.is_success else b"")
-            except httpx.HTTPError as lost:
-                if not tries_left:
-                    raise TransportClosed(_REFUSED) from lost
-        raise AssertionError
+                answer = await self._post(asked)
+            except httpx.TransportError:
+                answer = await self._post(asked)
+        except httpx.HTTPError as lost:
+            raise TransportClosed(_REFUSED) from lost
+        return _told(answer.content if answer.is_success else b"")
+
+    async def _post(self, asked: Asked) -> httpx.Response:
+        return await self._client.post(self._url, content=asked.to_json())
 
     async def streamed(self) -> AsyncGenerator[Told]:
         """Open a connection, and yield what it is told in one stream."""
