@@ -7,13 +7,15 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
-from playwright.async_api import Browser, Page, Request
+from playwright.async_api import Browser, Page, Request, Route
 from tests.pages.browsing import DESKTOP, device, in_state, open_from_sms, open_room, sees_and_hears, use
 from tests.pages.clinic import Clinic
 
 from hugathome.protocol.wire import Limits
 
+EVENTS = "text/event-stream"
 HAS_HAPROXY = shutil.which("haproxy", path="/usr/sbin:/usr/bin") is not None
 _REFUSING = "http-request deny deny_status 403 if { req.hdr(Upgrade) -m found }"
 _CONFIGURATION = """
@@ -58,8 +60,7 @@ class Connections:
     """How often a page has opened a connection to its hub, by each way."""
 
     def __init__(self, page: Page) -> None:
-        self.sockets = 0
-        self.streams = 0
+        self.sockets = self.streams = self.polls = 0
         page.on("websocket", lambda _: self._opened_socket())
         page.on("request", self._asked)
 
@@ -67,13 +68,26 @@ class Connections:
         self.sockets += 1
 
     def _asked(self, request: Request) -> None:
-        self.streams += request.headers.get("accept") == "text/event-stream"
+        if request.method == "POST" and request.post_data == "{}":
+            is_stream = request.headers.get("accept") == EVENTS
+            self.streams += is_stream
+            self.polls += not is_stream
+
+
+class Held(NamedTuple):
+    """How the two of a visit were connected."""
+
+    patient: Connections
+    clinician: Connections
 
 
 async def visit_behind_a_proxy(
     folder: Path, chromium: Browser, *, refuses_upgrade: bool, timeout: float, lasts: float
-) -> Connections:
-    """Hold a visit of so many seconds, of which nobody says a word; return how the patient was connected."""
+) -> Held:
+    """Hold a visit of so many seconds in which nobody says a word.
+
+    Where WebSockets are refused, the clinician is to have no stream either.
+    """
     front = unused_port()
     clinic = Clinic(folder, front=front, limits=Limits(ping_every=0.8 * timeout))  # as 20 s are of 25
     await clinic.start()
@@ -81,25 +95,39 @@ async def visit_behind_a_proxy(
         ports = {"front": front, "behind": clinic.port}
         with haproxy(folder, ports, timeout=timeout, refuses_upgrade=refuses_upgrade):
             await _answers(front)
-            session = await clinic.plan()
             phone, desktop = await device(chromium), await device(chromium, viewport=DESKTOP)
+            if refuses_upgrade:
+                await desktop.route("**/signal/*", _without_streams)
+            session = await clinic.plan()
             patient = await open_from_sms(phone, clinic)
-            connections = Connections(patient)
             clinician = await open_room(desktop, clinic, session, "dr-rossi")
-            for page in (patient, clinician):
-                await use(page, "join")
-            await in_state(clinician, "visit")
-            await use(clinician, "admit")
-            await in_state(patient, "visit")
-            await asyncio.sleep(lasts)  # of real time: the proxy has a clock of its own
-            await sees_and_hears(patient, "dr-rossi")
-            await use(clinician, "end")
-            await clinician.select_option("[data-outcome]", "prescription")
-            await use(clinician, "confirm-end")
-            await in_state(patient, "ended")
-            return connections
+            held = Held(Connections(patient), Connections(clinician))
+            await _hold(patient, clinician, lasts=lasts)
+            return held
     finally:
         await clinic.stop()
+
+
+async def _hold(patient: Page, clinician: Page, *, lasts: float) -> None:
+    for page in (patient, clinician):
+        await use(page, "join")
+    await in_state(clinician, "visit")
+    await use(clinician, "admit")
+    await in_state(patient, "visit")
+    await asyncio.sleep(lasts)  # of real time: the proxy has a clock of its own
+    await sees_and_hears(patient, "dr-rossi")
+    await use(clinician, "end")
+    await clinician.select_option("[data-outcome]", "prescription")
+    await use(clinician, "confirm-end")
+    await in_state(patient, "ended")
+
+
+async def _without_streams(route: Route) -> None:
+    """Be something that collects whole answers, and so never passes on one that does not end."""
+    if route.request.headers.get("accept") == EVENTS:
+        await route.abort()
+    else:
+        await route.continue_()
 
 
 async def _answers(port: int) -> None:
