@@ -32,7 +32,7 @@ class Asked(Record):
 
     model_config = ConfigDict(extra="ignore")
 
-    connection: Annotated[str, Field(max_length=64)] | None = None
+    connection: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     number: _Number = 1
     """Of the first of `frames`."""
     frames: Annotated[tuple[str, ...], Field(max_length=CAPACITY)] = ()
