@@ -1,9 +1,14 @@
 """What verifying a code costs on each store, against the least that anybody could do there.
 
-In memory the floor derives a secret, computes the code, compares it and makes the next record. On a store it
-is the same load and the same conditional update, done bare over the same driver, and computes no code at all.
-Both sides take turns, and each verify has a challenge of its own. PostgreSQL and the files of SQLite, also
-django-otp's, are synced at each commit; Redis keeps everything in memory, where the floor is lowest.
+In memory the floor derives a secret, computes the code, compares it and makes the next record. On a store
+there are two. One is the same load and the same conditional update, done bare over the same driver: the
+same bytes to and fro, a transaction for each statement and the same threads, but no code is computed. The
+other does the same and judges the answer in between, as anybody must: it reads the record that it was
+given, does what the floor in memory does, and writes the next one.
+
+All sides take turns, and each verify has a challenge of its own. PostgreSQL and the files of SQLite are
+synced at each commit; Redis keeps everything in memory, where the floor is lowest. django-otp is compared
+twice: in a file that is synced as ours is, and with SQLite as Django opens it if nothing is said.
 
     PYTHONPATH=. python benchmarks/codes.py
 """
@@ -30,7 +35,7 @@ from hugathome import CodePolicy, PhoneNumber, SystemClock
 from hugathome.codes import Challenge, ChallengeState, ChallengeStore, code_for, sent
 from hugathome.keys import KeyRing
 from hugathome.stores import open_code_store, schema
-from hugathome.stores._records import microseconds, write_record
+from hugathome.stores._records import microseconds, read_record, write_record
 from hugathome.stores.memory import MemoryCodes
 from hugathome.verifier import Verifier
 
@@ -38,32 +43,42 @@ NUMBER = "+41791234567"
 VERIFIES = 1_500
 ROWS = (1_000, 1_000_000)
 
+KEY = KeyRing(token_bytes(32)).current
+
 Step = Callable[[Challenge], Awaitable[object]]
 """What is done to one challenge, and nothing else."""
+Judge = Callable[[Any], Any]
+"""Makes of the bytes that were loaded those that are saved."""
+Bare = Callable[[Judge], Step]
+"""Makes the load and the conditional update of a place, with something in between."""
 
 
 class Place(NamedTuple):
-    """A store, and its load and conditional update done bare."""
+    """A store, its floors by the name of what they are, and the file, where it is one."""
 
     store: Any
-    bare: Step
+    floors: dict[str, Step]
     where: str = ""
-    """The file, where it is one."""
 
 
 # --- Floors --------------------------------------------------------------------------------------
 
 
-def bare_code() -> Step:
-    """Return what any verifier computes: secret, code, comparison, record."""
-    key = KeyRing(token_bytes(32)).current
+def used(challenge: Challenge) -> Challenge:
+    """Do what any verifier must: derive a secret, compute the code, compare it, make the next record."""
+    code = code_for(challenge, key=KEY, address=NUMBER)
+    hmac.compare_digest(code.encode(), b"000000")
+    return replace(challenge, state=ChallengeState.USED, version=3)
 
-    async def step(challenge: Challenge) -> object:
-        code = code_for(challenge, key=key, address=NUMBER)
-        hmac.compare_digest(code.encode(), b"000000")
-        return replace(challenge, state=ChallengeState.USED, version=3)
 
-    return step
+def judged(body: Any) -> str:
+    """Do the same to a record as it lies in a store."""
+    return write_record(used(read_record(Challenge, body)))
+
+
+def floors(bare: Bare) -> dict[str, Step]:
+    """Return the load and the update alone, which puts back what it found, and with a judgement."""
+    return {"floor": bare(lambda body: body), "judging": bare(judged)}
 
 
 _LOAD = "SELECT body FROM hugathome_code WHERE kind = 'Challenge' AND key = ?"
@@ -75,8 +90,8 @@ return 1
 """
 
 
-def bare_sqlite(path: str, *, is_blocking: bool) -> Step:
-    """Return the same over the standard library; on a loop each statement runs in a thread."""
+def bare_sqlite(path: str, *, is_blocking: bool) -> Bare:
+    """Return it over the standard library; on a loop each statement runs in a thread."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA synchronous=FULL")
 
@@ -86,35 +101,44 @@ def bare_sqlite(path: str, *, is_blocking: bool) -> Step:
 
         return execute() if is_blocking else await asyncio.to_thread(execute)
 
-    async def step(challenge: Challenge) -> None:
-        (body,) = await run(_LOAD, challenge.id)
-        await run(_SAVE, body, challenge.id)
+    def bare(judge: Judge) -> Step:
+        async def step(challenge: Challenge) -> None:
+            (body,) = await run(_LOAD, challenge.id)
+            await run(_SAVE, judge(body), challenge.id)
 
-    return step
+        return step
+
+    return bare
 
 
-def bare_postgresql(connection: Any) -> Step:
-    """Return the same over psycopg, which begins no transaction for a single statement."""
+def bare_postgresql(connection: Any) -> Bare:
+    """Return it over psycopg, which begins no transaction for a single statement."""
     load, save = _LOAD.replace("?", "%s"), _SAVE.replace("?", "%s")
 
-    async def step(challenge: Challenge) -> None:
-        found = await _come(connection.execute(load, (challenge.id,)))
-        (body,) = await _come(found.fetchone())
-        await _come(connection.execute(save, (body, challenge.id)))
+    def bare(judge: Judge) -> Step:
+        async def step(challenge: Challenge) -> None:
+            found = await _come(connection.execute(load, (challenge.id,)))
+            (body,) = await _come(found.fetchone())
+            await _come(connection.execute(save, (judge(body), challenge.id)))
 
-    return step
+        return step
+
+    return bare
 
 
-def bare_redis(client: Any) -> Step:
-    """Return the same over redis-py."""
+def bare_redis(client: Any) -> Bare:
+    """Return it over redis-py."""
     swap = client.register_script(_SWAP)
 
-    async def step(challenge: Challenge) -> None:
-        name = f"hugathome:Challenge:{challenge.id}"
-        body = await _come(client.hget(name, "body"))
-        await _come(swap(keys=[name], args=[2, 3, body]))
+    def bare(judge: Judge) -> Step:
+        async def step(challenge: Challenge) -> None:
+            name = f"hugathome:Challenge:{challenge.id}"
+            body = await _come(client.hget(name, "body"))
+            await _come(swap(keys=[name], args=[2, 3, judge(body)]))
 
-    return step
+        return step
+
+    return bare
 
 
 async def _come(answer: Any) -> Any:
@@ -127,7 +151,10 @@ async def _come(answer: Any) -> Any:
 
 @asynccontextmanager
 async def memory() -> AsyncIterator[Place]:
-    yield Place(MemoryCodes(), bare_code())
+    async def step(challenge: Challenge) -> Challenge:
+        return used(challenge)
+
+    yield Place(MemoryCodes(), {"floor": step})
 
 
 @asynccontextmanager
@@ -136,7 +163,7 @@ async def sqlite(*, is_blocking: bool) -> AsyncIterator[Place]:
         async with _opened(f"sqlite:///{folder}/clinic.db", is_blocking=is_blocking) as store:
             await store.load(Challenge, "none")  # there is a file now
             path = f"{folder}/clinic.db-codes"
-            yield Place(store, bare_sqlite(path, is_blocking=is_blocking), path)
+            yield Place(store, floors(bare_sqlite(path, is_blocking=is_blocking)), path)
 
 
 @asynccontextmanager
@@ -147,7 +174,7 @@ async def postgresql(*, is_blocking: bool) -> AsyncIterator[Place]:
             _opened(url, is_blocking=is_blocking) as store,
             await psycopg.AsyncConnection.connect(url, autocommit=True) as on_loop,
         ):
-            yield Place(store, bare_postgresql(connection if is_blocking else on_loop))
+            yield Place(store, floors(bare_postgresql(connection if is_blocking else on_loop)))
 
 
 @asynccontextmanager
@@ -157,7 +184,7 @@ async def on_redis(*, is_blocking: bool) -> AsyncIterator[Place]:
             _opened(server.url, is_blocking=is_blocking) as store,
             redis.asyncio.Redis.from_url(server.url) as on_loop,
         ):
-            yield Place(store, bare_redis(client if is_blocking else on_loop))
+            yield Place(store, floors(bare_redis(client if is_blocking else on_loop)))
 
 
 @asynccontextmanager
@@ -226,6 +253,12 @@ class Devices:
 
         self._user = User.objects.create(username="user/77")
 
+    def as_it_comes(self) -> None:
+        """Go on as Django opens a file if nothing is said: synced too, but with a journal to roll back."""
+        from django.db import connection
+
+        connection.cursor().execute("PRAGMA journal_mode=DELETE")
+
     async def __call__(self) -> Awaitable[object]:
         from django_otp import verify_token
         from django_otp.oath import hotp
@@ -241,23 +274,22 @@ class Devices:
         return step()
 
 
-async def in_turn(one: Side, other: Side, *, times: int) -> tuple[float, float]:
+async def in_turn(*sides: Side, times: int) -> list[float]:
     """Return the median of each side in microseconds; every step is prepared before the first is taken."""
-    took: list[list[float]] = [[], []]
-    for steps in [(await one(), await other()) for _ in range(times)]:
+    took: list[list[float]] = [[] for _ in sides]
+    for steps in [[await side() for side in sides] for _ in range(times)]:
         for step, seconds in zip(steps, took, strict=True):
             began = perf_counter()
             await step
             seconds.append(perf_counter() - began)
-    first, second = (statistics.median(seconds) * 1e6 for seconds in took)
-    return first, second
+    return [statistics.median(seconds) * 1e6 for seconds in took]
 
 
 # --- Figures -------------------------------------------------------------------------------------
 
 
 async def against_floors(*, times: int) -> dict[str, float]:
-    """Compare a verify at every place with the floor there."""
+    """Compare a verify at every place with the floors there."""
     places = {"memory": memory()}
     for name, where in (("sqlite", sqlite), ("postgresql", postgresql), ("redis", on_redis)):
         places[name] = where(is_blocking=True)
@@ -265,15 +297,15 @@ async def against_floors(*, times: int) -> dict[str, float]:
     values: dict[str, float] = {}
     for name, place in places.items():
         async with place as here:
-            values |= _told(name, *await in_turn(_prepared(here), Verifies(here.store), times=times))
+            sides = [_prepared(floor, Verifies(here.store)) for floor in here.floors.values()]
+            *least, ours = await in_turn(*sides, Verifies(here.store), times=times)
+            values |= _told(name, dict(zip(here.floors, least, strict=True)), ours)
     return values
 
 
-def _prepared(here: Place) -> Side:
-    ours = Verifies(here.store)
-
+def _prepared(floor: Step, ours: Verifies) -> Side:
     async def side() -> Awaitable[object]:
-        return here.bare(await ours.issue())
+        return floor(await ours.issue())
 
     return side
 
@@ -281,8 +313,14 @@ def _prepared(here: Place) -> Side:
 async def against_django_otp(*, times: int) -> dict[str, float]:
     """Compare a verify on SQLite with one of django-otp's on the same disk."""
     async with sqlite(is_blocking=True) as here:
-        theirs = Devices(f"{here.where}-otp")
-        return _told("django_otp", *await in_turn(theirs, Verifies(here.store), times=times))
+        ours, theirs = Verifies(here.store), Devices(f"{here.where}-otp")
+        synced_alike, beside_it = await in_turn(theirs, ours, times=times)
+        theirs.as_it_comes()
+        as_it_comes, beside_that = await in_turn(theirs, ours, times=times)
+        return {
+            **_told("django_otp", {"floor": synced_alike}, beside_it),
+            **_told("django_otp_as_it_comes", {"floor": as_it_comes}, beside_that),
+        }
 
 
 async def among_many(*, times: int, rows: tuple[int, int]) -> dict[str, float]:
@@ -291,7 +329,8 @@ async def among_many(*, times: int, rows: tuple[int, int]) -> dict[str, float]:
         sides = Verifies(few.store), Verifies(many.store)
         for place, side, count in zip((few, many), sides, rows, strict=True):
             fill(place, await side.issue(), count)
-        return _told("rows", *await in_turn(*sides, times=times))
+        among_few, among_many = await in_turn(*sides, times=times)
+        return _told("rows", {"floor": among_few}, among_many)
 
 
 def fill(place: Place, like: Challenge, count: int) -> None:
@@ -302,8 +341,13 @@ def fill(place: Place, like: Challenge, count: int) -> None:
         connection.executemany("INSERT INTO hugathome_code VALUES ('Challenge', ?, 1, ?, ?)", rows)
 
 
-def _told(name: str, floor: float, library: float) -> dict[str, float]:
-    return {f"{name}_floor_us": floor, f"{name}_us": library, f"{name}_ratio": library / floor}
+def _told(name: str, others: dict[str, float], ours: float) -> dict[str, float]:
+    """Tell ours, each other side, and ours as a multiple of it; the one that is a floor names no ratio."""
+    told = {f"{name}_us": ours}
+    for which, other in others.items():
+        to = name if which == "floor" else f"{name}_{which}"
+        told |= {f"{name}_{which}_us": other, f"{to}_ratio": ours / other}
+    return told
 
 
 async def _measured(times: int, rows: tuple[int, int]) -> dict[str, float]:

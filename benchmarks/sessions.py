@@ -1,9 +1,10 @@
 """What a session's record costs: to change it, to save it with its event, to list a day, to read events.
 
-In memory the floor copies the record with other values, and judges nothing. On a store it is the conditional
-update and the event's row in one transaction, done bare over the same driver: no look-ups, no tags, no
-counter that makes positions dense, and no audit trail, all of which ours has. Both sides take turns, and each
-save has a session of its own. SQLite's file and PostgreSQL are synced at each commit.
+In memory the floor copies the record with other values, and judges nothing. On a store there are two floors,
+done bare over the same driver: the conditional update and the event's row in one transaction; and all that a
+save writes, which is also the counter that makes positions dense, a look at what leads to the session, and
+the entry of the audit trail. They take turns, and each save has a session of its own. SQLite's file and
+PostgreSQL are synced at each commit.
 
     PYTHONPATH=. python benchmarks/sessions.py
 """
@@ -26,7 +27,7 @@ from tests import servers
 
 from hugathome import Participant
 from hugathome.keys import KeyRing
-from hugathome.record.audit import Append
+from hugathome.record.audit import START, Append
 from hugathome.record.history import Action, Change, Window
 from hugathome.record.shelf import Listing, SessionStore, StoredSession
 from hugathome.session import Session
@@ -39,6 +40,8 @@ SAVES = 1_500
 LISTS = 300
 ROWS = (1_000, 100_000, 1_000_000)
 EVENTS = 20_000
+FLOOR = "floor"
+"""The organisation whose events and entries are written bare."""
 A_DAY = 100
 """How many sessions start on each day, however many days there are."""
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -88,6 +91,7 @@ async def sqlite(*, is_blocking: bool) -> AsyncIterator[Place]:
         await store.sessions.next_due()  # there are tables now
         with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as raw:
             raw.execute("PRAGMA synchronous=FULL")
+            raw.execute("PRAGMA secure_delete=ON")
             yield Place(store.sessions, _bare_sqlite(raw, is_blocking=is_blocking), _filler(raw))
         await store.aclose()
 
@@ -169,6 +173,13 @@ _UPDATE = (
     " body = ? WHERE id = ? AND version = ?"
 )
 _EVENT = "INSERT INTO hugathome_event (organisation, position, session_id, body) VALUES (?, ?, ?, ?)"
+_LEADING = (
+    "SELECT digest, NULL FROM hugathome_lookup WHERE session_id = ?"
+    " UNION ALL SELECT digest, at FROM hugathome_tag WHERE session_id = ?"
+)
+_COUNT = "UPDATE hugathome_counter SET position = position + 1 WHERE organisation = ?"
+_HEAD = "SELECT position, digest FROM hugathome_audit WHERE organisation = ? ORDER BY position DESC LIMIT 1"
+_ENTRY = "INSERT INTO hugathome_audit (organisation, position, previous, digest, body) VALUES (?, ?, ?, ?, ?)"
 
 
 class Sealed(NamedTuple):
@@ -222,11 +233,31 @@ class Saves:
         return lambda: change.save(self._place.store)
 
     async def bare(self) -> Step:
-        row, expected, events, _ = await self.changed()
+        """Return the two writes that a save is about."""
+        update, event, _ = self._written(await self.changed())
+        return lambda: self._place.bare([update, event])
+
+    async def all_bare(self) -> Step:
+        """Return every statement of such a save, with an entry that is linked already."""
+        change = await self.changed()
+        update, event, entry = self._written(change)
+        leading = (_LEADING, (change.row.id, change.row.id))
+        statements = [update, leading, (_COUNT, (FLOOR,)), (_HEAD, (FLOOR,)), event, entry]
+        return lambda: self._place.bare(statements)
+
+    def _written(self, change: Sealed) -> list[Statement]:
+        """Return the rows of a session, an event and an entry; an organisation of their own numbers them."""
+        row, expected, events, audit = change
         due = None if row.due_at is None else microseconds(row.due_at)
         fields = (row.organisation, row.version, row.status, microseconds(row.starts_at), due, row.body)
-        event = ("floor", next(self._numbers), row.id, events[0])
-        return lambda: self._place.bare([(_UPDATE, (*fields, row.id, expected)), (_EVENT, event)])
+        position = next(self._numbers)
+        (entry,) = () if audit is None else audit(START)
+        linked = (FLOOR, position, entry.previous, entry.digest, entry.body)
+        return [
+            (_UPDATE, (*fields, row.id, expected)),
+            (_EVENT, (FLOOR, position, row.id, events[0])),
+            (_ENTRY, linked),
+        ]
 
 
 async def in_turn(sides: Sequence[Callable[[], Awaitable[Step]]], *, times: int) -> list[float]:
@@ -246,8 +277,11 @@ async def saving(*, times: int) -> dict[str, float]:
     for name, place in PLACES.items():
         for suffix, is_blocking in (("", True), ("_on_a_loop", False)):
             async with place(is_blocking=is_blocking) as here:
+                here.fill("hugathome_counter", iter([(FLOOR, 0)]))
                 saves = Saves(here)
-                values |= _told(name + suffix, *await in_turn([saves.bare, saves.ours], times=times))
+                bare, all_bare, ours = await in_turn([saves.bare, saves.all_bare, saves.ours], times=times)
+                values |= _told(name + suffix, bare, ours)
+                values |= {f"{name}{suffix}_all_us": all_bare, f"{name}{suffix}_all_ratio": ours / all_bare}
     return values
 
 

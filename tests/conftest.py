@@ -2,14 +2,17 @@
 skip is a failure."""
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from tests import servers
+from tests.front_desk import NOW, Gateway, hug_over
 
-from hugathome.stores import schema
+from hugathome.app import HugAtHome
+from hugathome.stores import Store, open_store, schema
+from hugathome.testing.clock import FakeClock
 
 settings.register_profile("fixed", derandomize=True, deadline=None)
 settings.register_profile("proof", max_examples=500, deadline=None, print_blob=True)
@@ -140,3 +143,31 @@ def _emptied_postgresql(url: str) -> str:
         connection.execute("CREATE SCHEMA public")
         connection.execute(schema("postgresql").encode())
     return url
+
+
+# --- A front desk: see `tests/front_desk.py` ------------------------------------------------------
+
+
+@pytest.fixture
+def sms() -> Gateway:
+    """Return a gateway that keeps what it accepts."""
+    return Gateway()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Return a clock that stands still until it is told to go on."""
+    return FakeClock(NOW)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """Return a store: the one that forgets, and the one that needs no server."""
+    return open_store("memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/clinic.db")
+
+
+@pytest.fixture
+async def hug(store: Store, sms: Gateway, clock: FakeClock) -> AsyncIterator[HugAtHome]:
+    """Return a clinic over the three."""
+    async with hug_over(store, sms, clock) as hug:
+        yield hug

@@ -164,8 +164,8 @@ class Clinic:
             await doctor.complete()
             await patient.ended()
         await self.hug.clock.advance(minutes=2)
-        assert self.hug._hub._serving == set()
-        assert self.hug._hub._rooms == {}
+        assert self.hug._crew.hub._serving == set()
+        assert self.hug._crew.hub._rooms == {}
 
     def assert_names_nobody(self, text: str) -> None:
         codes = {code for sms in self.hug.outbox.messages if (code := sms.text.rpartition("#")[2])}

@@ -38,7 +38,8 @@ def run_pytest(
 ) -> subprocess.CompletedProcess[str]:
     (folder / "conftest.py").write_text((HERE / "conftest.py").read_text())
     (folder / "tests").mkdir(exist_ok=True)
-    (folder / "tests" / "servers.py").write_text((HERE / "servers.py").read_text())
+    for drawn_on in ("servers.py", "front_desk.py"):
+        (folder / "tests" / drawn_on).write_text((HERE / drawn_on).read_text())
     (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    media\n    browser\n")
     (folder / "test_it.py").write_text(source)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CI", "PYTEST"))}

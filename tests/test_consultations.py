@@ -304,6 +304,45 @@ async def test_a_visit_that_nobody_came_to_is_cancelled_with_that_outcome(hug: H
     assert (ended.status, ended.outcome) == (Status.CANCELLED, Outcome.NO_SHOW)
 
 
+async def test_the_front_desk_says_that_nobody_came(hug: HugAtHome) -> None:
+    session = await planned(hug)
+
+    missed = await hug.sessions.complete(
+        session.id, recorded_by="the front desk", outcome="no-show", absent="practitioner"
+    )
+
+    assert (missed.status, missed.outcome, missed.absent) == ("cancelled", "no-show", "practitioner")
+    assert missed.history[-1].by == "the front desk"
+
+
+@pytest.mark.parametrize(
+    ("said", "refusal"),
+    [
+        ({"recorded_by": "p-1", "outcome": "no-show"}, NotPermitted),
+        ({"recorded_by": "dr-rossi", "outcome": "no-show"}, NotPermitted),
+        ({"recorded_by": "the front desk"}, InvalidInput),
+        ({"recorded_by": "the front desk", "by": "dr-rossi", "outcome": "no-show"}, InvalidInput),
+        ({"outcome": "no-show"}, InvalidInput),
+    ],
+)
+async def test_the_front_desk_says_nothing_else_and_speaks_for_nobody_there(
+    hug: HugAtHome, said: dict[str, Any], refusal: type[Exception]
+) -> None:
+    session = await planned(hug)
+
+    with pytest.raises(refusal):
+        await hug.sessions.complete(session.id, **said)
+
+
+async def test_the_front_desk_does_not_end_what_has_begun(hug: HugAtHome) -> None:
+    session = await planned(hug)
+    await hug.sessions.arrive(session.id, "p-1")
+    await hug.sessions.admit(session.id, "p-1", by="dr-rossi")
+
+    with pytest.raises(InvalidTransition):
+        await hug.sessions.complete(session.id, recorded_by="the front desk", outcome="no-show")
+
+
 async def test_a_visit_that_began_ends_with_any_outcome(hug: HugAtHome) -> None:
     session = await planned(hug)
     await hug.sessions.arrive(session.id, "p-1")

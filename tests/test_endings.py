@@ -1,8 +1,7 @@
 """How a visit ends, and how it does not: who was absent, who cancelled and why, and that an end is one."""
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import pytest
@@ -17,30 +16,8 @@ from hugathome.record.participants import Participant
 from hugathome.record.services import Service
 from hugathome.record.transitions import Presence, Status
 from hugathome.session import Session
-from hugathome.stores import Store, open_store
+from hugathome.stores import Store
 from hugathome.testing.clock import FakeClock
-
-
-@pytest.fixture
-def sms() -> Gateway:
-    return Gateway()
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock(NOW)
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    return open_store("memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/clinic.db")
-
-
-@pytest.fixture
-async def hug(store: Store, sms: Gateway, clock: FakeClock) -> AsyncIterator[HugAtHome]:
-    async with hug_over(store, sms, clock) as hug:
-        yield hug
-
 
 # --- Who was absent ------------------------------------------------------------------------------
 

@@ -2,12 +2,14 @@
 
 What holds whatever happens: nothing that was saved is lost; a reader of the events misses none, gets none
 twice and none out of order; record, events and audit trail tell the same; nobody does what their role may
-not; nobody is let in, or shown a name, who was not admitted; what has ended has ended.
+not; nobody is let in, or shown a name, who was not admitted; no slot is booked twice; what has ended has
+ended, and names nobody once it is erased.
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import count
 from typing import Any
 
@@ -19,24 +21,27 @@ from tests.lives import (
     DEEDS,
     DOCTOR,
     EVERYBODY,
-    MOTHER,
     PATIENT,
     PLANNED,
     is_in_full,
     refuse_afterlife,
     refuse_disagreement,
+    refuse_double_booking,
     refuse_double_taking,
     refuse_gaps,
+    refuse_names,
     refuse_uninvited,
     refuse_what_nobody_may,
 )
 
 from hugathome import AuditEntry, Event, HugAtHome, Participant, Session
-from hugathome.errors import HugathomeError, NotPermitted
+from hugathome.errors import HugathomeError, NotPermitted, StillOpen
 from hugathome.logs import open_log
 from hugathome.organisations import Organisation
 from hugathome.presets import presets
 from hugathome.record.audit import Head
+from hugathome.record.imaging import Territory
+from hugathome.record.offers import Coverage, Offer, Price, Slot
 from hugathome.record.seats import Seat
 from hugathome.record.services import Service
 from hugathome.record.shelf import StoredSession
@@ -56,6 +61,35 @@ SERVICES = {**presets(), "teaching": TEACHING}
 OFTEN = st.sampled_from([DOCTOR, DOCTOR, DOCTOR, *EVERYBODY])
 DEED = st.tuples(st.sampled_from(sorted(DEEDS)), OFTEN, st.sampled_from([PATIENT, PATIENT, *EVERYBODY]))
 _LIVES = count(1)
+
+
+class Agenda:
+    """What the doctor offers on one day: three times, whoever has booked them."""
+
+    def __init__(self, number: int) -> None:
+        self.offer = Offer(
+            id="teaching",
+            organisation=ORGANISATION,
+            service="teaching",
+            practitioner=DOCTOR,
+            discipline="cardiology",
+            languages=("fr",),
+            registered_in=Territory(nation="CH"),
+            modalities=("video",),
+            price=Price(amount=Decimal(100), currency="CHF"),
+            coverage=Coverage(covered_in=frozenset({"CH"})),
+        )
+        starts = (NOW + timedelta(hours=1 + n) for n in range(3))
+        self.free = [
+            Slot(id=f"{number}/{n}", starts_at=at, ends_at=at + timedelta(minutes=20))
+            for n, at in enumerate(starts)
+        ]
+
+    async def offers(self, organisation: str) -> Sequence[Offer]:
+        return [self.offer]
+
+    async def slots(self, offer: Offer, *, since: datetime, until: datetime) -> Sequence[Slot]:
+        return self.free
 
 
 class Interleaved(MemorySessions):
@@ -98,6 +132,12 @@ class Lives(RuleBasedStateMachine):
         self.number = number
         self.clinic = clinic
         self.clock = FakeClock(NOW)
+        self.agenda = Agenda(number)
+        self.reference = f"urn:pid:{number}"
+        """What the host calls the patient: another in each example, to be erased in it."""
+        self.others = [
+            each.but(reference=self.reference) if each is PATIENT else each for each in PLANNED[1:]
+        ]
         self.workers = [
             self._worker(store, seed=number * WORKERS + n) for n, store in enumerate(clinic.stores)
         ]
@@ -113,6 +153,7 @@ class Lives(RuleBasedStateMachine):
             timezone="Europe/Zurich",
             brand="HUG",
             organisations={ORGANISATION: Organisation(services=SERVICES)},
+            directory=self.agenda,
             clock=self.clock,
             randomness=seeded(seed),
         )
@@ -134,7 +175,7 @@ class Lives(RuleBasedStateMachine):
             return await hug.sessions.plan(
                 organisation=ORGANISATION,
                 service="teaching",
-                participants=PLANNED,
+                participants=[DOCTOR, *self.others],
                 starts_at=starts_at,
                 reference=f"{self.number}.{reference}",
             )
@@ -144,6 +185,38 @@ class Lives(RuleBasedStateMachine):
         for session in planned:
             if isinstance(session, Session):
                 self.known.setdefault(session.id, session)
+
+    @rule(slot=st.integers(0, 2), for_=st.sampled_from([None, 5, 60]))
+    def everybody_books_one_slot(self, slot: int, for_: int | None) -> None:
+        """Book, or hold, the same time from every worker at once: one gets it."""
+
+        async def book(hug: HugAtHome) -> Session:
+            offer, free = self.agenda.offer, self.agenda.free[slot]
+            if for_ is None:
+                return await hug.offers.book(offer, free, participants=self.others)
+            held_for = timedelta(minutes=for_)
+            return await hug.offers.hold(offer, free, participants=self.others, for_=held_for)
+
+        came_of_it = self._at_once([book(hug) for hug in self.workers])
+        booked = [session for session in came_of_it if isinstance(session, Session)]
+        assert len(booked) <= 1
+        self.known.update((session.id, session) for session in booked)
+
+    @rule(which=st.integers(0, 9))
+    def everybody_confirms(self, which: int) -> None:
+        session_id = self._chosen(which).id
+        self._at_once([hug.offers.confirm(session_id) for hug in self.workers])
+
+    @rule(worker=st.integers(0, WORKERS - 1))
+    def the_patient_asks_to_be_forgotten_too_early(self, worker: int) -> None:
+        """Erase nothing while a visit stands; the invariant sees whether anything has gone."""
+        if all(session.status.is_terminal for session in self.known.values()):
+            return
+        hug = self.workers[worker]
+        (refused,) = self._at_once(
+            [hug.erase(organisation=ORGANISATION, reference=self.reference, by="desk")]
+        )
+        assert isinstance(refused, StillOpen)
 
     @rule(deed=DEED, which=st.integers(0, 9), worker=st.integers(0, WORKERS - 1))
     def somebody_does(self, deed: tuple[str, Any, Any], which: int, worker: int) -> None:
@@ -162,7 +235,7 @@ class Lives(RuleBasedStateMachine):
     @rule()
     def somebody_queues_up(self) -> None:
         entering = self.workers[0].queue.enter(
-            organisation=ORGANISATION, service="teaching", participants=[PATIENT, MOTHER]
+            organisation=ORGANISATION, service="teaching", participants=self.others[:2]
         )
         (session,) = self._at_once([entering])
         self.known[session.id] = session
@@ -236,6 +309,7 @@ class Lives(RuleBasedStateMachine):
             refuse_uninvited(after)
             refuse_double_taking(after)
             self.known[session_id] = after
+        refuse_double_booking(self.known.values())
 
     def teardown(self) -> None:
         if not self.known:
@@ -245,7 +319,8 @@ class Lives(RuleBasedStateMachine):
         self._at_once([hug.sessions.cancel(each, by="desk") for each in self.known])
         self.nothing_is_lost_and_what_has_ended_has_ended()
         self._at_once([self._done((deed, DOCTOR, PATIENT), 0, 0) for deed in DEEDS])  # of no use any more
-        self._at_once([each._hub.aclose() for each in self.workers])  # the stores go on to the next example
+        hubs = [each._crew.hub for each in self.workers]  # the stores go on to the next example
+        self._at_once([each.aclose() for each in hubs])
         self._at_once([])
         self.nothing_is_lost_and_what_has_ended_has_ended()
         assert all(session.status.is_terminal for session in self.known.values())
@@ -255,11 +330,30 @@ class Lives(RuleBasedStateMachine):
             refuse_disagreement(session, self.clinic.read[self.begun_at :], trail)
         refused = [entry for entry in trail if entry.result == NotPermitted.problem.rpartition(":")[2]]
         assert all(entry.by != DOCTOR.id for entry in refused if entry.action != "accept")
+        self._everybody_is_forgotten(hug)
+
+    def _everybody_is_forgotten(self, hug: HugAtHome) -> None:
+        """Erase the patient from every worker at once, and look for what is left of anybody."""
+        asked = {"organisation": ORGANISATION, "reference": self.reference, "by": "desk"}
+        self._at_once([each.erase(**asked) for each in self.workers])
+        self._at_once([])
+        after = self.begun_at
+        events = self.clinic.run(_all(hug.events(organisation=ORGANISATION, after=after)))
+        refuse_gaps(events, after=after)
+        trail = self.clinic.run(_told(hug, since=self.since))
+        for session_id in self.known:
+            session = self.clinic.run(hug.sessions.get(session_id))
+            refuse_names(session, events)
+            refuse_disagreement(session, events, trail)
 
 
 def _practitioner(session: Session) -> str:
     """Return who may end a session; nobody needs to, whom nobody has taken from the queue."""
     return next((each.id for each in session.participants if each.role == "practitioner"), "")
+
+
+async def _all(events: AsyncIterator[Event]) -> list[Event]:
+    return [event async for event in events]
 
 
 async def _told(hug: HugAtHome, *, since: Head) -> list[AuditEntry]:

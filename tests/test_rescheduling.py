@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from hugathome.record.participants import Participant
 from hugathome.record.services import Service
 from hugathome.roles import Step
 from hugathome.session import Session
-from hugathome.stores import Store, open_store
+from hugathome.stores import Store
 from hugathome.testing.clock import FakeClock
 from hugathome.visits.reception import Invitation
 
@@ -25,21 +24,6 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 STARTS, LATER = NOW + 2 * DAY, NOW + 9 * DAY
 PATIENT = Participant(id="p-1", role="patient", name="M. Dupont", language="en", phone=MOBILE)
 CLINIC = {"hug": Organisation(services={"cardiology": Service(id="cardiology")})}
-
-
-@pytest.fixture
-def sms() -> Gateway:
-    return Gateway()
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock(NOW)
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    return open_store("memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/clinic.db")
 
 
 @pytest.fixture
@@ -75,6 +59,20 @@ async def test_a_visit_is_not_put_off_beyond_the_calendar(hug: HugAtHome) -> Non
         await hug.sessions.reschedule(session.id, starts_at=datetime.max.replace(tzinfo=UTC), by="dr-rossi")
 
     assert (await hug.sessions.get(session.id)).window == session.window
+
+
+async def test_a_visit_is_put_off_where_its_service_is_no_longer_in_the_settings(
+    store: Store, sms: Gateway, clock: FakeClock
+) -> None:
+    async with hug_over(store, sms, clock, organisations=CLINIC) as hug:
+        session = await accepted(hug)
+    moved_on = {"hug": Organisation(services={"oncology": Service(id="oncology")})}
+    async with hug_over(store, sms, clock, organisations=moved_on) as hug:
+        moved = await put_off(hug, session.id)
+
+    assert moved.window.starts_at == LATER
+    assert moved.window.ends_at - moved.window.starts_at == session.window.ends_at - session.window.starts_at
+    assert moved.reminders == tuple(LATER - (STARTS - at) for at in session.reminders) != ()
 
 
 # --- As it goes ----------------------------------------------------------------------------------

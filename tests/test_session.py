@@ -39,7 +39,7 @@ from hugathome.record.queueing import Queued
 from hugathome.record.shelf import Event
 from hugathome.record.transitions import PRESENCES, TRANSITIONS, Presence, Status
 from hugathome.roles import Kind, Language, Modality, Part, Role, Step
-from hugathome.session import Session
+from hugathome.session import MOST_PARTICIPANTS, Session
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -166,8 +166,8 @@ confirm             planned      –             –            ended      ended
 take                planned      in-progress   on-hold      ended      ended         ended
 transfer            planned      in-progress   on-hold      ended      ended         ended
 join                planned      in-progress   on-hold      ended      ended         ended
-take-on             planned      –             –            ended      ended         ended
-decline             cancelled    –             –            ended      ended         ended
+take-on             planned      in-progress   on-hold      ended      ended         ended
+decline             cancelled    discontinued  discontinued ended      ended         ended
 give-opinion        in-progress  in-progress   on-hold      ended      ended         ended
 erase               –            –             –            completed  discontinued  cancelled
 """)
@@ -201,8 +201,8 @@ confirm             –          –          –          –          –     
 take                expected   arrived    admitted   departed   removed    denied
 transfer            expected   arrived    admitted   departed   removed    denied
 join                expected   arrived    admitted   departed   removed    denied
-take-on             –          –          –          –          –          –
-decline             –          –          –          –          –          –
+take-on             expected   arrived    admitted   departed   removed    denied
+decline             expected   arrived    admitted   departed   removed    denied
 give-opinion        expected   arrived    admitted   departed   removed    denied
 erase               –          –          –          –          –          –
 """)
@@ -536,6 +536,62 @@ def test_what_an_expert_declines_is_cancelled() -> None:
     assert session.history[-1].reason == "no paediatric cases here"
 
 
+@pytest.mark.parametrize("modality", ["video", "phone"])
+def test_a_request_is_taken_on_and_live_also_where_both_are_there_by_then(modality: Modality) -> None:
+    session = asked().but(modality=modality)
+    for clinician in ("dr-rossi", "dr-blanc"):
+        session = after(session, Action.ARRIVE, participant=clinician)
+
+    session = after(session, Action.TAKE_ON, participant=None)
+
+    assert session.expertise is not None
+    assert (session.expertise.state, session.status) == (ExpertiseState.LIVE, Status.IN_PROGRESS)
+
+
+@pytest.mark.parametrize("comes", [Action.CHECK_IN, Action.IDENTIFY, Action.ARRIVE])
+def test_a_request_is_live_once_the_expert_comes_however_that_shows(comes: Action) -> None:
+    session = after(asked().but(modality="phone"), Action.TAKE_ON, participant=None)
+    if comes is not Action.IDENTIFY:  # whoever says who is on the line is on it
+        session = after(session, Action.ARRIVE, participant="dr-rossi")
+
+    session = after(session, comes, participant="dr-blanc")
+
+    assert session.expertise is not None
+    assert session.expertise.state is ExpertiseState.LIVE
+
+
+def test_one_clinician_and_the_patient_make_no_request_live() -> None:
+    session = after(asked().but(modality="phone"), Action.TAKE_ON, participant=None)
+
+    session = after(session, Action.IDENTIFY)
+
+    assert session.expertise is not None
+    assert session.expertise.state is ExpertiseState.TAKEN_ON
+
+
+@pytest.mark.parametrize("start", [(Action.ARRIVE, Action.ADMIT), (Action.ARRIVE, Action.ADMIT, Action.HOLD)])
+def test_what_has_begun_is_taken_on_and_answered_or_declined(start: tuple[Action, ...]) -> None:
+    session = after(asked(), *start)
+
+    answered = after(session, Action.TAKE_ON, Action.GIVE_OPINION, Action.COMPLETE, participant=None)
+    declined = after(session, Action.DECLINE, participant=None)
+
+    assert answered.status is Status.COMPLETED
+    assert declined.status is Status.DISCONTINUED
+    assert declined.expertise is not None
+    assert declined.expertise.state is ExpertiseState.DECLINED
+
+
+def test_which_of_the_experts_took_it_on_stands_in_the_request() -> None:
+    second = EXPERT.but(id="dr-noir", name="Dr F. Noir")
+    session = planned(participants=(*EVERYBODY, second), expertise=REQUEST)
+
+    session = after(session, Action.TAKE_ON, by="dr-noir", participant=None)
+
+    assert session.expertise is not None
+    assert session.expertise.taken_on_by == "dr-noir"
+
+
 def test_nothing_is_closed_without_an_opinion_but_by_discontinuing_it() -> None:
     session = after(asked(), Action.TAKE_ON, participant=None)
     for clinician in ("dr-rossi", "dr-blanc"):
@@ -579,11 +635,22 @@ def test_reminders_are_due_once(now: datetime, left: tuple[datetime, ...], is_se
     assert session.reminded(now) == (session, False)
 
 
-@pytest.mark.parametrize("why", [{"consent": None}, {"held_until": NOW}, {"status": Status.IN_PROGRESS}])
-def test_nobody_is_reminded_of_what_they_have_not_accepted_or_booked(why: dict[str, Any]) -> None:
+@pytest.mark.parametrize("why", [{"consent": None}, {"status": Status.IN_PROGRESS}])
+def test_nobody_is_reminded_of_what_they_have_not_accepted_or_what_has_begun(why: dict[str, Any]) -> None:
     session, is_due = to_be_reminded().but(**why).reminded(DAY_BEFORE)
 
     assert (session.reminders, is_due) == ((HOUR_BEFORE,), False)
+
+
+def test_a_reminder_of_what_is_only_held_waits_until_it_is_confirmed() -> None:
+    held = to_be_reminded().but(held_until=HOUR_BEFORE)
+    assert held.reminded(DAY_BEFORE) == (held, False)
+    assert held.due_at == HOUR_BEFORE, "and wakes nobody before"
+
+    confirmed = held.after(change(Action.CONFIRM))
+
+    assert confirmed.due_at == DAY_BEFORE
+    assert confirmed.reminded(DAY_BEFORE + MINUTE)[1]
 
 
 def test_a_reminder_and_the_end_of_a_hold_are_due() -> None:
@@ -592,6 +659,31 @@ def test_a_reminder_and_the_end_of_a_hold_are_due() -> None:
 
 
 # --- Who may -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("action", [Action.TRANSFER, Action.TAKE])
+@pytest.mark.parametrize("joining", [PATIENT.but(name="M. Durand"), DOCTOR.but(id="dr-noir")])
+def test_who_may_not_is_refused_whoever_they_name_and_learns_nothing_by_it(
+    action: Action, joining: Participant
+) -> None:
+    with pytest.raises(NotPermitted):
+        planned().after(change(action, by="p-1", joining=joining))
+
+
+def test_nobody_hands_a_visit_on_to_themselves_and_so_comes_in() -> None:
+    stranger = DOCTOR.but(id="dr-noir")
+
+    with pytest.raises(UnknownParticipant):
+        planned().after(change(Action.TRANSFER, by="dr-noir", joining=stranger))
+
+
+def test_who_takes_nobody_in_is_refused_before_the_room_is_looked_at() -> None:
+    crowd = tuple(PARENT.but(id=f"relative-{number}") for number in range(MOST_PARTICIPANTS - 1))
+    nurse = NURSE.but(id="another")
+
+    with pytest.raises(NotPermitted):
+        planned(participants=(PATIENT, *crowd)).after(change(Action.TAKE, by="another", joining=nurse))
+
 
 STAFF_ONLY = [
     Action.ADMIT,

@@ -12,13 +12,14 @@ front of this host or beside it as `hugathome serve`.
 from collections.abc import Callable, Coroutine, Iterator
 from datetime import datetime
 from functools import wraps
+from operator import attrgetter
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from hugathome._closing import closing
 from hugathome._drive import blocking_variant, drive
-from hugathome.app import EVENTS_AT_ONCE, Deployment
 from hugathome.consultations import Consultations
+from hugathome.deployment import EVENTS_AT_ONCE, Deployment
 from hugathome.discretion import discreet
 from hugathome.grants import JoinGrant
 from hugathome.one_time_codes import CodesAlone
@@ -50,8 +51,7 @@ def _driven(
     return call
 
 
-def _consultations(owner: "Sessions") -> Consultations:
-    return owner._consultations  # noqa: SLF001 - the class below, in the same module
+_consultations: Callable[[Any], Consultations] = attrgetter("_consultations")
 
 
 @discreet
@@ -91,8 +91,7 @@ class Sessions:
     list = _driven(_consultations, Consultations.list)
 
 
-def _queues(owner: "Queue") -> Queues:
-    return owner._queues  # noqa: SLF001 - the class below, in the same module
+_queues: Callable[[Any], Queues] = attrgetter("_queues")
 
 
 @discreet
@@ -109,8 +108,7 @@ class Queue:
     take = _driven(_queues, Queues.take)
 
 
-def _bookings(owner: "Offers") -> Bookings:
-    return owner._bookings  # noqa: SLF001 - the class below, in the same module
+_bookings: Callable[[Any], Bookings] = attrgetter("_bookings")
 
 
 @discreet
@@ -128,24 +126,11 @@ class Offers:
     move = _driven(_bookings, Bookings.move)
 
 
-def _reception(owner: "HugAtHome") -> Reception:
-    return owner._crew.reception  # noqa: SLF001 - the class below, in the same module
-
-
-def _switchboard(owner: "HugAtHome") -> Switchboard:
-    return owner._crew.switchboard  # noqa: SLF001 - the class below, in the same module
-
-
-def _doorkeeper(owner: "HugAtHome") -> Doorkeeper:
-    return owner._crew.doorkeeper  # noqa: SLF001 - the class below, in the same module
-
-
-def _deliveries(owner: "HugAtHome") -> Deliveries:
-    return owner._crew.deliveries  # noqa: SLF001 - the class below, in the same module
-
-
-def _retention(owner: "HugAtHome") -> Retention:
-    return owner._crew.retention  # noqa: SLF001 - the class below, in the same module
+_reception: Callable[[Any], Reception] = attrgetter("_crew.reception")
+_switchboard: Callable[[Any], Switchboard] = attrgetter("_crew.switchboard")
+_doorkeeper: Callable[[Any], Doorkeeper] = attrgetter("_crew.doorkeeper")
+_deliveries: Callable[[Any], Deliveries] = attrgetter("_crew.deliveries")
+_retention: Callable[[Any], Retention] = attrgetter("_crew.retention")
 
 
 class _Blocking:
@@ -238,8 +223,7 @@ class HugAtHome(_Blocking, Deployment):
         return drive(self._crew.trail.verify(organisation, after=after, head=head))
 
 
-def _desk(owner: "OneTimeCodes") -> Desk:
-    return owner._desk  # noqa: SLF001 - the class below, in the same module
+_desk: Callable[[Any], Desk] = attrgetter("_desk")
 
 
 @discreet

@@ -4,7 +4,7 @@ What comes before stands in `planning.py`, how each change is kept in `ledger.py
 """
 
 from hugathome.discretion import discreet
-from hugathome.errors import InvalidInput
+from hugathome.errors import InvalidInput, NotPermitted
 from hugathome.record import evidence
 from hugathome.record.door import moved
 from hugathome.record.history import Action, AnyAbsent, AnyOutcome, Change, Outcome
@@ -13,7 +13,7 @@ from hugathome.record.participants import Participant
 from hugathome.record.transitions import Status
 from hugathome.roles import AnyModality, Step
 from hugathome.session import Session
-from hugathome.visits.planning import Planning, refuse_other_kind
+from hugathome.visits.planning import Planning, refuse_without_queue
 
 _STEPS_NOTED = 50
 """How often one fact of one participant is noted: a screen that flickers must not fill the record."""
@@ -86,21 +86,27 @@ class Consultations(Planning):
 
         With a colleague everybody stays where they are. In the other queue the patient waits since they
         first came, and nobody is admitted until somebody there takes them; a slot that it had is free again.
+        Raises `InvalidInput` for a service that takes nobody without an appointment.
         """
         if (to is None) == (service is None):
             raise InvalidInput("transfer() takes either to= or service=")
-        session = await self.get(session_id)
-        takes = None if service is None else self._takes(session.organisation, service)
-        if takes is not None:
-            refuse_other_kind(takes, session.kind)
-        return await self._do(session_id, Action.TRANSFER, by=by, joining=to, service=service, reason=reason)
+        at = self._clock.now()
+        change = Change(action=Action.TRANSFER, at=at, by=by, joining=to, service=service, reason=reason)
+
+        def decide(session: Session) -> Session:
+            after = session.after(change)  # first: who may not is not told which services there are
+            if service is not None:
+                refuse_without_queue(self._takes(session.organisation, service), session.kind)
+            return after
+
+        return await self.change(session_id, decide, trying=change)
 
     async def take_on(self, session_id: str, *, by: str, site: Site | None = None) -> Session:
         """Take on what an expert is asked; `site` says where, if the request left that open."""
         return await self._do(session_id, Action.TAKE_ON, by=by, site=site)
 
     async def decline(self, session_id: str, *, by: str, reason: str | None = None) -> Session:
-        """Decline what an expert is asked: the session is cancelled."""
+        """Decline what an expert is asked: the session is cancelled, or discontinued if it has begun."""
         return await self._do(session_id, Action.DECLINE, by=by, reason=reason)
 
     async def give_opinion(self, session_id: str, *, by: str, opinion: str) -> Session:
@@ -111,7 +117,8 @@ class Consultations(Planning):
         self,
         session_id: str,
         *,
-        by: str,
+        by: str | None = None,
+        recorded_by: str | None = None,
         outcome: AnyOutcome = "completed",
         result: str | None = None,
         absent: AnyAbsent | None = None,
@@ -121,17 +128,34 @@ class Consultations(Planning):
         `result` is the host's reference of what it came to: a prescription, a report. A visit that nobody
         came to has not begun: with the outcome `no-show` it is cancelled. Who was `absent` is read off the
         history where it is not said.
+
+        `by` takes part. That nobody came may also be said by somebody who does not, such as the front desk:
+        `recorded_by`, whom the host vouches for.
         """
+        if (by is None) == (recorded_by is None):
+            raise InvalidInput("complete() takes either by= or recorded_by=")
+        if recorded_by is not None and outcome != Outcome.NO_SHOW:
+            raise InvalidInput(
+                "recorded_by= goes with the outcome no-show: another is for who was there to say"
+            )
         if absent is not None and outcome != Outcome.NO_SHOW:
             raise InvalidInput("absent= goes with the outcome no-show")
         ending = Change(
-            action=Action.COMPLETE, at=self._clock.now(), by=by, outcome=outcome, result=result, absent=absent
+            action=Action.COMPLETE,
+            at=self._clock.now(),
+            by=recorded_by if by is None else by,
+            outcome=outcome,
+            result=result,
+            absent=absent,
         )
 
         def decide(session: Session) -> Session:
             if outcome != Outcome.NO_SHOW:
                 return session.after(ending)
             missed = ending.but(absent=ending.absent or evidence.absent(session))
+            if by is None:
+                _refuse_whoever_takes_part(session, recorded_by)
+                return session.after(missed.but(action=Action.CANCEL))
             if session.status is not Status.PLANNED:
                 return session.after(missed)
             session.refuse_unless_permitted(by, Action.COMPLETE)
@@ -160,3 +184,9 @@ class Consultations(Planning):
     async def _move(self, session_id: str, whom: str, action: Action, position: str | None) -> Session:
         change = Change(action=action, at=self._clock.now(), participant=whom, position=position)
         return await self.change(session_id, lambda session: moved(session, change), trying=change)
+
+
+def _refuse_whoever_takes_part(session: Session, recorded_by: str | None) -> None:
+    """Raise `NotPermitted`: of whoever takes part their role says what they may, and they say it as `by`."""
+    if any(participant.id == recorded_by for participant in session.participants):
+        raise NotPermitted(action=Action.COMPLETE)

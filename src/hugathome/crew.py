@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from hugathome.clock import Clock
 from hugathome.codes import ChallengeStore
 from hugathome.consultations import Consultations
+from hugathome.hub import Hub
 from hugathome.keys import KeyRing
 from hugathome.organisations import Organisations
+from hugathome.protocol.ice import IceServer
 from hugathome.protocol.wire import Limits
 from hugathome.record.offers import Directory
 from hugathome.record.shelf import SessionStore
@@ -46,6 +48,8 @@ class Means:
     limits: Limits
     clock: Clock
     randomness: Randomness
+    ice_servers: tuple[IceServer, ...] = ()
+    relay_only: bool = False
     directory: Directory | None = None
     """None where patients do not choose."""
 
@@ -64,12 +68,6 @@ class Crew:
             randomness=randomness,
             organisations=means.organisations,
         )
-        self.queues = Queues(
-            consultations=self.consultations,
-            organisations=means.organisations,
-            clock=clock,
-            randomness=randomness,
-        )
         self.bookings = None if means.directory is None else self._bookings(means, means.directory)
         self.trail = Trail(store=means.sessions, keys=keys, organisations=means.organisations)
         self.retention = Retention(
@@ -85,6 +83,23 @@ class Crew:
         self.verifier = Verifier(store=means.codes, keys=keys, clock=clock, randomness=randomness)
         self.deliveries = Deliveries(consultations=self.consultations, verifier=self.verifier, clock=clock)
         self.dispatch, self.reception, self.switchboard = self._front_desk(means)
+        self.queues = Queues(
+            consultations=self.consultations,
+            switchboard=self.switchboard,
+            journal=self.journal,
+            clock=clock,
+            randomness=randomness,
+        )
+        self.hub = Hub(
+            journal=self.journal,
+            consultations=self.consultations,
+            doorkeeper=self.doorkeeper,
+            clock=clock,
+            randomness=randomness,
+            limits=means.limits,
+            ice_servers=means.ice_servers,
+            relay_only=means.relay_only,
+        )
 
     def _bookings(self, means: Means, directory: Directory) -> Bookings:
         return Bookings(

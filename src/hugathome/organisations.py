@@ -90,10 +90,9 @@ class Organisations:
 
     def get(self, organisation: str) -> House:
         """Return the settings of an organisation; raise `InvalidInput` for one that is not named."""
-        if self._named is None and _is_name(organisation):
-            return self._default
         if self._named is None:
-            raise InvalidInput("an organisation's name has at most 32 of A-Z a-z 0-9 _ -")
+            refuse_unless_a_name(organisation)
+            return self._default
         if not isinstance(organisation, str) or organisation not in self._named:
             raise InvalidInput("this organisation is not one of the deployment's")
         return self._named[organisation]
@@ -122,8 +121,10 @@ class Organisations:
         return (self._default,) if self._named is None else tuple(self._named.values())
 
 
-def _is_name(organisation: object) -> bool:
-    return isinstance(organisation, str) and ORGANISATION_ID.fullmatch(organisation) is not None
+def refuse_unless_a_name(organisation: object) -> None:
+    """Raise `InvalidInput` for what cannot be an organisation's name."""
+    if not isinstance(organisation, str) or not ORGANISATION_ID.fullmatch(organisation):
+        raise InvalidInput("an organisation's name has at most 32 of A-Z a-z 0-9 _ -")
 
 
 def zone(name: str) -> ZoneInfo:

@@ -199,19 +199,19 @@ class Session(Record):
             return self.room_kept_until or self.kept_until
         messages = (m for a in self.attendance.values() for m in a.messages)
         queued = [m.due_at for m in messages if m.status is DeliveryStatus.QUEUED]
-        held = [self.held_until] if self.held_until else []
-        return min((*queued, *self.reminders, *held), default=None)
+        waits_for = [self.held_until] if self.held_until else self.reminders
+        return min((*queued, *waits_for), default=None)
 
     def reminded(self, now: datetime) -> tuple["Session", bool]:
         """Return the session less the reminders that are due, and whether one of them is still worth sending.
 
-        Of several that were missed one goes out, and none once the visit should have begun, is only held,
-        or has no consent.
+        Of several that were missed one goes out, and none once the visit should have begun or has no consent.
+        Those of a visit that is only held wait until it is confirmed.
         """
         left = tuple(at for at in self.reminders if at > now)
-        if left == self.reminders:
+        if left == self.reminders or self.held_until is not None:
             return self, False
-        is_worth_it = now < self.window.starts_at and self.held_until is None and self.consent is not None
+        is_worth_it = now < self.window.starts_at and self.consent is not None
         return self.but(reminders=left), is_worth_it and self.status is Status.PLANNED
 
     def after(self, change: Change) -> "Session":
@@ -223,6 +223,7 @@ class Session(Record):
         if self.status.is_terminal and (self.status, change.action) not in TRANSITIONS:
             raise SessionEnded("the session has ended")
         if change.joining is not None and change.joining not in self.participants:
+            self._permit_joining(change, change.joining)
             return self._joined(change.joining).after(change)
         self._permit(change)
         after = self.but(
@@ -236,6 +237,17 @@ class Session(Record):
         has_begun = after.status in (Status.IN_PROGRESS, Status.ON_HOLD)
         is_booked = has_begun and after.held_until is not None
         return after.but(held_until=None) if is_booked else after  # a visit that has begun runs out no more
+
+    def _permit_joining(self, change: Change, joining: Participant) -> None:
+        """Ask first whether `by` may: who may not is not told who is there, and nobody lets themselves in.
+
+        But whoever takes a patient out of the queue takes part by it, in the role that they come with.
+        """
+        is_known = any(each.id == change.by for each in self.participants)
+        if is_known or change.action is not Action.TAKE or joining.id != change.by:
+            self.refuse_unless_permitted(change.by, change.action)
+        elif not joining.may(NEEDS[change.action]):
+            raise NotPermitted(action=change.action)
 
     def _joined(self, participant: Participant) -> "Session":
         together = (*self.participants, participant)
@@ -342,19 +354,29 @@ def _asked(session: Session, change: Change, expertise: Expertise) -> Session:
 
     It is live once two of them are there.
     """
+    expertise = _stepped(expertise, change)
+    if expertise.state is not ExpertiseState.TAKEN_ON or not _are_clinicians_there(session):
+        return session.but(expertise=expertise)
+    begun = Status.IN_PROGRESS if session.status is Status.PLANNED else session.status
+    return session.but(expertise=expertise.after(Action.ARRIVE), status=begun)
+
+
+def _stepped(expertise: Expertise, change: Change) -> Expertise:
     match change.action:
         case Action.TAKE_ON:
-            return session.but(expertise=expertise.after(change.action, expert=change.site))
+            return expertise.after(change.action, expert=change.site, by=change.by)
         case Action.GIVE_OPINION:
-            return session.but(expertise=expertise.after(change.action, opinion=change.result))
+            return expertise.after(change.action, opinion=change.result)
         case Action.DECLINE | Action.COMPLETE:
-            return session.but(expertise=expertise.after(change.action))
-        case Action.ARRIVE if expertise.state is ExpertiseState.TAKEN_ON and _are_clinicians_there(session):
-            begun = Status.IN_PROGRESS if session.status is Status.PLANNED else session.status
-            return session.but(expertise=expertise.after(change.action), status=begun)
+            return expertise.after(change.action)
         case _:
-            return session
+            return expertise
 
 
 def _are_clinicians_there(session: Session) -> bool:
-    return sum(participant.role == Role.PRACTITIONER for participant in session.present) > 1
+    """Whether two of them are: come, or on the telephone with whom they said that they know."""
+    there = {participant.id for participant in session.present}
+    if session.is_by_phone and not session.status.is_terminal:
+        there |= {change.by for change in session.history if change.action is Action.IDENTIFY and change.by}
+    clinicians = {each.id for each in session.participants if each.role == Role.PRACTITIONER}
+    return len(there & clinicians) > 1

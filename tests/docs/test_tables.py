@@ -119,6 +119,25 @@ def of_requests() -> str:
     return of_steps(ExpertiseState, EXPERTISE)
 
 
+def drawn(states: Iterable[str], steps: Mapping[tuple[Any, Action], str], *, first: str) -> str:
+    """Draw a table as a diagram of Mermaid, without the steps that lead nowhere else."""
+    lines = [f'    state "{state}" as {_alias(state)}' for state in states if _alias(state) != state]
+    lines.append(f"    [*] --> {first}")
+    labels: dict[tuple[str, str], list[str]] = {}
+    for (before, action), then in steps.items():
+        if before != then:
+            labels.setdefault((_alias(before), _alias(then)), []).append(action)
+    lines += [f"    {one} --> {other}: {', '.join(by)}" for (one, other), by in labels.items()]
+    goes_on = {before for (before, _), then in steps.items() if before != then}
+    lines += [f"    {_alias(state)} --> [*]" for state in states if state not in goes_on]
+    return "\n".join(["```mermaid", "stateDiagram-v2", *lines, "```", ""])
+
+
+def _alias(state: str) -> str:
+    """Return a state as a diagram may name it: there, a hyphen belongs to an arrow."""
+    return state.replace("-", "_")
+
+
 def of_command(name: str, command: Command) -> str:
     rows = ((f"`{max(part.opts, key=len)}`", str(getattr(part, "help", ""))) for part in command.params)
     return f"## {name}\n\n{command.help}\n\n{table(('Takes', 'Meaning'), rows)}"
@@ -143,6 +162,9 @@ def of_messages() -> str:
         ("states.md", of_presences()),
         ("states.md", of_facts()),
         ("states.md", of_requests()),
+        ("states.md", drawn(Status, TRANSITIONS, first=Status.PLANNED)),
+        ("states.md", drawn(Presence, PRESENCES, first=Presence.EXPECTED)),
+        ("states.md", drawn(ExpertiseState, EXPERTISE, first=ExpertiseState.REQUESTED)),
         ("texts.md", of_messages()),
         *(("command-line.md", of_command(*command)) for command in COMMANDS.items()),
     ],
@@ -155,6 +177,9 @@ def of_messages() -> str:
         "presences",
         "facts",
         "requests",
+        "session drawn",
+        "participant drawn",
+        "request drawn",
         "messages",
         *COMMANDS,
     ],

@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 from tests.pages.browsing import DESKTOP, device, in_state, open_from_sms, sees_and_hears, use
 from tests.pages.clinic import Clinic
-from tests.visits.server import prepared
+from tests.whole_visits.server import prepared
 
 pytestmark = [pytest.mark.media, pytest.mark.browser]
 

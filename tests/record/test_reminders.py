@@ -30,21 +30,6 @@ CLINIC = {"hug": Organisation(services={"cardiology": Service(id="cardiology")})
 
 
 @pytest.fixture
-def sms() -> Gateway:
-    return Gateway()
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock(NOW)
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    return open_store("memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/clinic.db")
-
-
-@pytest.fixture
 async def hug(store: Store, sms: Gateway, clock: FakeClock) -> AsyncIterator[HugAtHome]:
     async with hug_over(store, sms, clock, organisations=CLINIC) as hug:
         yield hug
@@ -282,6 +267,20 @@ async def test_a_slot_that_was_only_held_is_let_go_of_in_time_and_reminds_nobody
     assert (await announced(hug, sms, slot="rossi/09:00")).slot == "rossi/09:00"
     events = [event.change.action async for event in hug.events(organisation="hug")]
     assert events.count(Action.CANCEL) == 1
+
+
+async def test_a_reminder_that_falls_into_a_hold_goes_out_once_that_is_confirmed(
+    hug: HugAtHome, sms: Gateway, clock: FakeClock
+) -> None:
+    held = await announced(hug, sms, slot="rossi/09:00", held_until=STARTS - DAY + 10 * MINUTE)
+    await at(clock, STARTS - DAY)
+    await hug.run_due()
+    assert sms.accepted == []
+
+    await hug.sessions.confirm(held.id, by="p-1")
+    await hug.run_due()
+
+    assert len(sms.accepted) == 1
 
 
 async def test_a_slot_that_was_confirmed_stays_and_reminds(

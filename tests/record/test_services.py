@@ -37,6 +37,16 @@ def one(**settings: Any) -> Service:
     return Service(id="cardiology", **settings)
 
 
+def test_nobody_is_reminded_after_they_may_already_come_in() -> None:
+    service = one(early="50 min", reminders=["24 h", "1 h", "50 min"])
+    slow = Needs(extra_time=True)
+
+    assert service.leads() == (24 * 60 * MINUTE, 60 * MINUTE, 50 * MINUTE)
+    assert service.leads([slow, None]) == (24 * 60 * MINUTE, 75 * MINUTE)
+    window = service.window(START, needs=[slow])
+    assert all(window.starts_at - lead <= window.opens_at for lead in service.leads([slow]))
+
+
 # --- A file --------------------------------------------------------------------------------------
 
 

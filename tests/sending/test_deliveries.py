@@ -1,10 +1,9 @@
 """What became of messages: receipts late, twice, out of order, for what is known and for what never was."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from tests.front_desk import KEY, MINUTE, NOW, OLD, Crash, Gateway, hug_over, invited, planned
@@ -19,33 +18,12 @@ from hugathome.reach.receipts import Receipt
 from hugathome.record.history import IN_DOUBT, Action, Change, DeliveryStatus, Message
 from hugathome.roles import Step
 from hugathome.rooms.mirror import standing
-from hugathome.stores import Store, open_store
+from hugathome.stores import Store
 from hugathome.testing.clock import FakeClock
 
 QUEUED, SENT = DeliveryStatus.QUEUED, DeliveryStatus.SENT
 DELIVERED, FAILED = DeliveryStatus.DELIVERED, DeliveryStatus.FAILED
 LONG_SITE = f"https://{'teleconsultation.' * 4}example.ch/visit"
-
-
-@pytest.fixture
-def sms() -> Gateway:
-    return Gateway()
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock(NOW)
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    return open_store("memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/clinic.db")
-
-
-@pytest.fixture
-async def hug(store: Store, sms: Gateway, clock: FakeClock) -> AsyncIterator[HugAtHome]:
-    async with hug_over(store, sms, clock) as hug:
-        yield hug
 
 
 async def tell(hug: HugAtHome, key: str, status: DeliveryStatus, reason: str | None = None) -> bool:

@@ -1,5 +1,6 @@
 """Codes on PostgreSQL: each statement is a transaction of its own, on a connection that may be lost."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -88,6 +89,25 @@ async def test_a_save_on_a_lost_connection_is_not_tried_again(
 
     assert await codes.load(Challenge, "c1") == FIRST
     await codes.aclose()
+
+
+def test_a_child_process_takes_no_connection_that_its_parent_has_at_hand(
+    raw: psycopg.Connection, codes: SqlCodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocking = codes.for_blocking()
+    drive(blocking.load(Challenge, "c1"))
+
+    with monkeypatch.context() as in_child:
+        in_child.setattr(os, "getpid", lambda: -1)
+        drive(blocking.load(Challenge, "c1"))
+        ((backends,),) = raw.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        ).fetchall()
+        blocking._database._let_go()  # type: ignore[attr-defined]  # a BlockingDatabase
+
+    assert backends == 2
+    drive(blocking.aclose())
 
 
 def test_each_step_is_one_statement_and_no_transaction_around_it(

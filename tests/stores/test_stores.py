@@ -25,6 +25,7 @@ from hugathome.record.transitions import Status
 from hugathome.stores import Store, open_code_store, open_store, schema
 from hugathome.stores._database import BlockingDatabase
 from hugathome.stores.sql import METADATA, SqlCodes, SqlSessions
+from hugathome.stores.sqlite import SqliteCodes
 from hugathome.testing.check_store import check_store
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -103,6 +104,20 @@ def test_a_tally_whose_day_begins_anew_while_what_is_over_is_deleted_stays(tmp_p
 
     assert drive(codes.forget(NOW - timedelta(days=1), limit=9)) == 0
     assert drive(codes.load(Tally, "t")) == tally
+    drive(codes.aclose())
+
+
+def test_a_step_of_a_challenge_writes_one_page_to_the_file_of_codes(tmp_path: Path) -> None:
+    codes = SqliteCodes(str(tmp_path / "codes"), is_blocking=True)
+    after = [replace(challenge(), attempts=attempts, version=attempts + 1) for attempts in range(2)]
+    drive(codes.save(after[0], expected=0))
+
+    with closing(sqlite3.connect(tmp_path / "codes")) as raw:
+        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        drive(codes.save(after[1], expected=1))
+        (_, pages, _) = raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+    assert pages == 1
     drive(codes.aclose())
 
 
@@ -325,6 +340,7 @@ CALLS: dict[str, Callable[[Store], Any]] = {
     "tagged_sessions": lambda store: store.sessions.tagged_sessions(["a tag"], limit=1),
     "count_tagged": lambda store: store.sessions.count_tagged(["a tag"], before=(NOW, "hug.s1")),
     "rewrite_events": lambda store: store.sessions.rewrite_events("hug.s1", bytes),
+    "session_events": lambda store: store.sessions.session_events("hug.s1"),
     "due_sessions": lambda store: store.sessions.due_sessions(NOW, limit=1),
     "next_due": lambda store: store.sessions.next_due(),
     "save_session": lambda store: store.sessions.save_session(session(), expected=0, events=[b"1"]),

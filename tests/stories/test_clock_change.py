@@ -59,6 +59,7 @@ async def test_in_october_half_past_two_comes_twice_and_the_visit_is_at_the_one_
         async with visit.opens_the_link(PATIENT):
             assert await visit.is_waiting() == ["M. Dupont"]
 
+        assert "at 02:30 (Central European Standard Time)" in visit.told(PATIENT)[0].text
         assert (await visit.record()).window.starts_at == second
 
 

@@ -39,3 +39,15 @@ async def test_an_expatriate_is_told_the_hospitals_time_and_given_the_instant_fo
         ("Wed 09:45", True),
     ]
     assert (await visit.story())[-1] == "Wed 09:45 Dr Rossi ends it: completed"
+
+
+async def test_an_expatriate_of_whom_the_hospital_knows_where_she_is_reads_her_own_time_and_its_name(
+    clinic: Clinic,
+) -> None:
+    patient = PATIENT.but(timezone="Asia/Singapore")
+    visit = await clinic.plans("cardiology", DOCTOR, patient, at="09:50")
+    await visit.accepted(patient, says=DOCTOR, language="en")
+    await visit.invites(patient)
+
+    (invited,) = visit.told(patient)
+    assert "Wednesday, 14 January 2026 at 16:50 (Singapore Standard Time)" in invited.text

@@ -339,6 +339,11 @@ class RewritesTheEventsOfAll(MemorySessions):
             await super().rewrite_events(each, rewrite)
 
 
+class NumbersTheEventsOfEachSession(MemorySessions):
+    async def session_events(self, session_id: str) -> Sequence[tuple[int, bytes]]:
+        return list(enumerate((body for _, body in await super().session_events(session_id)), start=1))
+
+
 class KeepsNoTrail(MemorySessions):
     async def save_session(
         self, session: StoredSession, *, expected: int, events: Sequence[bytes], audit: Append | None = None
@@ -416,6 +421,7 @@ class NeverAfterwards(MemorySessions):
         (OrdersTheTaggedByTheirStart(), "a tag orders who has it"),
         (PassesNobodyOver(), "a tag orders who has it"),
         (CountsWhoeverSharesAPlace(), "a tag counts who comes before"),
+        (NumbersTheEventsOfEachSession(), "events of one session are told apart"),
         (RewritesTheEventsOfAll(), "events are rewritten where they stand"),
         (KeepsNoTrail(), "an audit entry is written with its session"),
         (WritesTheTrailFirst(), "an audit entry is written with its session"),

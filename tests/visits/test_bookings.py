@@ -275,6 +275,18 @@ async def test_what_was_held_under_a_reference_and_ran_out_is_said_to_have(
             await call(hug, reference="order/1")
 
 
+async def test_what_was_booked_under_a_reference_and_cancelled_is_not_booked_by_repeating_it(
+    hug: HugAtHome,
+) -> None:
+    session = await booked(hug, reference="order/1")
+    await hug.sessions.cancel(session.id, by="p-1")
+
+    for call in (booked, held):
+        with pytest.raises(ReferenceTaken, match="ended"):
+            await call(hug, reference="order/1")
+    assert (await booked(hug, reference="order/2")).status is Status.PLANNED
+
+
 # --- Letting go ----------------------------------------------------------------------------------
 
 

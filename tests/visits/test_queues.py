@@ -1,13 +1,15 @@
 """Queues: whoever came first is taken first, each exactly once, and whoever leaves waits no longer."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hugathome.app import HugAtHome
+from hugathome.codes import Sms, SmsGateway
 from hugathome.errors import (
     AlreadyTaken,
     HugathomeError,
@@ -15,14 +17,17 @@ from hugathome.errors import (
     NotPermitted,
     ReferenceTaken,
     SessionEnded,
+    SmsNotSent,
 )
 from hugathome.organisations import Organisation
 from hugathome.presets import presets
 from hugathome.record.history import Action
+from hugathome.record.needs import Needs, lengthened
 from hugathome.record.participants import Participant
 from hugathome.record.services import parse_services
 from hugathome.record.transitions import Status
-from hugathome.session import Session
+from hugathome.rooms.journal import Journal
+from hugathome.session import MOST_PARTICIPANTS, Session
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
 from hugathome.testing.clock import FakeClock
@@ -48,11 +53,11 @@ def clock() -> Clock:
     return Clock(NOW)
 
 
-def hug_over(url: str, clock: FakeClock, **options: Any) -> HugAtHome:
+def hug_over(url: str, clock: FakeClock, *, sms: SmsGateway | None = None, **options: Any) -> HugAtHome:
     return HugAtHome(
         key=b"a secret of thirty-two bytes, no",
         store=open_store(url),
-        sms=OutboxSms(),
+        sms=sms or OutboxSms(),
         site="https://www.example.ch/visit",
         timezone="Europe/Zurich",
         brand="HUG",
@@ -293,6 +298,134 @@ async def test_whoever_was_put_out_takes_nobody(hug: HugAtHome, clock: Clock) ->
     assert await waiting(hug, SKIN) == [first]
 
 
+async def as_somebody_else(hug: HugAtHome, session_id: str) -> None:
+    elsewhere = Participant(id="dr-rossi", role="nurse", name="A. Rossi")
+    await hug.sessions.join(session_id, elsewhere, by="the front desk")
+
+
+async def put_out(hug: HugAtHome, session_id: str) -> None:
+    await hug.sessions.join(session_id, ROSSI, by="the front desk")
+    await hug.sessions.join(session_id, MEIER, by="the front desk")
+    await hug.sessions.remove(session_id, "dr-rossi", by="dr-meier")
+
+
+async def in_company(hug: HugAtHome, session_id: str) -> None:
+    for number in range(MOST_PARTICIPANTS - 1):
+        one = Participant(id=f"relative-{number}", role="related-person", name="A. Dupont")
+        await hug.sessions.join(session_id, one, by="the front desk")
+
+
+@pytest.mark.parametrize("hinder", [as_somebody_else, put_out, in_company])
+async def test_whom_one_clinician_cannot_take_is_passed_over_and_refused_nothing(
+    hug: HugAtHome, clock: Clock, hinder: Callable[[HugAtHome, str], Awaitable[None]]
+) -> None:
+    first, second, third = await came(hug, clock)
+    await hinder(hug, first)
+
+    assert [(await taken(hug)).id for _ in range(2)] == [second, third]
+    assert await hug.queue.take_next(**URGENT, by=ROSSI) is None
+    assert await waiting(hug) == [first]
+    assert {entry.result async for entry in hug.audit(organisation="hug")} == {"done"}
+
+
+async def test_a_visit_is_not_handed_on_to_where_nobody_waits(clock: Clock) -> None:
+    services = parse_services("[urgent]\non_demand = true\n[cardiology]\n")
+    async with hug_over("memory://", clock, organisations={"hug": Organisation(services=services)}) as hug:
+        session = await entered(hug)
+        await hug.queue.take(session.id, by=ROSSI)
+
+        with pytest.raises(InvalidInput, match="no queue"):
+            await hug.sessions.transfer(session.id, by="dr-rossi", service="cardiology")
+
+
+@pytest.mark.parametrize("service", ["cardiology", "nowhere"])
+async def test_who_may_not_hand_a_visit_on_is_not_told_where_it_could_go(clock: Clock, service: str) -> None:
+    services = parse_services("[urgent]\non_demand = true\n[cardiology]\n")
+    async with hug_over("memory://", clock, organisations={"hug": Organisation(services=services)}) as hug:
+        session = await entered(hug)
+
+        with pytest.raises(NotPermitted):
+            await hug.sessions.transfer(session.id, by="p-1", service=service)
+
+
+# --- Whoever is taken is called ------------------------------------------------------------------
+
+
+async def invited(hug: HugAtHome, phone: str | None = "+41791234567") -> Session:
+    patient = Participant(id="p-1", role="patient", name="M. Dupont", language="en", phone=phone)
+    session = await entered(hug, participants=[patient])
+    await hug.sessions.accept(session.id, "p-1", recorded_by="the front desk")
+    await hug.invite(session.id, "p-1")
+    return session
+
+
+@pytest.fixture
+def outbox(clock: Clock) -> OutboxSms:
+    return OutboxSms(clock=clock)
+
+
+@pytest.fixture
+async def calling(clock: Clock, outbox: OutboxSms) -> AsyncIterator[HugAtHome]:
+    async with hug_over("memory://", clock, sms=outbox) as hug:
+        yield hug
+
+
+async def taken_out_of_turn(hug: HugAtHome) -> Session:
+    return await hug.queue.take((await hug.queue.waiting(**URGENT))[0].id, by=ROSSI)
+
+
+@pytest.mark.parametrize("take", [taken, taken_out_of_turn])
+async def test_whoever_is_taken_with_their_page_closed_is_called_once(
+    calling: HugAtHome, outbox: OutboxSms, clock: Clock, take: Callable[[HugAtHome], Awaitable[Session]]
+) -> None:
+    session = await invited(calling)
+    clock.put(minutes=20)
+    before = len(outbox.outbox)
+
+    after = await take(calling)
+    clock.put(minutes=5)
+    await calling.queue.take(session.id, by=ROSSI)
+
+    assert len(outbox.outbox) == before + 1
+    assert "/j/" in outbox.outbox[-1].text
+    assert [(change.action, change.how) for change in after.history if change.by == "dr-rossi"][:2] == [
+        (Action.TAKE, None),
+        (Action.CALL, "sms"),
+    ]
+
+
+async def test_whoever_has_their_page_open_is_sent_nothing(
+    calling: HugAtHome, outbox: OutboxSms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def has_a_page(_journal: Journal, _session: str, _participant: str) -> bool:
+        return True
+
+    monkeypatch.setattr(Journal, "is_connected", has_a_page)
+    await invited(calling)
+    before = len(outbox.outbox)
+
+    after = await taken(calling)
+
+    assert len(outbox.outbox) == before
+    assert after.history[-1].action is Action.TAKE
+
+
+async def test_whoever_cannot_be_called_is_taken_all_the_same(clock: Clock) -> None:
+    class Silent:
+        async def send(self, message: Sms) -> None:
+            raise SmsNotSent("the gateway is away")
+
+    async with hug_over("memory://", clock, sms=Silent()) as hug:
+        session = await entered(
+            hug,
+            participants=[Participant(id="p-1", role="patient", name="M. Dupont", phone="+41791234567")],
+        )
+        await hug.sessions.accept(session.id, "p-1", recorded_by="the front desk")
+        await hug.invite(session.id, "p-1", deliver=False)
+
+        assert (await taken(hug)).id == session.id
+
+
 # --- How long ------------------------------------------------------------------------------------
 
 
@@ -318,6 +451,27 @@ async def test_a_wait_is_estimated_by_what_a_visit_of_the_service_takes(
         assert (await hug.queue.place(session.id)).wait == wait * MINUTE
 
 
+async def test_a_place_is_known_where_the_service_is_no_longer_in_the_settings(
+    tmp_path: Path, clock: Clock
+) -> None:
+    services = dict(parse_services('[urgent]\non_demand = true\nlength = "40 min"\n[cardiology]\n'))
+    url = f"sqlite:///{tmp_path / 'clinic.db'}"
+    async with hug_over(url, clock, organisations={"hug": Organisation(services=services)}) as hug:
+        session = await entered(hug)
+    del services["urgent"]
+    async with hug_over(url, clock, organisations={"hug": Organisation(services=services)}) as hug:
+        assert (await hug.queue.place(session.id)).wait == 20 * MINUTE
+
+
+async def test_whoever_needs_time_and_waits_has_a_longer_visit(clock: Clock) -> None:
+    services = parse_services('[urgent]\non_demand = true\nlength = "30 min"')
+    patient = Participant(id="p-1", role="patient", name="M. Dupont", needs=Needs(extra_time=True))
+    async with hug_over("memory://", clock, organisations={"hug": Organisation(services=services)}) as hug:
+        window = (await entered(hug, participants=[patient])).window
+
+    assert window.ends_at - window.starts_at == lengthened(30 * MINUTE, [patient.needs]) > 30 * MINUTE
+
+
 # --- Who may, and what is told -------------------------------------------------------------------
 
 
@@ -326,11 +480,12 @@ async def test_only_a_role_that_lets_in_takes(hug: HugAtHome, clock: Clock) -> N
     mother = Participant(id="mother", role="related-person", name="A. Dupont")
     impostor = Participant(id="p-1", role="practitioner", name="M. Dupont")
 
+    with pytest.raises(NotPermitted):
+        await hug.queue.take_next(**URGENT, by=mother)
     for somebody in (mother, impostor):
         with pytest.raises(NotPermitted):
-            await hug.queue.take_next(**URGENT, by=somebody)
-        with pytest.raises(NotPermitted):
             await hug.queue.take(first, by=somebody)
+    assert await hug.queue.take_next(**URGENT, by=impostor) is None
     assert await waiting(hug) == [first]
 
 

@@ -59,21 +59,6 @@ from hugathome.visits.reception import Invitation
 
 
 @pytest.fixture
-def sms() -> Gateway:
-    return Gateway()
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock(NOW)
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    return open_store("memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/clinic.db")
-
-
-@pytest.fixture
 async def hug(store: Store, sms: Gateway, clock: FakeClock) -> AsyncIterator[HugAtHome]:
     async with hug_over(store, sms, clock) as hug:
         yield hug

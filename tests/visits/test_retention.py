@@ -458,6 +458,21 @@ async def test_a_mother_gets_what_is_hers_and_nothing_of_her_child_s_visit(clini
 
     hers = {"mother", "mother's reference", "mother's number", "removed for", "consent"}
     assert clinic.flock.heard(dossier.to_json()) == hers
+    assert {done.action for done in dossier.audit} == {done.change.action for done in dossier.events}
+    assert {entry.participant for entry in dossier.audit} == {"m-1"}
+    assert {event.change.participant for event in dossier.events} == {"m-1"}
+
+
+async def test_no_event_of_anybody_else_is_read_for_a_dossier(clinic: Clinic) -> None:
+    await clinic.held()
+
+    async def refused(*_: Any, **__: Any) -> Any:
+        raise AssertionError("the stream of the whole organisation was read")
+
+    clinic.store.sessions.load_events = refused  # type: ignore[method-assign]
+
+    dossier = await clinic.hug.export(organisation="hug", reference=CHILD)
+    assert [event.position for event in dossier.events] == list(range(1, len(dossier.events) + 1))
 
 
 async def test_who_is_not_known_has_an_empty_dossier(clinic: Clinic) -> None:
@@ -543,6 +558,28 @@ async def test_a_host_forgets_what_ended_before_a_day_and_no_other(clinic: Clini
 
     named = [await clinic.hug.sessions.get(each.id) for each in (old, new, planned)]
     assert [bool(clinic.flock.heard(each.to_json())) for each in named] == [False, True, True]
+
+
+async def test_a_host_that_forgets_reads_what_is_to_be_forgotten_and_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clinic = Clinic(open_store("memory://"))
+    for number in range(3):
+        await clinic.held(reference=f"visit/{number}")
+        await clinic.clock.advance(days=1)
+    assert await clinic.hug.forget(organisation="hug", before=NOW + timedelta(days=1), by="cron") == 1
+    read: list[Session] = []
+    opened = Session.from_json
+
+    def noted(body: Any) -> Session:
+        read.append(opened(body))
+        return read[-1]
+
+    monkeypatch.setattr(Session, "from_json", noted)
+
+    assert await clinic.hug.forget(organisation="hug", before=NOW + timedelta(hours=1), by="cron") == 0
+
+    assert len(read) == 2, "those that still name somebody; the forgotten one is not looked at again"
 
 
 @pytest.mark.parametrize("kept", [timedelta(0), timedelta(days=-1), 365])

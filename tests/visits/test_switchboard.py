@@ -1,9 +1,7 @@
 """Staff's side of the way in: who is called how, and how somebody on the telephone is known."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,31 +43,10 @@ from hugathome.roles import Step
 from hugathome.rooms.journal import Journal
 from hugathome.session import Session
 from hugathome.signalling import Called
-from hugathome.stores import Store, open_store
+from hugathome.stores import Store
 from hugathome.stores.memory import MemorySessions
 from hugathome.testing.clock import FakeClock
 from hugathome.wording.origin_bound import parse_origin_bound
-
-
-@pytest.fixture
-def sms() -> Gateway:
-    return Gateway()
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock(NOW)
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    return open_store("memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/clinic.db")
-
-
-@pytest.fixture
-async def hug(store: Store, sms: Gateway, clock: FakeClock) -> AsyncIterator[HugAtHome]:
-    async with hug_over(store, sms, clock) as hug:
-        yield hug
 
 
 async def has_a_page(_journal: Journal, _session: str, participant: str) -> bool:

@@ -153,6 +153,45 @@ async def test_what_was_refused_is_in_the_trail_before_it_is_told(hug: HugAtHome
     assert [event.position async for event in hug.events(organisation="hug")] == [1, 2]
 
 
+async def test_whoever_is_refused_again_and_again_does_not_fill_the_trail() -> None:
+    clock = FakeClock(NOW)
+    async with HugAtHome(store=open_store("memory://"), **options(clock=clock)) as hug:
+        session = await planned(hug)
+
+        async def hammers(times: int, by: str = "p-1") -> int:
+            """Return how many refusals have been written by then."""
+            for _ in range(times):
+                with pytest.raises(NotPermitted):
+                    await hug.sessions.discontinue(session.id, by=by)
+            return [entry.result for entry in await told(hug)].count("not-permitted")
+
+        most = await hammers(70)
+        assert 20 < most < 70
+        assert await hammers(10) == most
+        await clock.advance(hours=1)
+        assert await hammers(1) == most + 1
+
+
+async def test_how_often_one_is_refused_hides_no_refusal_of_another() -> None:
+    async with HugAtHome(store=open_store("memory://"), **options()) as hug:
+        nurse = Participant(id="nurse", role="nurse", name="N. Favre")
+        session = await planned(hug, participants=[*PEOPLE, nurse])
+        for by in [*["p-1"] * 70, "nurse"]:
+            with pytest.raises(NotPermitted):
+                await hug.sessions.discontinue(session.id, by=by)
+
+        assert (await told(hug))[-1].by == "nurse"
+
+
+@pytest.mark.parametrize("limit", [0, -1, "3", 2**70, None])
+async def test_a_trail_is_read_in_pages_of_a_number(limit: Any) -> None:
+    store = open_store("memory://")
+    trail = Trail(store=store.sessions, keys=KeyRing(KEY))
+
+    with pytest.raises(InvalidInput):
+        await trail.entries("hug", limit=limit)
+
+
 async def test_an_invitation_without_consent_and_a_step_after_the_end_are_refusals(hug: HugAtHome) -> None:
     session = await hug.sessions.plan(**PLAN)
     with pytest.raises(ConsentMissing):

@@ -1,7 +1,7 @@
 """When a visit is, in five languages and two seasons."""
 
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
@@ -37,7 +37,7 @@ def test_an_instant_in_utc_is_said_in_local_time_in_winter_and_summer(
         (datetime(2026, 1, 14, 23, 30, tzinfo=UTC), "America/Cayenne", "Wednesday, 14 January 2026 at 20:30"),
         (datetime(2026, 3, 29, 0, 59, tzinfo=UTC), "Europe/Zurich", "Sunday, 29 March 2026 at 01:59"),
         (datetime(2026, 3, 29, 1, 0, tzinfo=UTC), "Europe/Zurich", "Sunday, 29 March 2026 at 03:00"),
-        (datetime(2026, 10, 25, 1, 30, tzinfo=UTC), "Europe/Zurich", "Sunday, 25 October 2026 at 02:30"),
+        (datetime(2026, 10, 25, 2, 0, tzinfo=UTC), "Europe/Zurich", "Sunday, 25 October 2026 at 03:00"),
     ],
 )
 def test_day_and_time_are_those_of_the_visits_zone(at: datetime, zone: str, said: str) -> None:
@@ -78,3 +78,52 @@ def test_a_naive_time_is_refused() -> None:
     for said in (local_time, local_day, local_clock):
         with pytest.raises(InvalidInput, match="aware"):
             said(datetime(2026, 1, 14, 13, 30), "fr", zone=ZURICH)
+
+
+@pytest.mark.parametrize(
+    ("language", "first", "second"),
+    [
+        ("fr", "à 02:30 (heure d’été d’Europe centrale)", "à 02:30 (heure normale d’Europe centrale)"),
+        ("de", "um 02:30 Uhr (Mitteleuropäische Sommerzeit)", "um 02:30 Uhr (Mitteleuropäische Normalzeit)"),
+        (
+            "it",
+            "ore 02:30 (Ora legale dell’Europa centrale)",
+            "ore 02:30 (Ora standard dell’Europa centrale)",
+        ),
+        (
+            "rm",
+            "a las 02:30 (Temp da stad da l’Europa Centrala)",
+            "a las 02:30 (Temp da standard da l’Europa Centrala)",
+        ),
+        ("en", "at 02:30 (Central European Summer Time)", "at 02:30 (Central European Standard Time)"),
+    ],
+)
+def test_the_hour_that_comes_twice_says_which_it_is(language: Language, first: str, second: str) -> None:
+    half_past = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+
+    assert local_clock(half_past, language, zone=ZURICH) == first
+    assert local_clock(half_past + timedelta(hours=1), language, zone=ZURICH) == second
+    assert "(" not in local_clock(half_past + timedelta(hours=2), language, zone=ZURICH)
+
+
+@pytest.mark.parametrize(
+    ("zone", "said"),
+    [
+        ("Europe/Paris", "Wednesday, 14 January 2026 at 14:30"),
+        ("Asia/Singapore", "Wednesday, 14 January 2026 at 21:30 (Singapore Standard Time)"),
+        ("Europe/Kyiv", "Wednesday, 14 January 2026 at 15:30 (GMT+02:00)"),
+        ("Pacific/Auckland", "Thursday, 15 January 2026 at 02:30 (New Zealand Daylight Time)"),
+    ],
+)
+def test_a_zone_is_named_where_clocks_at_home_show_another_time(zone: str, said: str) -> None:
+    at = datetime(2026, 1, 14, 13, 30, tzinfo=UTC)
+
+    assert local_time(at, "en", zone=ZoneInfo(zone), home=ZURICH) == said
+
+
+@pytest.mark.parametrize("language", Language)
+def test_the_name_of_a_zone_costs_no_more_than_its_letters(language: Language) -> None:
+    at = datetime(2026, 1, 14, 13, 30, tzinfo=UTC)
+    said = {local_clock(at, language, zone=ZoneInfo(zone), home=ZURICH) for zone in available_timezones()}
+
+    assert {clock: foreign(rewritten(clock)) for clock in said if foreign(rewritten(clock))} == {}

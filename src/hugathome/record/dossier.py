@@ -15,7 +15,7 @@ from hugathome._model import Instant, Record, ShortText
 from hugathome.data_map import marks_of
 from hugathome.privacy import Reader, Sensitivity
 from hugathome.record.attendance import Attendance
-from hugathome.record.audit import AuditEntry
+from hugathome.record.audit import Attempt, AuditEntry
 from hugathome.record.erasure import blanked, erasing
 from hugathome.record.history import Change
 from hugathome.record.participants import Participant
@@ -34,7 +34,7 @@ class Dossier(Record):
     sessions: tuple[Session, ...]
     events: tuple[Event, ...]
     audit: tuple[AuditEntry, ...]
-    """Who did what to these sessions, refusals included."""
+    """Who did what to these sessions, refusals included; in another's visit, theirs alone."""
 
 
 def disclosed(session: Session, whom: Collection[str]) -> Session:
@@ -57,6 +57,13 @@ def disclosed_change(change: Change, session: Session, whom: Collection[str]) ->
         return bare if is_of_another or not (change.participant or is_joining) else _own_change(change, bare)
     told = change.but(reason=None, how=None) if is_of_another else change
     return told if told.joining is None else told.but(joining=_shown(told.joining, whom))
+
+
+def is_theirs(done: Change | Attempt, session: Session, whom: Collection[str]) -> bool:
+    """Whether what was done, or refused, in a session is these persons' to know of."""
+    if _is_patient(session, whom) or done.by in whom or done.participant in whom:
+        return True
+    return isinstance(done, Change) and done.joining is not None and done.joining.id in whom
 
 
 def _own_part(session: Session, whom: Collection[str]) -> Session:

@@ -66,7 +66,7 @@ STAYS: Final[Mapping[type[Record], frozenset[str]]] = MappingProxyType(
             }
         ),
         Consent: frozenset({"participant", "recorded_by", "at", "text_version", "observers"}),
-        Expertise: frozenset({"state", "kind", "requesting", "expert"}),
+        Expertise: frozenset({"state", "kind", "requesting", "expert", "taken_on_by"}),
         Queued: frozenset(Queued.model_fields),
         Window: frozenset(Window.model_fields),
         Site: frozenset(),

@@ -20,6 +20,7 @@ from hugathome.errors import InvalidInput, InvalidTransition
 from hugathome.privacy import Personal, Shown
 from hugathome.record.history import Action
 from hugathome.record.imaging import ImagingStudyRef, Site
+from hugathome.roles import ParticipantId
 
 
 class ExpertiseState(StrEnum):
@@ -74,6 +75,8 @@ class Expertise(Record):
     requesting: Site
     expert: Site | None = None
     """Who is asked; none until somebody takes it on, where several could."""
+    taken_on_by: Personal[ParticipantId | None] = None
+    """Which of the experts took it on."""
     opinion: Personal[ShortText | None] = Field(default=None, repr=False)
     """The host's reference of the expert's report."""
 
@@ -83,11 +86,18 @@ class Expertise(Record):
             raise ValueError("an opinion is there once it has been given, and never before")
         return self
 
-    def after(self, action: Action, *, expert: Site | None = None, opinion: str | None = None) -> "Expertise":
+    def after(
+        self,
+        action: Action,
+        *,
+        expert: Site | None = None,
+        by: str | None = None,
+        opinion: str | None = None,
+    ) -> "Expertise":
         """Return the request as it stands after `action`, or raise `InvalidTransition`.
 
-        `expert`: the site of whoever takes it on, where that was open. `opinion`: the host's reference of the
-        report that is given. Raises `InvalidInput` where they belong to another step.
+        `by`: who takes it on, and `expert` their site, where that was open. `opinion`: the host's reference
+        of the report that is given. Raises `InvalidInput` where they belong to another step.
         """
         try:
             state = EXPERTISE[self.state, action]
@@ -95,9 +105,14 @@ class Expertise(Record):
             raise InvalidTransition(state=self.state, action=action) from None
         if (action is Action.GIVE_OPINION) != (opinion is not None):
             raise InvalidInput("giving an opinion takes opinion=, where it is found, and nothing else does")
-        if expert is not None and action is not Action.TAKE_ON:
-            raise InvalidInput("expert= is who takes the request on: no other step takes it")
+        if (expert, by) != (None, None) and action is not Action.TAKE_ON:
+            raise InvalidInput("expert= and by= are who takes the request on: no other step takes it")
         if expert is not None and self.expert not in (None, expert):
             raise InvalidInput("expert= is another site than the one that is asked")
-        changes = {"state": state, "expert": expert or self.expert, "opinion": opinion or self.opinion}
+        changes = {
+            "state": state,
+            "expert": expert or self.expert,
+            "taken_on_by": by or self.taken_on_by,
+            "opinion": opinion or self.opinion,
+        }
         return Expertise(**{**dict(self), **changes})

@@ -3,7 +3,10 @@
 What comes of it, who is there, invited or admitted, is the session's to know.
 """
 
-from pydantic import Field, model_validator
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from hugathome._model import Record, ShortText
 from hugathome.phone import AnyPhone, PhoneNumber
@@ -22,6 +25,17 @@ from hugathome.roles import (
 )
 
 
+def _existing(timezone: str) -> str:
+    try:
+        ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("timezone takes an IANA name, such as Asia/Singapore") from None
+    return timezone
+
+
+AnyTimezone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_existing)]
+
+
 class Participant(Record):
     """Somebody who takes part; `name` is shown to the others once they are admitted."""
 
@@ -38,6 +52,9 @@ class Participant(Record):
     """What they are within their role: a `Part` of it, such as the expert among practitioners."""
     speaks_for: Shown[ParticipantId | None] = None
     """Whom an interpreter speaks for."""
+    timezone: Personal[AnyTimezone | None] = Field(default=None, repr=False)
+    """Where they are, by its IANA name: times are told to them as their clock shows them, and named where it
+    shows another than the organisation's. None means the organisation's."""
     needs: Needs | None = Field(default=None, repr=False)
     """What they need in order to take part."""
 
@@ -48,6 +65,11 @@ class Participant(Record):
         if self.speaks_for is not None and self.role != Role.INTERPRETER:
             raise ValueError("only an interpreter speaks for somebody")
         return self
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        """The zone that their clock shows, where that is known."""
+        return None if self.timezone is None else ZoneInfo(self.timezone)
 
     @property
     def takes_sms(self) -> bool:

@@ -54,6 +54,10 @@ _Margin = Annotated[_Span, Ge(timedelta(0)), Le(timedelta(days=7))]
 _Lead = Annotated[_Span, Ge(timedelta(minutes=5)), Le(timedelta(days=60))]
 
 
+USUAL_LENGTH = timedelta(minutes=20)
+"""What a visit takes of which nobody says so."""
+
+
 class Service(Record):
     """What visits of one kind take; what is left out is what most of them take."""
 
@@ -64,7 +68,7 @@ class Service(Record):
     kind: AnyKind = Kind.CONSULTATION
     modalities: Annotated[tuple[AnyModality, ...], Field(min_length=1)] = tuple(Modality)
     """How it may be planned to be held; the first is the one that is proposed."""
-    length: _Length = timedelta(minutes=20)
+    length: _Length = USUAL_LENGTH
     """Of a visit for which the host names no end."""
     early: _Margin = timedelta(minutes=30)
     """How long before its start one may come in."""
@@ -141,6 +145,15 @@ class Service(Record):
             early=lengthened(self.early, theirs),
             late=lengthened(self.late, theirs),
         )
+
+    def leads(self, needs: Iterable[Needs | None] = ()) -> tuple[timedelta, ...]:
+        """Return how long before the start people of these needs are reminded, the earliest first.
+
+        Whoever may come in sooner than others is reminded by then: no reminder comes after the window has
+        opened.
+        """
+        early = lengthened(self.early, tuple(needs))
+        return tuple(sorted({max(lead, early) for lead in self.reminders}, reverse=True))
 
     def trusts(self, acr: str | None) -> bool:
         """Whether a practitioner whom the host has signed in like this may take part."""

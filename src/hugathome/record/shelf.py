@@ -45,7 +45,7 @@ class StoredSession:
     """HMACs that lead to it and to no other: of its reference, its links, its messages and its slot."""
     tags: Digest[Mapping[str, datetime]]
     """HMACs that it shares with others, and where among these it stands: of its service, who takes part,
-    and the queue in which it waits."""
+    the queue in which it waits, and that it has ended."""
     body: Body[bytes]
 
 
@@ -128,6 +128,10 @@ class SessionStore(AuditStore, Protocol):
 
     async def load_events(self, organisation: str, *, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
         """Return events with positions greater than `after`, in order."""
+        ...
+
+    async def session_events(self, session_id: str) -> Sequence[tuple[int, bytes]]:
+        """Return the events of one session, with their positions in its organisation's, in order."""
         ...
 
     async def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:

@@ -69,8 +69,9 @@ _KEEPS_STATUS = (
     Action.STEP,
     Action.EXTEND,
     Action.CHANGE_MODALITY,
+    Action.TAKE_ON,
 )
-_BEFORE_IT_BEGINS = (Action.RESCHEDULE, Action.CONFIRM, Action.TAKE_ON)
+_BEFORE_IT_BEGINS = (Action.RESCHEDULE, Action.CONFIRM)
 
 TRANSITIONS: Mapping[tuple[Status, Action], Status] = MappingProxyType(
     {
@@ -85,6 +86,7 @@ TRANSITIONS: Mapping[tuple[Status, Action], Status] = MappingProxyType(
         (Status.PLANNED, Action.CANCEL): Status.CANCELLED,
         **{(Status.PLANNED, action): Status.PLANNED for action in _BEFORE_IT_BEGINS},
         (Status.PLANNED, Action.DECLINE): Status.CANCELLED,
+        **{(status, Action.DECLINE): Status.DISCONTINUED for status in _UNDER_WAY},
         (Status.PLANNED, Action.GIVE_OPINION): Status.IN_PROGRESS,
         **{(status, Action.GIVE_OPINION): status for status in _UNDER_WAY},
         **{(status, Action.ERASE): status for status in _ENDED},

@@ -35,28 +35,30 @@ class Letters:
     def announcement(self, session: Session, participant: Participant) -> tuple[str, ...]:
         """Return what an invitation says where no code goes with it."""
         house, language = self.house(session, participant)
-        starts_at, zone = session.window.starts_at, house.timezone
+        clocks = {"zone": participant.zone or house.timezone, "home": house.timezone}
+        starts_at = session.window.starts_at
         is_moved = _was_told_otherwise(session, participant)
         if not session.is_by_phone:
             link = self.link(session, participant.id)
             by_sms = words.moved if is_moved else words.invitation
             invite = by_sms if participant.takes_sms else words.invitation_without_sms
-            return invite(house.letterhead, language, link=link, starts_at=starts_at, zone=zone)
+            return invite(house.letterhead, language, link=link, starts_at=starts_at, **clocks)
         word = self.callback_word(session, participant)
         if starts_at <= self._clock.now():
             return words.phone_invitation_now(house.letterhead, language, word=word)
         announce = words.phone_moved if is_moved else words.phone_invitation
-        return announce(house.letterhead, language, starts_at=starts_at, zone=zone, word=word)
+        return announce(house.letterhead, language, starts_at=starts_at, **clocks, word=word)
 
     def reminder(self, session: Session, participant: Participant) -> tuple[str, ...]:
         """Return what somebody who was invited reads before the visit; no code goes with it."""
         house, language = self.house(session, participant)
-        starts_at, zone = session.window.starts_at, house.timezone
+        clocks = {"zone": participant.zone or house.timezone, "home": house.timezone}
+        starts_at = session.window.starts_at
         if not session.is_by_phone:
             link = self.link(session, participant.id)
-            return words.reminder(house.letterhead, language, link=link, starts_at=starts_at, zone=zone)
+            return words.reminder(house.letterhead, language, link=link, starts_at=starts_at, **clocks)
         word = self.callback_word(session, participant)
-        return words.phone_reminder(house.letterhead, language, starts_at=starts_at, zone=zone, word=word)
+        return words.phone_reminder(house.letterhead, language, starts_at=starts_at, **clocks, word=word)
 
     def callback_word(self, session: Session, participant: Participant) -> str:
         """Return the word that messages tell a participant, and that whoever calls them says first."""

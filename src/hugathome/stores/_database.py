@@ -5,6 +5,7 @@ function in one transaction: through an asynchronous driver where there is a loo
 is none, or inside the transaction that a host's own connection is in (`_host.py`).
 """
 
+import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -96,6 +97,8 @@ class _Owned:
         self._synchronous = synchronous
         self._is_each_alone = is_each_alone
         self._is_ready = False
+        self._at_hand: dict[int, sa.Connection] = {}
+        """The connection that did the last statement, by its process: no child takes its parent's."""
 
     @property
     def _is_sqlite(self) -> bool:
@@ -132,6 +135,24 @@ class _Owned:
         if self._is_each_alone:
             return {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
         return {"pool_pre_ping": True, "execution_options": {PIPELINED: _has_pipelines()}}
+
+    def _alone(self, engine: sa.Engine, work: Work[T]) -> T:
+        """Run one statement; to have its connection from the pool would cost half as much again."""
+        connection = self._at_hand.pop(os.getpid(), None) or engine.connect()
+        try:
+            result = work(connection)
+        except BaseException:
+            connection.close()
+            raise
+        is_idle = not connection.in_transaction()
+        if not is_idle or self._at_hand.setdefault(os.getpid(), connection) is not connection:
+            connection.close()
+        return result
+
+    def _let_go(self) -> None:
+        """Give back to the pool what is at hand."""
+        if (connection := self._at_hand.pop(os.getpid(), None)) is not None:
+            connection.close()
 
     def _done(self, connection: sa.Connection, work: Work[T]) -> T:
         self._prepared(connection)
@@ -190,13 +211,8 @@ class AsyncDatabase(_Owned):
 
     async def _straight(self, work: Work[T]) -> T:
         """Run `work` on a connection in one switch; SQLAlchemy's own way in takes three, and a task."""
-
-        def on_connection() -> T:
-            with self._engine.sync_engine.connect() as connection:
-                return work(connection)
-
         with translated():
-            return await greenlet_spawn(on_connection)
+            return await greenlet_spawn(self._alone, self._engine.sync_engine, work)
 
     def for_blocking(self) -> "BlockingDatabase":
         """Return the same database over the blocking driver."""
@@ -210,6 +226,7 @@ class AsyncDatabase(_Owned):
     async def aclose(self) -> None:
         """Close the connections; the next call opens new ones."""
         if "_engine" in self.__dict__:
+            await greenlet_spawn(self._let_go)
             await self._engine.dispose()
             del self._engine
 
@@ -247,8 +264,8 @@ class BlockingDatabase(_Owned):
         return await self.run(work)
 
     def _straight(self, work: Work[T]) -> T:
-        with translated(), self._engine.connect() as connection:
-            return work(connection)
+        with translated():
+            return self._alone(self._engine, work)
 
     def for_blocking(self) -> Self:
         """Return itself."""
@@ -257,6 +274,7 @@ class BlockingDatabase(_Owned):
     async def aclose(self) -> None:
         """Close the connections; the next call opens new ones."""
         if "_engine" in self.__dict__:
+            self._let_go()
             self._engine.dispose()
             del self._engine
 

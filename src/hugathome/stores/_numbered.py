@@ -43,6 +43,12 @@ def events_of(
     return [(row.position, row.body) for row in connection.execute(query)]
 
 
+def events_of_session(connection: sa.Connection, session_id: str) -> list[tuple[int, bytes]]:
+    """Return the events of one session, in order."""
+    query = sa.select(EVENTS.c.position, EVENTS.c.body).where(EVENTS.c.session_id == session_id)
+    return [(row.position, row.body) for row in connection.execute(query.order_by(EVENTS.c.position))]
+
+
 def rewrite_events(connection: sa.Connection, session_id: str, write: Callable[[bytes], bytes]) -> None:
     """Put what `write` makes of each event of a session into its place."""
     mine = EVENTS.c.session_id == session_id

@@ -114,6 +114,13 @@ class MemorySessions:
         events = self._events.get(organisation, [])[after : after + limit]
         return list(enumerate((event for _, event in events), start=after + 1))
 
+    async def session_events(self, session_id: str) -> Sequence[tuple[int, bytes]]:
+        """Return the events of one session, in order."""
+        streams = map(list, list(self._events.values()))
+        return [
+            (at, body) for stream in streams for at, (of, body) in enumerate(stream, 1) if of == session_id
+        ]
+
     async def rewrite_events(self, session_id: str, rewrite: Callable[[bytes], bytes]) -> None:
         """Put what `rewrite` makes of each event of a session into its place."""
         with self._lock:

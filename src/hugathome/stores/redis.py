@@ -9,6 +9,7 @@ outlive a run, less what was rewound.
 A record is forgotten a week after it was last saved: no deadline and no span of a quota is near as long.
 """
 
+import asyncio
 import hashlib
 from typing import Any, Final, Protocol
 
@@ -26,6 +27,8 @@ from hugathome.stores._records import read_record, write_record
 _KEPT_SECONDS: Final = 7 * 24 * 3600
 _CONNECTIONS: Final = 50
 """At most, for each process; a call waits for one that is free."""
+_PATIENCE_SECONDS: Final = 5
+"""How long an answer may take, and a connection."""
 
 
 class _Script:
@@ -112,24 +115,34 @@ class _Line(Protocol):
 
 
 class _AsyncLine:
+    """Has one deadline for all of a question: redis-py's pool and its timeouts take three, and a task."""
+
     def __init__(self, url: str) -> None:
-        self._pool: Any = _pool(redis.asyncio.BlockingConnectionPool, url)
+        self._pool: Any = _pool(redis.asyncio.ConnectionPool, url, socket_timeout=None)
+        self._idle: list[Any] = []
+        self._places = asyncio.Semaphore(_CONNECTIONS)
 
     async def ask(self, *words: str | int) -> Any:
-        connection = await self._pool.get_connection()
-        try:
-            await connection.send_command(*words)
-            return await connection.read_response()
-        finally:
-            await self._pool.release(connection)
+        async with asyncio.timeout(_PATIENCE_SECONDS), self._places:
+            connection = self._idle.pop() if self._idle else self._pool.make_connection()
+            try:
+                await self._pool.ensure_connection(connection)
+                await connection.send_command(*words)
+                answer = await connection.read_response()
+            except BaseException:  # also when cancelled: its answer may still come, and is nobody else's
+                await connection.disconnect(nowait=True)
+                raise
+            self._idle.append(connection)
+            return answer
 
     async def aclose(self) -> None:
-        await self._pool.disconnect()
+        while self._idle:
+            await self._idle.pop().disconnect()
 
 
 class _BlockingLine:
     def __init__(self, url: str) -> None:
-        self._pool: Any = _pool(redis.BlockingConnectionPool, url)
+        self._pool: Any = _pool(redis.BlockingConnectionPool, url, socket_timeout=_PATIENCE_SECONDS)
 
     async def ask(self, *words: str | int) -> Any:
         connection = self._pool.get_connection()
@@ -143,12 +156,12 @@ class _BlockingLine:
         self._pool.disconnect()
 
 
-def _pool(kind: Any, url: str) -> Any:
+def _pool(kind: Any, url: str, *, socket_timeout: float | None) -> Any:
     options = {
         "protocol": 2,
         "retry": Retry(NoBackoff(), 0),
-        "socket_timeout": 5,
-        "socket_connect_timeout": 5,
+        "socket_timeout": socket_timeout,
+        "socket_connect_timeout": _PATIENCE_SECONDS,
     }
     try:
         pool = kind.from_url(url, max_connections=_CONNECTIONS, **options)

@@ -18,7 +18,14 @@ from hugathome.record.audit import Append, Head, SealedEntry
 from hugathome.record.shelf import Listing, StoredSession
 from hugathome.record.transitions import Status
 from hugathome.stores._database import Database
-from hugathome.stores._numbered import append, entries_of, events_of, head_of, rewrite_events
+from hugathome.stores._numbered import (
+    append,
+    entries_of,
+    events_of,
+    events_of_session,
+    head_of,
+    rewrite_events,
+)
 from hugathome.stores._records import microseconds, read_record, write_record
 from hugathome.stores._saving import saved
 from hugathome.stores._statement import arranged
@@ -100,6 +107,10 @@ class SqlSessions:
     async def load_events(self, organisation: str, *, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
         """Return the events after a position; the first has position 1."""
         return await self._database.read(lambda c: events_of(c, organisation, after=after, limit=limit))
+
+    async def session_events(self, session_id: str) -> Sequence[tuple[int, bytes]]:
+        """Return the events of one session, in order."""
+        return await self._database.read(lambda c: events_of_session(c, session_id))
 
     async def rewrite_events(self, session_id: str, rewrite: Callable[[bytes], bytes]) -> None:
         """Put what `rewrite` makes of each event of a session into its place."""

@@ -307,6 +307,17 @@ async def _page(sessions: SessionStore, organisation: str, *, limit: int = 10, *
     return [session.id for session in await sessions.list_sessions(listing)]
 
 
+async def events_of_one_session_are_told_apart(shelf: Shelf, rule: str) -> None:
+    """Read those of one session, among those of another."""
+    sessions, organisation = shelf.open().sessions, unique()
+    mine, other = session_of(organisation), session_of(organisation)
+    for version, session in product(range(2), (other, mine)):
+        offered = replace(session, version=version + 1)
+        await sessions.save_session(offered, expected=version, events=[b"%d" % version, b"x"])
+    await require(rule, sessions.session_events(mine.id), [(3, b"0"), (4, b"x"), (7, b"1"), (8, b"x")])
+    await require(rule, sessions.session_events(unique()), [])
+
+
 async def events_are_rewritten_where_they_stand(shelf: Shelf, rule: str) -> None:
     """Rewrite those of one session, among those of another."""
     sessions, organisation = shelf.open().sessions, unique()
@@ -359,6 +370,7 @@ RULES = (
     a_list_has_what_is_asked_for_and_nothing_else,
     a_tag_orders_who_has_it,
     a_tag_counts_who_comes_before,
+    events_of_one_session_are_told_apart,
     events_are_rewritten_where_they_stand,
     what_was_saved_outlives_its_store,
     what_follows_a_commit_is_done_when_the_call_returns,

@@ -12,6 +12,7 @@ from hugathome._model import Record
 from hugathome.errors import HugathomeError
 from hugathome.keys import NONCE_BYTES, KeyRing
 from hugathome.record.audit import Append, Attempt, Chain, attempted
+from hugathome.record.erasure import is_blank
 from hugathome.record.history import Change
 from hugathome.record.shelf import Event, Listing, SessionStore, StoredSession
 from hugathome.record.transitions import Status
@@ -83,6 +84,11 @@ class Archive:
         rows = await self._store.tagged_sessions(tags, limit=limit, skip=skip)
         return [self._opened(row) for row in rows]
 
+    async def ended(self, organisation: str, *, limit: int) -> Sequence[Session]:
+        """Return an organisation's sessions that have ended and name somebody, the longest ago first."""
+        rows = await self._store.tagged_sessions(self._tagged("ended", organisation), limit=limit)
+        return [self._opened(row) for row in rows]
+
     async def ahead_of(self, session: Session) -> int:
         """Return how many stand before a session in the queue in which it waits."""
         if session.queue is None:
@@ -92,9 +98,11 @@ class Archive:
 
     async def events(self, organisation: str, *, after: int, limit: int) -> Sequence[Event]:
         """Return an organisation's events after a position, in order."""
-        rows = await self._store.load_events(organisation, after=after, limit=limit)
-        opened = ((at, self._keys.open("event", body, bound_to=(organisation,))) for at, body in rows)
-        return [_Told.from_json(body).at(position) for position, body in opened]
+        return self._told(organisation, await self._store.load_events(organisation, after=after, limit=limit))
+
+    async def events_of(self, session: Session) -> Sequence[Event]:
+        """Return the events of one session, in order."""
+        return self._told(session.organisation, await self._store.session_events(session.id))
 
     async def rewrite_events(self, session: Session, rewrite: Callable[[Change], Change]) -> None:
         """Put what `rewrite` makes of each change of a session into its event; the places stay."""
@@ -122,6 +130,10 @@ class Archive:
     async def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
         """Await `work` once what was saved can no longer be rolled back."""
         await self._store.after_commit(work)
+
+    def _told(self, organisation: str, rows: Sequence[tuple[int, bytes]]) -> Sequence[Event]:
+        opened = ((at, self._keys.open("event", body, bound_to=(organisation,))) for at, body in rows)
+        return [_Told.from_json(body).at(position) for position, body in opened]
 
     def _audited(self, organisation: str, attempts: Sequence[Attempt]) -> Append:
         bodies = [self._seal("audit", attempt, organisation) for attempt in attempts]
@@ -178,6 +190,8 @@ class Archive:
         tags = {self._keys.digest(label, organisation, name): starts_at for label, name in named}
         if session.queue is not None and session.queue.is_waiting and not session.status.is_terminal:
             tags[self._keys.digest("queue", organisation, session.service)] = session.queue.since
+        if session.ended_at is not None and not is_blank(session):
+            tags[self._keys.digest("ended", organisation)] = session.ended_at
         return tags
 
     def _tagged(self, *labels: str) -> frozenset[str]:

@@ -17,7 +17,7 @@ from hugathome._model import Record
 from hugathome.clock import Clock
 from hugathome.consultations import Consultations
 from hugathome.discretion import discreet
-from hugathome.errors import InvalidInput, SessionNotFound, SlotTaken
+from hugathome.errors import InvalidInput, ReferenceTaken, SessionNotFound, SlotTaken
 from hugathome.organisations import Organisations
 from hugathome.record.needs import suits
 from hugathome.record.offers import Cover, Directory, Offer, Slot, Wish, meeting, notice
@@ -114,8 +114,7 @@ class Bookings:
         session = await self._kept(
             offer, slot, participants, modality=modality, reference=reference, held_until=held_until
         )
-        if session.status.is_terminal or has_run_out(session, self._clock.now()):
-            raise SlotTaken("the slot was not confirmed in time")
+        self._refuse_if_over(session)
         return session
 
     async def book(
@@ -130,9 +129,11 @@ class Bookings:
         """Plan a session at a slot, for the practitioner and `participants`; of all who try, one gets it.
 
         With a `reference` it is safe to repeat, and confirms what was held under it. Raises `SlotTaken` where
-        the slot is somebody else's or the directory no longer has it, and what `sessions.plan` raises.
+        the slot is somebody else's or the directory no longer has it, `ReferenceTaken` where what was booked
+        under the reference has ended, and what `sessions.plan` raises.
         """
         session = await self._kept(offer, slot, participants, modality=modality, reference=reference)
+        self._refuse_if_over(session)
         return session if session.held_until is None else await self.confirm(session.id)
 
     async def confirm(self, session_id: str, *, by: str | None = None) -> Session:
@@ -194,6 +195,14 @@ class Bookings:
         except SessionNotFound:
             return False
         return True
+
+    def _refuse_if_over(self, session: Session) -> None:
+        """Raise where a reference leads to what nobody comes to any more: a booking is one that stands."""
+        is_held = session.held_until is not None
+        if has_run_out(session, self._clock.now()) or (is_held and session.status.is_terminal):
+            raise SlotTaken("the slot was not confirmed in time")
+        if session.status.is_terminal:
+            raise ReferenceTaken("this reference names a booking that has ended: book under another one")
 
     async def _refuse_unless_offered(self, offer: Offer, slot: Slot) -> None:
         """Raise `SlotTaken` for what the directory has no more: pages show what was free a while ago."""

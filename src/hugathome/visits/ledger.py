@@ -15,16 +15,17 @@ from hugathome.clock import Clock
 from hugathome.discretion import discreet
 from hugathome.errors import HugathomeError, InvalidInput, SessionNotFound, SlotTaken, StaleSession
 from hugathome.keys import KeyRing
-from hugathome.organisations import Organisations
+from hugathome.organisations import Organisations, refuse_unless_a_name
 from hugathome.record.history import Action, Change
 from hugathome.record.shelf import Event, SessionStore
 from hugathome.record.transitions import Status
-from hugathome.roles import OPAQUE_ID, ORGANISATION_ID
+from hugathome.roles import OPAQUE_ID
 from hugathome.rooms.journal import Journal
 from hugathome.rooms.mirror import QUIET, SEEN, recorded
 from hugathome.session import Session
 from hugathome.verifier import Randomness
 from hugathome.visits.archive import Archive
+from hugathome.visits.refusals import Refusals
 
 _RACES = 24
 """How often a change that lost a race starts again before `StaleSession`."""
@@ -50,6 +51,7 @@ class Ledger:
         organisations: Organisations,
     ) -> None:
         self._archive = Archive(store=store, keys=keys, randomness=randomness)
+        self._refusals = Refusals()
         self._journal = journal
         self._clock = clock
         self._randomness = randomness
@@ -100,7 +102,7 @@ class Ledger:
         or its id.
         """
         self._refuse_unless_ours(organisation)
-        _refuse_to_page(limit)
+        refuse_to_page(limit)
         named = {label: name for label, name in (("service", service), ("person", who)) if name is not None}
         return await self._archive.list(
             organisation,
@@ -126,7 +128,7 @@ class Ledger:
     ) -> Sequence[Session]:
         """Return the sessions that wait in a service's queue, less the first few, in their order."""
         self._refuse_unless_ours(organisation)
-        _refuse_to_page(limit)
+        refuse_to_page(limit)
         service = _name(service)
         self._organisations.get(organisation).service(service)
         return await self._archive.queue(organisation, service, limit=limit, skip=skip)
@@ -148,7 +150,7 @@ class Ledger:
     async def events(self, *, organisation: str, after: int = 0, limit: int = 100) -> Sequence[Event]:
         """Return an organisation's events after a position, in order, at most `limit`."""
         self._refuse_unless_ours(organisation)
-        _refuse_to_page(limit, after)
+        refuse_to_page(limit, after)
         return await self._archive.events(organisation, after=after, limit=limit)
 
     # --- The one way to change -------------------------------------------------------------------
@@ -172,11 +174,14 @@ class Ledger:
         raise StaleSession("the session changed under every attempt to change it")
 
     async def decided(self, session: Session, decide: Decide, *, trying: Change | None) -> Session:
-        """Return what `decide` makes of a session; a refusal is in the audit trail before it is raised."""
+        """Return what `decide` makes of a session; a refusal is in the audit trail before it is raised.
+
+        Of many refusals only the first are written (`refusals.py`).
+        """
         try:
             return decide(session)
         except HugathomeError as refused:
-            if trying is not None:
+            if trying is not None and self._refusals.is_written(session.id, trying):
                 await self._archive.note_refusal(session, trying, refused)
             raise
 
@@ -227,8 +232,7 @@ class Ledger:
 
     def _refuse_unless_ours(self, organisation: str) -> None:
         self._organisations.get(organisation)
-        if not isinstance(organisation, str) or not ORGANISATION_ID.fullmatch(organisation):
-            raise InvalidInput("an organisation's name has at most 32 of A-Z a-z 0-9 _ -")
+        refuse_unless_a_name(organisation)
 
     async def _save(self, after: Session, *, before: Session | None) -> bool:
         news = after.history[len(before.history) if before else 0 :]
@@ -264,7 +268,8 @@ def _is_same(holder: Session, wanted: Session) -> bool:
     return holder.id == wanted.id or is_one_plan
 
 
-def _refuse_to_page(limit: int, after: int = 0) -> None:
+def refuse_to_page(limit: int, after: int = 0) -> None:
+    """Raise `InvalidInput` for what is no number of things, or no position."""
     are_numbers = isinstance(limit, int) and isinstance(after, int)
     if not are_numbers or not 1 <= limit < _COUNTABLE or not 0 <= after < _COUNTABLE:
         raise InvalidInput("limit= is at least 1, and after= is a position or 0")

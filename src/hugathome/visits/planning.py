@@ -13,7 +13,7 @@ from hugathome.record.expertise import Expertise, ExpertiseState
 from hugathome.record.history import Action, Change, Consent, Window, window_around
 from hugathome.record.participants import Participant
 from hugathome.record.queueing import Queued
-from hugathome.record.services import Service
+from hugathome.record.services import USUAL_LENGTH, Service
 from hugathome.roles import AnyLanguage, AnyModality, Kind, Modality
 from hugathome.session import Session
 from hugathome.verifier import opaque
@@ -65,7 +65,7 @@ class Planning(Ledger):
             held_until=held_until,
         )
         _refuse_unfit(takes, session)
-        session = session.but(reminders=self._reminders(takes, session.window))
+        session = session.but(reminders=self._reminders(session.window, _leads(takes, session)))
         return _same_plan(await self.keep(session), session)
 
     async def queue_up(
@@ -82,13 +82,13 @@ class Planning(Ledger):
         Raises what `plan` raises, and `InvalidInput` for a service that takes nobody without an appointment.
         """
         takes, now = self._takes(organisation, service), self._clock.now()
-        length = takes.length if takes else timedelta(minutes=20)
+        usual = _window(takes, now, None if takes else now + USUAL_LENGTH, participants)
         session = self._drafted(
             organisation=organisation,
             service=service,
             participants=tuple(participants),
             modality=modality or _modality(takes, participants),
-            window=window_around(now, now + length, early=timedelta(0), late=_QUEUED_FOR),
+            window=window_around(now, usual.ends_at, early=timedelta(0), late=_QUEUED_FOR),
             reference=reference,
             queue=Queued(since=now),
         )
@@ -130,14 +130,14 @@ class Planning(Ledger):
         change = Change(action=Action.RESCHEDULE, at=at, by=by, reason=reason, slot=slot)
 
         def decide(session: Session) -> Session:
-            takes = self._takes(session.organisation, session.service)
+            takes = self.service_of(session)
             window = _moved(session, takes, starts_at, ends_at)
             if slot is not None and session.slot == slot and session.window == window:
                 return session  # the same call, made twice at once: nobody is to be told of it again
             if slot is not None and has_run_out(session, at):
                 raise SlotTaken("the slot was not confirmed in time")
             moved = session.after(change.but(window=window))
-            return moved.but(reminders=self._reminders(takes, window))
+            return moved.but(reminders=self._reminders(window, _leads(takes, session)))
 
         return await self.change(session_id, decide, trying=change)
 
@@ -222,9 +222,9 @@ class Planning(Ledger):
         )
         return session.but(version=1, history=(plan,))
 
-    def _reminders(self, takes: Service | None, window: Window) -> tuple[datetime, ...]:
+    def _reminders(self, window: Window, leads: Sequence[timedelta]) -> tuple[datetime, ...]:
         now = self._clock.now()
-        due = (window.starts_at - lead for lead in (takes.reminders if takes else ()))
+        due = (window.starts_at - lead for lead in leads)
         return tuple(sorted(at for at in due if at > now))
 
 
@@ -245,18 +245,34 @@ def _window(
     return window_around(starts_at, ends_at)
 
 
+def _leads(takes: Service | None, session: Session) -> Sequence[timedelta]:
+    """Return how long before its start people are reminded: as was planned, if the service is gone."""
+    if takes is None:
+        return [session.window.starts_at - at for at in session.reminders]
+    return takes.leads(each.needs for each in session.participants)
+
+
 def _refuse_unfit(takes: Service | None, session: Session) -> None:
     if takes is None:
         return
     takes.refuse_unfit(session.participants, modality=session.modality, is_queued=session.queue is not None)
-    refuse_other_kind(takes, session.kind)
+    _refuse_other_kind(takes, session.kind)
 
 
-def refuse_other_kind(takes: Service, kind: Kind) -> None:
+def _refuse_other_kind(takes: Service, kind: Kind) -> None:
     """Raise `InvalidInput` where a service is for visits, and this is none, or the other way round."""
     if takes.kind != kind:
         needed = "takes expertise=" if takes.kind == Kind.TELE_EXPERTISE else "is no tele-expertise"
         raise InvalidInput(f"this service {needed}")
+
+
+def refuse_without_queue(takes: Service | None, kind: Kind) -> None:
+    """Raise `InvalidInput` where nobody of a session of this kind can wait in a service."""
+    if takes is None:
+        return
+    _refuse_other_kind(takes, kind)
+    if not takes.on_demand:
+        raise InvalidInput("this service has no queue")
 
 
 def _moved(session: Session, takes: Service | None, starts_at: datetime, ends_at: datetime | None) -> Window:
@@ -302,4 +318,4 @@ def _question(expertise: Expertise | None) -> Expertise | None:
     """Return what an expert was asked, without what has become of it."""
     if expertise is None:
         return None
-    return expertise.but(state=ExpertiseState.REQUESTED, expert=None, opinion=None)
+    return expertise.but(state=ExpertiseState.REQUESTED, expert=None, taken_on_by=None, opinion=None)

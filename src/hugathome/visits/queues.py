@@ -4,10 +4,11 @@
     session = await hug.queue.take_next(organisation="hug", service="urgent", by=clinician)
 
 Whoever comes first is taken first. Where many take at once, one wins the patient at the head, and those who
-lost look among the next ones, at random (`queueing.spread`). Whoever leaves is cancelled, as every session.
+lost look among the next ones, at random (`queueing.spread`). Whoever is taken with their page closed is
+called by SMS, as `hug.call` does it. Whoever leaves is cancelled, as every session.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -15,21 +16,27 @@ from hugathome._model import Record
 from hugathome.clock import Clock
 from hugathome.consultations import Consultations
 from hugathome.discretion import discreet
-from hugathome.errors import AlreadyTaken, InvalidInput, SessionEnded, StaleSession
-from hugathome.organisations import Organisations
+from hugathome.errors import (
+    AlreadyTaken,
+    HugathomeError,
+    InvalidInput,
+    NotPermitted,
+    SessionEnded,
+    StaleSession,
+)
 from hugathome.record.history import Action, Change
 from hugathome.record.participants import Participant
 from hugathome.record.queueing import estimated_wait, spread
-from hugathome.record.transitions import Status
-from hugathome.roles import AnyModality
+from hugathome.record.services import Service
+from hugathome.record.transitions import OUT, Status
+from hugathome.roles import AnyModality, Capability
+from hugathome.rooms.journal import Journal
 from hugathome.session import Session
 from hugathome.verifier import Randomness
+from hugathome.visits.switchboard import Switchboard
 
 _RACES = 64
 """How many patients one may lose to others before `StaleSession`; hundreds at once lose far fewer."""
-
-_TYPICAL = timedelta(minutes=20)
-"""What a visit takes of which no service says so."""
 
 
 class Place(Record):
@@ -45,6 +52,10 @@ class _Gone(Exception):
     """Somebody was faster, or the patient has left: nothing was refused, and no audit trail says so."""
 
 
+class _NotTheirs(Exception):
+    """This one clinician cannot take this one patient, whoever else may: so nothing was refused either."""
+
+
 @discreet
 class Queues:
     """The queues of every service; `HugAtHome.queue` is one."""
@@ -53,12 +64,14 @@ class Queues:
         self,
         *,
         consultations: Consultations,
-        organisations: Organisations,
+        switchboard: Switchboard,
+        journal: Journal,
         clock: Clock,
         randomness: Randomness,
     ) -> None:
         self._consultations = consultations
-        self._organisations = organisations
+        self._switchboard = switchboard
+        self._journal = journal
         self._clock = clock
         self._randomness = randomness
         self._taking: list[tuple[str, str, object]] = []
@@ -110,29 +123,23 @@ class Queues:
         if not is_waiting(session):
             raise AlreadyTaken("somebody has taken it, or it waits in no queue")
         ahead = await self._consultations.ahead_of(session)
-        takes = self._organisations.get(session.organisation).service(session.service)
-        typical = _TYPICAL if takes is None else takes.typical or takes.length
+        typical = _typical(session, self._consultations.service_of(session))
         return Place(ahead=ahead, wait=estimated_wait(ahead=ahead, typical=typical, clinicians=clinicians))
 
     async def take_next(self, *, organisation: str, service: str, by: Participant) -> Session | None:
         """Take whoever waits longest; the clinician `by` takes part from here on. None: nobody waits.
 
-        Raises `NotPermitted` where their role takes nobody in.
+        Passed over is whom this clinician cannot take: a visit that they were put out of, or take part in as
+        somebody else, or that has no room left. Raises `NotPermitted` where their role takes nobody in.
         """
         _refuse_unless_somebody(by)
         mine = (organisation, service, object())
         rivals = sum(each[:2] == mine[:2] for each in tuple(self._taking))
         self._taking.append(mine)
         try:
-            for lost in range(rivals.bit_length(), _RACES):
-                chosen = await self._one_of(organisation, service, lost)
-                if chosen is None:
-                    return None
-                with suppress(_Gone):
-                    return await self._taken_from(chosen.service, chosen.id, by)
+            return await self._first_of(organisation, service, by, lost=rivals.bit_length())
         finally:
             self._taking.remove(mine)
-        raise StaleSession("others were faster, again and again")
 
     async def take(self, session_id: str, *, by: Participant) -> Session:
         """Take somebody out of turn; raise `AlreadyTaken` where another has. It is safe to repeat."""
@@ -143,7 +150,37 @@ class Queues:
             is_theirs = session.queue is not None and session.queue.taken_by == by.id
             return session if is_theirs else session.after(_taking(session, by, at))
 
-        return await self._consultations.change(session_id, decide, trying=_trying(by, at))
+        taken = await self._consultations.change(session_id, decide, trying=_trying(by, at))
+        return await self._called_in(taken, by, at)
+
+    async def _called_in(self, taken: Session, by: Participant, at: datetime) -> Session:
+        """Call whoever was taken just now and has put their telephone away; an open page needs no message.
+
+        Their visit is theirs by now: a call that cannot be made is in the record, and undoes nothing.
+        """
+        if taken.queue is None or taken.queue.taken_at != at:
+            return taken
+        for each in taken.participants:
+            if _can_be_sent_for(taken, each):
+                with suppress(HugathomeError):
+                    if not await self._journal.is_connected(taken.id, each.id):
+                        taken = await self._switchboard.call(taken.id, each.id, by=by.id)
+        return taken
+
+    async def _first_of(self, organisation: str, service: str, by: Participant, lost: int) -> Session | None:
+        """Take the first whom `by` can take, having lost so many races for some of them."""
+        passed: set[str] = set()
+        while lost < _RACES:
+            chosen = await self._one_of(organisation, service, lost, passed)
+            if chosen is None:
+                return None
+            try:
+                return await self._taken_from(chosen.service, chosen.id, by)
+            except _Gone:
+                lost += 1
+            except _NotTheirs:
+                passed.add(chosen.id)
+        raise StaleSession("others were faster, again and again")
 
     async def _taken_from(self, service: str, session_id: str, by: Participant) -> Session:
         at = self._clock.now()
@@ -151,23 +188,30 @@ class Queues:
         def decide(session: Session) -> Session:
             if session.service != service or not is_waiting(session):
                 raise _Gone
-            return session.after(_taking(session, by, at))
+            try:
+                return session.after(_taking(session, by, at))
+            except (NotPermitted, InvalidInput):
+                if by.may(Capability.ADMIT):
+                    raise _NotTheirs from None
+                raise
 
-        return await self._consultations.change(session_id, decide, trying=_trying(by, at))
+        taken = await self._consultations.change(session_id, decide, trying=_trying(by, at))
+        return await self._called_in(taken, by, at)
 
-    async def _one_of(self, organisation: str, service: str, lost: int) -> Session | None:
+    async def _one_of(
+        self, organisation: str, service: str, lost: int, passed: Collection[str]
+    ) -> Session | None:
         """Return somebody who waits, having cancelled whoever turned out to have waited in vain."""
         skip = spread(lost, chance=self._randomness(2))
         while True:
-            found = await self._consultations.queued(
-                organisation=organisation, service=service, limit=1, skip=skip
+            page = await self._consultations.queued(
+                organisation=organisation, service=service, limit=len(passed) + 1, skip=skip
             )
-            if found and not _is_over(found[0], self._clock.now()):
-                return found[0]
+            found = next((session for session in page if session.id not in passed), None)
+            if found and not _is_over(found, self._clock.now()):
+                return found
             if found:
-                await self._consultations.change(
-                    found[0].id, lambda known: _given_up(known, self._clock.now())
-                )
+                await self._consultations.change(found.id, lambda known: _given_up(known, self._clock.now()))
             elif skip == 0:
                 return None
             else:
@@ -192,6 +236,21 @@ def _given_up(session: Session, now: datetime) -> Session:
     if not is_waiting(session) or not _is_over(session, now):
         return session
     return session.after(Change(action=Action.CANCEL, at=now, reason="nobody took it in time"))
+
+
+def _can_be_sent_for(session: Session, participant: Participant) -> bool:
+    """Whether a call reaches somebody who was invited, and does not work here."""
+    attendance = session.of(participant.id)
+    is_invited = attendance.link_id is not None and attendance.presence not in OUT
+    has_agreed = session.consent is not None
+    return is_invited and has_agreed and participant.takes_sms and not participant.may(Capability.ADMIT)
+
+
+def _typical(session: Session, takes: Service | None) -> timedelta:
+    """Return what a visit of the queue takes; where no service says so, what was planned for this one."""
+    if takes is None:
+        return session.window.ends_at - session.window.starts_at
+    return takes.typical or takes.length
 
 
 def _taking(session: Session, by: Participant, at: datetime) -> Change:

@@ -7,7 +7,6 @@ it again, and goes on. No row is deleted: events stay numbered, and a trail keep
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from types import MappingProxyType
 
 from hugathome.clock import Clock
 from hugathome.consultations import Consultations
@@ -15,11 +14,11 @@ from hugathome.discretion import discreet
 from hugathome.errors import InvalidInput, StillOpen
 from hugathome.organisations import Organisations
 from hugathome.record.audit import AuditEntry
-from hugathome.record.dossier import Dossier, disclosed, disclosed_change
+from hugathome.record.dossier import Dossier, disclosed, disclosed_change, is_theirs
 from hugathome.record.erasure import erased, erasing, is_about, is_blank, people
 from hugathome.record.history import Action, Change
 from hugathome.record.shelf import Event
-from hugathome.record.transitions import OPEN, Status
+from hugathome.record.transitions import Status
 from hugathome.session import Session
 from hugathome.visits.archive import Archive
 from hugathome.visits.ledger import aware
@@ -27,7 +26,6 @@ from hugathome.visits.trail import Trail
 
 _AT_ONCE = 200
 _EVER = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
-_ENDED = frozenset(Status) - frozenset(OPEN)
 
 
 @discreet
@@ -52,19 +50,28 @@ class Retention:
     async def export(self, *, organisation: str, reference: str) -> Dossier:
         """Return everything that is held about the person whom the host calls `reference`.
 
-        Sessions as far as they belong to them, their events, and the audit trail's entries; not the codes,
-        which die within days. Reads all events and the whole trail of the organisation.
+        Sessions as far as they belong to them, and of their events and the audit trail's entries those of the
+        visits in which they are the patient, and their own in others; not the codes, which die within days.
+        Reads the whole trail of the organisation.
         """
         sessions = {each.id: each for each in await self._sessions_of(organisation, reference)}
         whom = {session_id: people(each, reference.strip()) for session_id, each in sessions.items()}
-        events = await self._events(organisation, sessions)
+        events = [event for each in sessions.values() for event in await self._archive.events_of(each)]
+        events.sort(key=lambda event: event.position)
+        entries = await self._entries(organisation, sessions)
         return Dossier(
             organisation=organisation,
             reference=reference,
             at=self._clock.now(),
             sessions=tuple(disclosed(each, whom[each.id]) for each in sessions.values()),
-            events=tuple(_told(each, sessions[each.session], whom[each.session]) for each in events),
-            audit=tuple(await self._entries(organisation, sessions)),
+            events=tuple(
+                _told(each, sessions[each.session], whom[each.session])
+                for each in events
+                if is_theirs(each.change, sessions[each.session], whom[each.session])
+            ),
+            audit=tuple(
+                each for each in entries if is_theirs(each, sessions[each.session], whom[each.session])
+            ),
         )
 
     async def erase(self, *, organisation: str, reference: str, by: str) -> tuple[str, ...]:
@@ -85,14 +92,10 @@ class Retention:
     async def forget(self, *, organisation: str, before: datetime, by: str) -> int:
         """Erase everybody in the sessions of an organisation that ended before that; return how many."""
         before, count = aware(before, "before"), 0
-        after: Session | None = None
-        while page := await self._page(organisation, statuses=_ENDED, after=after):
+        while page := await self._ended(organisation, before=before):
             for session in page:
-                is_over = session.ended_at is not None and session.ended_at < before
-                if is_over and not is_blank(session):
-                    await self._erase(session, _everybody(session), by=by)
-                    count += 1
-            after = page[-1]
+                await self._erase(session, _everybody(session), by=by)
+            count += len(page)
         return count
 
     async def attend(self, session: Session) -> None:
@@ -128,13 +131,14 @@ class Retention:
             last = page[-1]
         return found
 
+    async def _ended(self, organisation: str, *, before: datetime) -> list[Session]:
+        """Return some that ended before that and name somebody: never one that was erased."""
+        self._organisations.get(organisation)
+        ended = await self._archive.ended(organisation, limit=_AT_ONCE)
+        return [each for each in ended if each.ended_at is not None and each.ended_at < before]
+
     async def _page(
-        self,
-        organisation: str,
-        *,
-        statuses: frozenset[Status] = frozenset(Status),
-        named: Mapping[str, str] = MappingProxyType({}),
-        after: Session | None,
+        self, organisation: str, *, named: Mapping[str, str], after: Session | None
     ) -> Sequence[Session]:
         self._organisations.get(organisation)
         since, until = _EVER
@@ -142,19 +146,11 @@ class Retention:
             organisation,
             since=since,
             until=until,
-            statuses=statuses,
+            statuses=frozenset(Status),
             named=named,
             after=after,
             limit=_AT_ONCE,
         )
-
-    async def _events(self, organisation: str, sessions: Collection[str]) -> list[Event]:
-        found: list[Event] = []
-        after = 0
-        while sessions and (page := await self._archive.events(organisation, after=after, limit=_AT_ONCE)):
-            found += (each for each in page if each.session in sessions)
-            after = page[-1].position
-        return found
 
     async def _entries(self, organisation: str, sessions: Collection[str]) -> list[AuditEntry]:
         found: list[AuditEntry] = []

@@ -7,16 +7,14 @@ linked, stands in `audit.py`; it is written where sessions are saved, in `archiv
 from collections.abc import Callable, Sequence
 
 from hugathome.discretion import discreet
-from hugathome.errors import AuditBroken, ConfigurationError, InvalidInput
+from hugathome.errors import AuditBroken, ConfigurationError
 from hugathome.keys import KeyRing
-from hugathome.organisations import Organisations
+from hugathome.organisations import Organisations, refuse_unless_a_name
 from hugathome.record.audit import START, Attempt, AuditEntry, AuditStore, Chain, Head, SealedEntry
 from hugathome.record.inquiry import Inquiry, Reading
-from hugathome.roles import ORGANISATION_ID
+from hugathome.visits.ledger import refuse_to_page
 
 _AT_ONCE = 1000
-_COUNTABLE = 2**63
-"""What a database can count to."""
 
 
 @discreet
@@ -36,8 +34,7 @@ class Trail:
     async def entries(self, organisation: str, *, after: int = 0, limit: int = 100) -> Sequence[AuditEntry]:
         """Return an organisation's entries after a position, in order, at most `limit`."""
         self._refuse_unless_ours(organisation)
-        if not isinstance(after, int) or not 0 <= after < _COUNTABLE:
-            raise InvalidInput("after= takes a position, or 0")
+        refuse_to_page(limit, after)
         sealed = await self._store.load_audit(organisation, after=after, limit=limit)
         return [self._opened(organisation, entry) for entry in sealed if entry.position > after]
 
@@ -85,8 +82,7 @@ class Trail:
     def _refuse_unless_ours(self, organisation: str) -> None:
         if self._organisations is not None:
             self._organisations.get(organisation)
-        if not isinstance(organisation, str) or not ORGANISATION_ID.fullmatch(organisation):
-            raise InvalidInput("an organisation's name has at most 32 of A-Z a-z 0-9 _ -")
+        refuse_unless_a_name(organisation)
 
 
 def _head(noted: Head | str) -> Head:

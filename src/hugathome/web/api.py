@@ -176,17 +176,18 @@ class Api:
     def _visit(self, session: Session, participant: Participant) -> Answer:
         house = self._hug.house(session.organisation)
         language = participant.language or house.language
-        window, zone = session.window, house.timezone
+        window, home = session.window, house.timezone
+        zone = participant.zone or home
         return {
             "status": self._status(session),
             "modality": session.modality,
             "language": language,
             "startsAt": window.starts_at.isoformat(),
-            "starts": local_time(window.starts_at, language, zone=zone),
+            "starts": local_time(window.starts_at, language, zone=zone, home=home),
             "startsDay": local_day(window.starts_at, language, zone=zone),
-            "startsClock": local_clock(window.starts_at, language, zone=zone),
+            "startsClock": local_clock(window.starts_at, language, zone=zone, home=home),
             "opensAt": window.opens_at.isoformat(),
-            "opens": local_time(window.opens_at, language, zone=zone),
+            "opens": local_time(window.opens_at, language, zone=zone, home=home),
             "timezone": zone.key,
             "brand": house.letterhead.brand,
             "helpPhone": house.letterhead.help_phone,

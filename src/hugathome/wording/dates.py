@@ -28,12 +28,16 @@ _BETWEEN: Mapping[str, str] = MappingProxyType({Language.ITALIAN: ", "})
 """What stands between date and time; the CLDR joins with a comma, or not at all in Romansh and Italian."""
 
 
-def local_time(at: datetime, language: AnyLanguage, *, zone: ZoneInfo) -> str:
-    """Return weekday, date and time of `at`, an aware datetime, as clocks in `zone` show it."""
+def local_time(at: datetime, language: AnyLanguage, *, zone: ZoneInfo, home: ZoneInfo | None = None) -> str:
+    """Return weekday, date and time of `at`, an aware datetime, as clocks in `zone` show it.
+
+    The zone is named where clocks at `home`, which is where the others are, show something else, and in the
+    hour of October that comes twice.
+    """
     from babel.dates import format_date
 
     date = format_date(_on_the_spot(at, zone), "full", locale=_locale(language))
-    return f"{date}{_BETWEEN.get(language, ' ')}{local_clock(at, language, zone=zone)}"
+    return f"{date}{_BETWEEN.get(language, ' ')}{local_clock(at, language, zone=zone, home=home)}"
 
 
 def local_day(at: datetime, language: AnyLanguage, *, zone: ZoneInfo) -> str:
@@ -45,12 +49,26 @@ def local_day(at: datetime, language: AnyLanguage, *, zone: ZoneInfo) -> str:
     return format_date(_on_the_spot(at, zone), pattern, locale=locale)
 
 
-def local_clock(at: datetime, language: AnyLanguage, *, zone: ZoneInfo) -> str:
-    """Return the time alone, as a sentence goes on with it: "at 14:30"."""
+def local_clock(at: datetime, language: AnyLanguage, *, zone: ZoneInfo, home: ZoneInfo | None = None) -> str:
+    """Return the time alone, as a sentence goes on with it: "at 14:30"; the zone is named as above."""
     from babel.dates import format_time
 
     local = _on_the_spot(at, zone)
-    return _CLOCK[language].format(time=format_time(local.time(), "short", locale=_locale(language)))
+    clock = _CLOCK[language].format(time=format_time(local.time(), "short", locale=_locale(language)))
+    is_plain = not _comes_twice(local) and local.utcoffset() == at.astimezone(home or zone).utcoffset()
+    return clock if is_plain else f"{clock} ({_zone_name(local, language)})"
+
+
+def _comes_twice(local: datetime) -> bool:
+    return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+
+
+def _zone_name(local: datetime, language: AnyLanguage) -> str:
+    """Return what people call the zone at that time of the year, or its offset where they have no word."""
+    from babel.dates import get_timezone_name
+
+    name: str = get_timezone_name(local, "long", locale=_locale(language))
+    return name
 
 
 def _on_the_spot(at: datetime, zone: ZoneInfo) -> datetime:

@@ -4,6 +4,8 @@ They show on a locked screen and on other people's tables: no name, no specialit
 message with a code opens with the code and is one segment; its last line is bound to the site, so that a
 phone fills the code in there and nowhere else.
 
+A time is said in the reader's `zone`, and with its name where clocks at `home` show another.
+
 Every function returns the messages to send, in order. Nothing here sends, stores or reads a clock.
 """
 
@@ -22,34 +24,58 @@ LINK_ID: Final = 11
 
 
 def invitation(
-    letterhead: Letterhead, language: AnyLanguage, *, link: str, starts_at: datetime, zone: ZoneInfo
+    letterhead: Letterhead,
+    language: AnyLanguage,
+    *,
+    link: str,
+    starts_at: datetime,
+    zone: ZoneInfo,
+    home: ZoneInfo | None = None,
 ) -> tuple[str, ...]:
     """Invite to a visit that comes later: when, and the link that will send a code."""
-    when = spelled_time(starts_at, language, zone=zone)
+    when = spelled_time(starts_at, language, zone=zone, home=home)
     return (letterhead.write(TextKind.INVITATION, language, when=when, link=link),)
 
 
 def invitation_without_sms(
-    letterhead: Letterhead, language: AnyLanguage, *, link: str, starts_at: datetime, zone: ZoneInfo
+    letterhead: Letterhead,
+    language: AnyLanguage,
+    *,
+    link: str,
+    starts_at: datetime,
+    zone: ZoneInfo,
+    home: ZoneInfo | None = None,
 ) -> tuple[str, ...]:
     """Invite somebody whom no SMS reaches: the same, and that the page knows how their code reaches them."""
-    when = spelled_time(starts_at, language, zone=zone)
+    when = spelled_time(starts_at, language, zone=zone, home=home)
     return (letterhead.write(TextKind.INVITATION_WITHOUT_SMS, language, when=when, link=link),)
 
 
 def moved(
-    letterhead: Letterhead, language: AnyLanguage, *, link: str, starts_at: datetime, zone: ZoneInfo
+    letterhead: Letterhead,
+    language: AnyLanguage,
+    *,
+    link: str,
+    starts_at: datetime,
+    zone: ZoneInfo,
+    home: ZoneInfo | None = None,
 ) -> tuple[str, ...]:
     """Tell somebody who was invited for another time when the visit is now; the link is the one they have."""
-    when = spelled_time(starts_at, language, zone=zone)
+    when = spelled_time(starts_at, language, zone=zone, home=home)
     return (letterhead.write(TextKind.MOVED, language, when=when, link=link),)
 
 
 def reminder(
-    letterhead: Letterhead, language: AnyLanguage, *, link: str, starts_at: datetime, zone: ZoneInfo
+    letterhead: Letterhead,
+    language: AnyLanguage,
+    *,
+    link: str,
+    starts_at: datetime,
+    zone: ZoneInfo,
+    home: ZoneInfo | None = None,
 ) -> tuple[str, ...]:
     """Remind somebody who was invited of when the visit is; the link is the one they have."""
-    when = spelled_time(starts_at, language, zone=zone)
+    when = spelled_time(starts_at, language, zone=zone, home=home)
     return (letterhead.write(TextKind.REMINDER, language, when=when, link=link),)
 
 
@@ -80,26 +106,44 @@ def call(letterhead: Letterhead, language: AnyLanguage, *, link: str) -> tuple[s
 
 
 def phone_invitation(
-    letterhead: Letterhead, language: AnyLanguage, *, starts_at: datetime, zone: ZoneInfo, word: str
+    letterhead: Letterhead,
+    language: AnyLanguage,
+    *,
+    starts_at: datetime,
+    zone: ZoneInfo,
+    home: ZoneInfo | None = None,
+    word: str,
 ) -> tuple[str, ...]:
     """Announce a visit by telephone that comes later, and the word that we will say; nothing is to open."""
-    when = spelled_time(starts_at, language, zone=zone)
+    when = spelled_time(starts_at, language, zone=zone, home=home)
     return (letterhead.write(TextKind.PHONE_INVITATION, language, when=when, word=word),)
 
 
 def phone_moved(
-    letterhead: Letterhead, language: AnyLanguage, *, starts_at: datetime, zone: ZoneInfo, word: str
+    letterhead: Letterhead,
+    language: AnyLanguage,
+    *,
+    starts_at: datetime,
+    zone: ZoneInfo,
+    home: ZoneInfo | None = None,
+    word: str,
 ) -> tuple[str, ...]:
     """Tell somebody whom we were to phone at another time when we will, and the word that we will say."""
-    when = spelled_time(starts_at, language, zone=zone)
+    when = spelled_time(starts_at, language, zone=zone, home=home)
     return (letterhead.write(TextKind.PHONE_MOVED, language, when=when, word=word),)
 
 
 def phone_reminder(
-    letterhead: Letterhead, language: AnyLanguage, *, starts_at: datetime, zone: ZoneInfo, word: str
+    letterhead: Letterhead,
+    language: AnyLanguage,
+    *,
+    starts_at: datetime,
+    zone: ZoneInfo,
+    home: ZoneInfo | None = None,
+    word: str,
 ) -> tuple[str, ...]:
     """Remind somebody of when we will phone them, and of the word that we will say."""
-    when = spelled_time(starts_at, language, zone=zone)
+    when = spelled_time(starts_at, language, zone=zone, home=home)
     return (letterhead.write(TextKind.PHONE_REMINDER, language, when=when, word=word),)
 
 
@@ -108,9 +152,9 @@ def phone_invitation_now(letterhead: Letterhead, language: AnyLanguage, *, word:
     return (letterhead.write(TextKind.PHONE_INVITATION_NOW, language, word=word),)
 
 
-def spelled_time(at: datetime, language: AnyLanguage, *, zone: ZoneInfo) -> str:
+def spelled_time(at: datetime, language: AnyLanguage, *, zone: ZoneInfo, home: ZoneInfo | None = None) -> str:
     """Return weekday, date and time as a message spells them: without the marks that GSM-7 lacks."""
-    return rewritten(local_time(at, language, zone=zone))
+    return rewritten(local_time(at, language, zone=zone, home=home))
 
 
 # --- What a host should know ------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.visits.server import KEY, Server, prepared
+from tests.whole_visits.server import KEY, Server, prepared
 
 from hugathome import HugAtHome, Participant, Session, SessionEnded, Status
 from hugathome.device.client import Client, Phase

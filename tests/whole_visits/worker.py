@@ -1,10 +1,10 @@
-"""A worker that takes a patient from the plan to the end of a visit, and is killed wherever it is told to.
+"""A worker that takes a patient from the booking to the end of a visit, and is killed wherever it is told to.
 
-    python -m tests.visits.worker DATABASE FOLDER        reads `VISIT AWAIT` from its input, line by line
+    python -m tests.whole_visits.worker DATABASE FOLDER    reads `VISIT AWAIT` from its input, line by line
 
-For each line a process of its own does everything for one visit. It kills itself with SIGKILL at that await
-of a seam: before a store, a log or a gateway is asked, or once it has answered; 0 lets it live. How it ended
-is printed, and how many awaits there are stands in the folder.
+For each line a process of its own does everything for one visit, and erases the patient in the end. It kills
+itself with SIGKILL at that await of a seam: before a store, a log or a gateway is asked, or once it has
+answered; 0 lets it live. How it ended is printed, and how many awaits there are stands in the folder.
 """
 
 import asyncio
@@ -12,9 +12,10 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import wraps
 from inspect import iscoroutinefunction
 from pathlib import Path
@@ -24,6 +25,8 @@ from hugathome import Action, CodePolicy, HugAtHome, Participant, Session, Sessi
 from hugathome.logs import open_log
 from hugathome.organisations import Organisation
 from hugathome.presets import presets
+from hugathome.record.imaging import Territory
+from hugathome.record.offers import Coverage, Offer, Price, Slot
 from hugathome.stores import open_store
 
 STARTS_AT = datetime(2026, 11, 24, 14, tzinfo=UTC)
@@ -45,6 +48,34 @@ class Wristwatch:
 
     async def sleep(self, seconds: float) -> None:
         raise AssertionError(f"nothing here waits, for {seconds} s or any other time")
+
+
+OFFER = Offer(
+    id="primary-care",
+    organisation="hug",
+    service="primary-care",
+    practitioner=DOCTOR,
+    discipline="general-practice",
+    languages=("fr",),
+    registered_in=Territory(nation="CH"),
+    modalities=("video",),
+    price=Price(amount=Decimal(50), currency="CHF"),
+    coverage=Coverage(covered_in=frozenset({"CH"})),
+)
+
+
+class Agenda:
+    """The doctor's: as many see her at one time as there are lives, each in a slot of its own."""
+
+    async def offers(self, organisation: str) -> Sequence[Offer]:
+        return [OFFER]
+
+    async def slots(self, offer: Offer, *, since: datetime, until: datetime) -> Sequence[Slot]:
+        ends_at = STARTS_AT + 20 * MINUTE
+        return [Slot(id=f"slot-{n}", starts_at=STARTS_AT, ends_at=ends_at) for n in range(_MOST_LIVES)]
+
+
+_MOST_LIVES = 2000
 
 
 class Provider:
@@ -89,12 +120,21 @@ class Life:
         self._watch = watch
         self._provider = provider
         self.reference = f"visit-{number}"
-        self.patient = Participant(id="p-1", role="patient", name="M. Dupont", phone=f"+4179{number:07}")
+        self.session_id: str | None = None
+        """By what it is found once it names nobody, where that is known."""
+        self.slot = Slot(id=f"slot-{number}", starts_at=STARTS_AT, ends_at=STARTS_AT + 20 * MINUTE)
+        self.patient = Participant(
+            id="p-1",
+            role="patient",
+            name="M. Dupont",
+            phone=f"+4179{number:07}",
+            reference=f"urn:pid:{number}",
+        )
 
     async def live(self) -> None:
         """Do everything in its order and at its time, but for what the record says is done."""
         days, hours = timedelta(days=1), timedelta(hours=1)
-        await self._at(PLANNED_AT, Action.PLAN, self._plan)
+        await self._at(PLANNED_AT, Action.PLAN, self._book)
         await self._at(PLANNED_AT, Action.ACCEPT, self._accept)
         await self._at(PLANNED_AT, Action.INVITE, self._invite)
         for beat in (days, hours, hours - LEASE_IS_OVER):
@@ -110,12 +150,18 @@ class Life:
             await self._at(STARTS_AT, action, deed)
         await self._at(STARTS_AT + hours, None, self._hug.run_due)
 
+    async def end_up_forgotten(self) -> None:
+        """Erase the patient from what is left of the visit."""
+        await self._at(STARTS_AT + timedelta(days=1), Action.ERASE, self._erase)
+
     async def found(self) -> Session | None:
         """Return the record, if there is one."""
         try:
-            return await self._hug.sessions.find(organisation="hug", reference=self.reference)
+            session = await self._hug.sessions.find(organisation="hug", reference=self.reference)
         except SessionNotFound:
-            return None
+            return None if self.session_id is None else await self._hug.sessions.get(self.session_id)
+        self.session_id = session.id
+        return session
 
     async def _at(self, time: datetime, action: Action | None, deed: Callable[[], Awaitable[Any]]) -> None:
         session = await self.found()
@@ -127,14 +173,8 @@ class Life:
     async def _id(self) -> str:
         return (await self._hug.sessions.find(organisation="hug", reference=self.reference)).id
 
-    async def _plan(self) -> None:
-        await self._hug.sessions.plan(
-            organisation="hug",
-            service="primary-care",
-            reference=self.reference,
-            starts_at=STARTS_AT,
-            participants=[DOCTOR, self.patient],
-        )
+    async def _book(self) -> None:
+        await self._hug.offers.book(OFFER, self.slot, participants=[self.patient], reference=self.reference)
 
     async def _accept(self) -> None:
         await self._hug.sessions.accept(await self._id(), "p-1", recorded_by=DOCTOR.id)
@@ -161,6 +201,9 @@ class Life:
 
     async def _complete(self) -> None:
         await self._hug.sessions.complete(await self._id(), by=DOCTOR.id, outcome="report")
+
+    async def _erase(self) -> None:
+        await self._hug.erase(organisation="hug", reference=self.patient.reference or "", by="the desk")
 
 
 # --- One death -------------------------------------------------------------------------------------
@@ -212,6 +255,7 @@ def opened(database: str, watch: Wristwatch, provider: Provider, *, fate: Fate |
         timezone="Europe/Zurich",
         brand="HUG",
         organisations={"hug": Organisation(services=presets())},
+        directory=Agenda(),
         code_policy=CodePolicy(sends_per_prefix=10_000),
         clock=watch,
     )
@@ -220,7 +264,9 @@ def opened(database: str, watch: Wristwatch, provider: Provider, *, fate: Fate |
 async def _live(database: str, folder: Path, *, number: int, dies_at: int) -> None:
     watch, provider, fate = Wristwatch(), Provider(folder), Fate(dies_at)
     async with opened(database, watch, provider, fate=fate) as hug:
-        await Life(hug, watch, provider, number=number).live()
+        life = Life(hug, watch, provider, number=number)
+        await life.live()
+        await life.end_up_forgotten()
     (folder / "awaits").write_text(str(fate.awaits))
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.visits.server import SOURCE
+from tests.whole_visits.server import SOURCE
 
 from hugathome.app import HugAtHome
 from hugathome.clock import SystemClock

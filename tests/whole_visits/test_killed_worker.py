@@ -1,4 +1,4 @@
-"""`kill -9` of a worker at every await from the plan of a visit to its end.
+"""`kill -9` of a worker at every await from the booking of a visit to its end, and until it names nobody.
 
 At once afterwards, and again when another worker has gone on where it was, the record, the events, the
 messages and the audit trail tell the same: what was begun is done once or not at all.
@@ -17,14 +17,16 @@ from tests.lives import (
     is_in_full,
     refuse_disagreement,
     refuse_gaps,
+    refuse_names,
     refuse_uninvited,
     refuse_what_nobody_may,
 )
-from tests.visits.server import SOURCE
-from tests.visits.worker import LEASE_IS_OVER, PLANNED_AT, Life, Provider, Wristwatch, opened
+from tests.whole_visits.server import SOURCE
+from tests.whole_visits.worker import LEASE_IS_OVER, PLANNED_AT, Life, Provider, Wristwatch, opened
 
 from hugathome import Action, HugAtHome, Session
 from hugathome.record.audit import START, Head
+from hugathome.record.erasure import is_blank
 from hugathome.record.history import DeliveryStatus
 
 ONCE = (
@@ -47,7 +49,7 @@ class Workers:
         self._folder = folder
         root = Path(__file__).parents[2]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.visits.worker", database, str(folder)],
+            [sys.executable, "-m", "tests.whole_visits.worker", database, str(folder)],
             cwd=root,
             env={**os.environ, "PYTHONPATH": f"{SOURCE}{os.pathsep}{root}"},
             stdin=subprocess.PIPE,
@@ -117,13 +119,20 @@ async def test_whatever_a_killed_worker_leaves_agrees_and_is_brought_to_its_end(
         assert workers.lives(dies_at, dies_at=dies_at) == -signal.SIGKILL
         watch.at = PLANNED_AT
         life = Life(hug, watch, provider, number=dies_at)
-        left = await agreed(hug, life, provider, since)
+        left = await agreed(hug, life, provider, since, is_being_erased=True)
         if left is not None:
             watch.at = left.history[-1].at + LEASE_IS_OVER
         await life.live()
-        ended = await agreed(hug, life, provider, since)
+        was_ended = left is not None and left.status.is_terminal
+        ended = await agreed(hug, life, provider, since, is_being_erased=was_ended)
         assert ended is not None
         refuse_half_a_life(ended, provider.keys(life.patient))
+        await life.end_up_forgotten()
+        forgotten = await agreed(hug, life, provider, since)
+        assert forgotten is not None
+        refuse_names(
+            forgotten, [event async for event in hug.events(organisation="hug", after=since.position)]
+        )
         since = await up_to_here(hug, since)
 
 
@@ -133,21 +142,30 @@ async def up_to_here(hug: HugAtHome, since: Since) -> Since:
     return Since(since.position + len(events), await hug.audit_head(organisation="hug"))
 
 
-async def agreed(hug: HugAtHome, life: Life, provider: Provider, since: Since) -> Session | None:
-    """Return the record, if there is one; fail where events, audit trail or messages tell something else."""
+async def agreed(
+    hug: HugAtHome, life: Life, provider: Provider, since: Since, *, is_being_erased: bool = False
+) -> Session | None:
+    """Return the record, if there is one; fail where events, audit trail or messages tell something else.
+
+    `is_being_erased`: whether its patient may be, once it has ended.
+    """
     events = [event async for event in hug.events(organisation="hug", after=since.position)]
     trail = [entry async for entry in hug.audit(organisation="hug", after=since.head.position)]
     await hug.verify_audit(organisation="hug", after=since.head)
     refuse_gaps(events, after=since.position)
+    life.session_id = next((event.session for event in events), None)
     session = await life.found()
     if session is None:
         assert (events, trail, provider.keys(life.patient)) == ([], [], [])
         return None
     assert {event.session for event in events} == {entry.session for entry in trail} == {session.id}
-    refuse_disagreement(session, events, trail)
+    refuse_disagreement(
+        session, events, trail, is_being_erased=is_being_erased and session.status.is_terminal
+    )
     refuse_what_nobody_may(session)
     refuse_uninvited(session)
-    refuse_unknown_messages(session, provider.keys(life.patient))
+    if not is_blank(session):
+        refuse_unknown_messages(session, provider.keys(life.patient))
     return session
 
 
@@ -166,8 +184,11 @@ def refuse_half_a_life(session: Session, taken: Sequence[str]) -> None:
     done = [change.action for change in session.history]
     assert (session.status, session.outcome) == ("completed", "report")
     assert [action for action in ONCE if done.count(action) != 1] == []
+    assert session.room_kept_until is None
+    if is_blank(session):
+        return  # it died as it erased, and everything had been done by then
     messages = session.of("p-1").messages
     assert [m.kind for m in messages] == ["invitation", "reminder", "reminder"]
     assert all(message.status is DeliveryStatus.SENT for message in messages)
-    assert (session.reminders, session.room_kept_until) == ((), None)
+    assert session.reminders == ()
     assert len([key for key in taken if key.count(".") == 1]) == len(messages), "no text went out twice"
