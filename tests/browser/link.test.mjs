@@ -195,6 +195,19 @@ test("where two sockets in a row hear nothing it asks by another way", async () 
   assert.match(asked[0], /^https:\/\/www\.example\.ch\/visit\/signal\/[0-9a-z]+$/);
 });
 
+test("another network may let a socket through", async () => {
+  const { link } = await connected();
+  last().onclose({ code: 1006 });
+  mock.timers.tick(5000);
+  await settle();
+  last().onclose({ code: 1006 });
+
+  link.hint();
+  await settle();
+
+  assert.equal(Socket.all.length, 3);
+});
+
 test("a socket that has heard something is tried again, however often it ends", async () => {
   await connected();
   for (let attempt = 0; attempt < 4; attempt += 1) {

@@ -67,6 +67,14 @@ async function polling() {
 
 // --- Whose turn it is --------------------------------------------------------------------------------
 
+test("a server that was heard is waited for longer: it may be restarting", () => {
+  const ways = new Ways(SOCKET, true);
+
+  const kinds = [2, 3, 4].map((unheard) => (ways.open(unheard) instanceof WebSocket ? "socket" : "posts"));
+
+  assert.deepEqual(kinds, ["socket", "socket", "posts"]);
+});
+
 test("a way by which nothing was heard twice gives its turn to the next", () => {
   const ways = new Ways(SOCKET, false);
 

@@ -55,6 +55,7 @@ export class Link {
 
   /** The network is back, or another one: do not wait any longer, and trust no socket that says nothing. */
   hint() {
+    this._unheard = 0;
     if (this._returning !== null) this.start();
     else this.input((client, now) => client.hinted({ now }));
   }

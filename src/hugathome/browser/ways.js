@@ -1,11 +1,12 @@
 /**
  * The ways to a hub: a WebSocket, and where a proxy refuses that, POSTs: with a stream, or with long polls.
  *
- * Each looks like a WebSocket. A way by which nothing was heard twice in a row gives its turn to the next; every
- * return begins with the best by which anything was ever heard. Loaded once a WebSocket has failed, and only then.
+ * Each looks like a WebSocket. A way by which nothing is heard gives its turn to the next; every return begins with
+ * the best by which anything was ever heard. Loaded once WebSockets have failed, and only then.
  */
 const SUBPROTOCOL = "hugathome.v1";
-const TRIES = 2;
+/** Attempts before the next way has its turn: where nothing was ever heard, and where the server may be restarting. */
+const [TRIES, PATIENT_TRIES] = [2, 4];
 const [OPEN, CLOSED] = [1, 3];
 const EVENTS = "text/event-stream";
 /** Seconds that a long poll may wait: proxies end what is silent for thirty. */
@@ -30,7 +31,8 @@ export class Ways {
 
   /** Return a new socket; `unheard` attempts in a row have heard nothing. */
   open(unheard) {
-    const way = ((this._best || 0) + Math.floor(unheard / TRIES)) % this._ways.length;
+    const tries = this._best === null ? TRIES : PATIENT_TRIES;
+    const way = ((this._best || 0) + Math.floor(unheard / tries)) % this._ways.length;
     const socket = this._ways[way]();
     const heard = () => (this._best = this._best === null ? way : Math.min(this._best, way));
     return Object.assign(socket, { heard });
