@@ -103,7 +103,9 @@ class PostedTransport:
                     taken, frames = told.taken, frames[told.taken - taken :]
             await self._posting.ask(Asked(connection=self._name, ends=True))
         except TransportClosed:
-            self._far.cut()
+            # whoever has closed may have said why: that is still under way
+            await asyncio.wait({self._listening}, timeout=CLOSE_SECONDS)
+            await self._far.aclose()
 
     async def _spoken(self) -> list[str]:
         """Return the next frames that were sent; none once there are no more."""
