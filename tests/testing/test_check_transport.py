@@ -270,16 +270,6 @@ class SendsOnToNobody(HangsOnceItHasWaited):
             await self.told(self.inner.send(text))
 
 
-class SendsOnAfterItsOwnClose(SendsOnToNobody):
-    async def told(self, waiting: Awaitable[T]) -> T:
-        try:
-            return await waiting
-        except TransportClosed:
-            if self.closed:
-                await asyncio.Event().wait()
-            raise
-
-
 class TakesATimeoutForTheEnd(Sound):
     async def receive(self) -> str:
         try:
@@ -306,7 +296,6 @@ class TakesATimeoutForTheEnd(Sound):
         (HangsOnceItHasWaited, "a waiting receive ends when the peer closes"),
         (CloseForgetsTheUnread, "what was sent before a close still arrives"),
         (CloseWaitsForItsSends, "closing does not wait for a peer that stopped reading"),
-        (SendsOnAfterItsOwnClose, "a waiting send ends with its own close"),
         (SendsOnToNobody, "a waiting send ends when the peer closes"),
         (TakesATimeoutForTheEnd, "a receive can be timed out"),
         (LosesWhatACancelledReceiveHeld, "a cancelled receive loses nothing"),

@@ -105,13 +105,6 @@ async def closing_does_not_wait_for_a_peer_that_stopped_reading(bench: Bench) ->
         await near.aclose()
 
 
-async def a_waiting_send_ends_with_its_own_close(bench: Bench) -> None:
-    near, _ = await bench.pair()
-    async with flooding(near, full_frames(MOST_BUFFERED)) as flood:
-        await near.aclose()
-        await closed(bench, "the waiting send", bench.in_time("the waiting send", flood.task))
-
-
 async def a_waiting_send_ends_when_the_peer_closes(bench: Bench) -> None:
     near, far = await bench.pair()
     async with flooding(near, full_frames(MOST_BUFFERED)) as flood:

@@ -35,7 +35,6 @@ _RULES = (
     framing.pairs_do_not_mix,
     closing.a_send_waits_while_nobody_reads,
     closing.closing_does_not_wait_for_a_peer_that_stopped_reading,
-    closing.a_waiting_send_ends_with_its_own_close,
     closing.a_waiting_send_ends_when_the_peer_closes,
     framing.a_receive_can_be_timed_out,
     framing.a_cancelled_receive_loses_nothing,
