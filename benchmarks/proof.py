@@ -213,6 +213,19 @@ FIGURES = (
     ),
     Figure("the same: seconds until all are taken", "queue_of_2000.py", key="seconds"),
     Figure(
+        "visits of two minutes behind a proxy that ends what is silent for 25 s, and one that also refuses "
+        "WebSockets: how often a page had to come back",
+        "behind_proxies.py",
+        key="came_back",
+        at_most=0,
+    ),
+    Figure(
+        "Autobahn cases that fail at the mounted application, and not at uvicorn's WebSockets alone",
+        "autobahn.py",
+        key="beyond",
+        at_most=0,
+    ),
+    Figure(
         "attacks on codes that succeed, on four stores: races of sixteen processes 200 times, the rest once",
         "attacks.py",
         key="violations",

@@ -678,9 +678,9 @@ async def test_what_nobody_expected_is_told_to_nobody(
 async def test_openapi_describes_every_route_and_nothing_else(clinic: Clinic) -> None:
     described = (await clinic.http.get(f"{SITE}/openapi.json")).json()
 
-    served = {getattr(route, "path", ""): methods_of(route) for route in routes(clinic.hug)}
+    served = [(getattr(route, "path", ""), methods_of(route)) for route in routes(clinic.hug)]
     assert {path: {*described["paths"][path]} for path in described["paths"]} == {
-        path: methods for path, methods in served.items() if methods != {"options"}
+        path: methods for path, methods in served if methods != {"options"}
     }
     assert described["servers"] == [{"url": SITE}]
 
@@ -765,6 +765,20 @@ async def test_signalling_is_for_pages_of_the_site_and_for_what_is_no_page(
 
     assert sent[0] == {"type": "websocket.accept", "subprotocol": "hugathome.v1"}
     assert sent[-1] == told
+
+
+@pytest.mark.parametrize(("origin", "shared"), [(ORIGIN, None), (FRAME, FRAME)])
+async def test_pages_that_embed_the_room_may_ask_without_a_websocket_too(
+    clinic: Clinic, origin: str, shared: str | None
+) -> None:
+    headers = {"Origin": origin}
+    asked = await clinic.http.options(f"{SITE}/signal/http", headers=headers)
+    answer = await clinic.http.post(f"{SITE}/signal/http", json={}, headers=headers)
+
+    assert asked.status_code == (204 if shared else 403)
+    assert answer.status_code == 200
+    assert answer.headers.get("access-control-allow-origin") == shared
+    assert answer.headers["vary"] == "Origin"
 
 
 async def test_what_fails_within_a_connection_ends_it_and_names_nobody(

@@ -14,16 +14,10 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from hugathome.errors import (
-    ConfigurationError,
-    HugathomeError,
-    MissingExtra,
-    RemoteProtocolError,
-    TransportClosed,
-)
+from hugathome.errors import ConfigurationError, HugathomeError, MissingExtra
 from hugathome.organisations import House
 from hugathome.roles import Language
-from hugathome.transports.asgi import Receive, Scope, Send, accept, refuse
+from hugathome.transports.asgi import Receive, Scope, Send
 from hugathome.web.api import Api, Call
 from hugathome.web.files import Files
 from hugathome.web.openapi import document
@@ -42,12 +36,12 @@ try:
         answering,
         command,
         http_problem,
-        log_unexpected,
         preflight,
         readiness,
         receiving,
         shared,
     )
+    from hugathome.web.signal import SocketEndpoint, posts_of
 except ImportError:
     raise MissingExtra("server") from None
 
@@ -56,8 +50,6 @@ if TYPE_CHECKING:
 
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 """Any ASGI application; the frameworks' own types for one differ, and all of them fit this."""
-
-_ORIGIN_REFUSED = 4015
 
 
 def build(hug: "HugAtHome", *, otherwise: AsgiApp | None = None) -> AsgiApp:
@@ -93,14 +85,20 @@ def routes(hug: "HugAtHome") -> list[BaseRoute]:
         Route("/ready", answering(readiness(hug))),
         *(_post(name, call, origins) for name, call in Api(hug).calls.items()),
         Route("/receipts/{gateway}/{token}", receiving(hug), methods=["GET", "POST"]),
-        WebSocketRoute("/signal", _Signalling(hug, origins)),
-        *([Route("/api/{name}", preflight(origins), methods=["OPTIONS"])] if hug.frames else []),
+        WebSocketRoute("/signal", SocketEndpoint(hug, origins)),
+        Route("/signal/{door}", posts_of(hug, origins), methods=["POST"]),
+        *(_preflights(origins) if hug.frames else []),
     ]
 
 
 def _post(name: str, call: Call[Any], origins: Origins) -> Route:
     endpoint = command(call.do, call.form, origins, status=call.status)
     return Route(f"/api/{name}", endpoint, methods=["POST"])
+
+
+def _preflights(origins: Origins) -> list[BaseRoute]:
+    paths = ("/api/{name}", "/signal/{door}")
+    return [Route(path, preflight(origins), methods=["OPTIONS"]) for path in paths]
 
 
 def _application(hug: "HugAtHome") -> Starlette:
@@ -184,27 +182,3 @@ class _PageRoutes:
         accepted = request.headers.get("accept-encoding", "")
         page, headers = self._pages.answer(kind, house=house, language=language, accepted=accepted)
         return Response(page, status_code=status, headers=headers)
-
-
-class _Signalling:
-    """The WebSocket. An instance and no function: Starlette's own wrapper would hide what ASGI says."""
-
-    def __init__(self, hug: "HugAtHome", origins: Origins) -> None:
-        self._hug = hug
-        self._origins = origins
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        origin = dict(scope["headers"]).get(b"origin")
-        try:
-            if not self._origins.may_ask(None if origin is None else origin.decode("latin-1")):
-                await refuse(scope, receive, send, code=_ORIGIN_REFUSED)
-                return
-            transport = await accept(scope, receive, send)
-        except (RemoteProtocolError, TransportClosed):
-            return  # told already, or gone
-        try:
-            await self._hug.serve(transport, source=client[0] if (client := scope.get("client")) else None)
-        except Exception as error:  # noqa: BLE001 - the end of one connection
-            log_unexpected(error)
-        finally:
-            await transport.aclose()

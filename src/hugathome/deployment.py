@@ -96,6 +96,7 @@ class Deployment:
         self.privacy_url = checked_link(privacy_url, "privacy_url")
         self.receipt_secrets = checked_secrets(receipt_secrets)
         self.clock = clock
+        self.randomness = randomness
         self._store = self._adapted(store)
         self._log = self._adapted(log if log is not None else open_log(store.log_url))
         default = House(

@@ -161,7 +161,8 @@ class Room(Record):
 class Transport(Protocol):
     """A pipe for text between one device and one hub.
 
-    In order, whole, at most once. `hugathome.testing.check_transport` proves an implementation.
+    In order, whole, at most once. One task at a time receives, any number may send; a close of
+    the other side ends what waits. `hugathome.testing.check_transport` proves an implementation.
     """
 
     async def send(self, text: str) -> None:

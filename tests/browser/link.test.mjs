@@ -180,6 +180,47 @@ test("whoever looks is called when the link has been away for too long", async (
   assert.deepEqual(seen.find(([, link]) => link === "lost"), [1000 * (OPEN_WITHIN + LOST_AFTER), "lost"]);
 });
 
+test("where two sockets in a row hear nothing it asks by another way", async () => {
+  const asked = [];
+  mock.method(globalThis, "fetch", (url) => (asked.push(url), new Promise(() => {})));
+  await connected();
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    last().onclose({ code: 1006 });
+    mock.timers.tick(5000);
+    await settle();
+  }
+  while (asked.length === 0) await new Promise((done) => setImmediate(done)); // it is loaded only now
+
+  assert.equal(Socket.all.length, 2);
+  assert.match(asked[0], /^https:\/\/www\.example\.ch\/visit\/signal\/[0-9a-z]+$/);
+});
+
+test("another network may let a socket through", async () => {
+  const { link } = await connected();
+  last().onclose({ code: 1006 });
+  mock.timers.tick(5000);
+  await settle();
+  last().onclose({ code: 1006 });
+
+  link.hint();
+  await settle();
+
+  assert.equal(Socket.all.length, 3);
+});
+
+test("a socket that has heard something is tried again, however often it ends", async () => {
+  await connected();
+  for (let attempt = 0; attempt < 4; attempt += 1) {
+    last().open();
+    last().hear(WELCOME);
+    last().onclose({ code: 1006 });
+    mock.timers.tick(15_000);
+    await settle();
+  }
+
+  assert.equal(Socket.all.length, 5);
+});
+
 test("the network coming back ends the waiting", async () => {
   const { link } = await connected();
   last().open();

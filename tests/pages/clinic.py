@@ -18,25 +18,32 @@ class Clinic:
     """A deployment behind a real server on loopback, which can be stopped and started again."""
 
     def __init__(
-        self, folder: Path, *, host: str = "127.0.0.1", tls: Certificate | None = None, **options: Any
+        self,
+        folder: Path,
+        *,
+        host: str = "127.0.0.1",
+        tls: Certificate | None = None,
+        front: int | None = None,
+        **options: Any,
     ) -> None:
-        """`options` are those of `HugAtHome`, beside the ones that every clinic has."""
+        """`options` are those of `HugAtHome`; `front` is the port of a proxy, where one stands before it."""
         self._host = host
         self._tls = tls
+        self._front = front
         self._options = options
         self._store = f"sqlite:///{folder}/clinic.db"
         self._stack = AsyncExitStack()
-        self._port = 0
+        self.port = 0
         self.sms = OutboxSms()
 
     @property
     def base(self) -> str:
-        return f"{'https' if self._tls else 'http'}://{self._host}:{self._port}"
+        return f"{'https' if self._tls else 'http'}://{self._host}:{self._front or self.port}"
 
     async def start(self) -> None:
         """Serve; the second time at the same address, as a server does that was started again."""
-        bound = listening(self._host, self._port)
-        self._port = bound.getsockname()[1]
+        bound = listening(self._host, self.port)
+        self.port = bound.getsockname()[1]
         self.hug = HugAtHome(
             key=b"a key that is only ever used in tests",
             store=open_store(self._store),

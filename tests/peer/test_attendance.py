@@ -193,3 +193,18 @@ async def test_what_the_transport_cannot_carry_ends_it_with_our_error() -> None:
     assert isinstance(hub.attendance.why, LocalProtocolError)
     with pytest.raises(TransportClosed):
         await there.receive()
+
+
+async def test_a_transport_is_closed_however_often_its_device_is_cancelled() -> None:
+    here, there = memory_pair()
+    attending = asyncio.create_task(Hub().attendance.run(here, "grant", None))
+    assert isinstance(parse_client(await there.receive()), Hello)
+
+    for _ in range(2):
+        attending.cancel()
+        await asyncio.sleep(0)
+    await asyncio.gather(attending, return_exceptions=True)
+
+    async with asyncio.timeout(1):
+        with pytest.raises(TransportClosed):
+            await there.receive()

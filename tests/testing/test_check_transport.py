@@ -5,20 +5,24 @@ import asyncio
 import importlib
 import inspect
 import os
+import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from hugathome.errors import TransportClosed
 from hugathome.signalling import Transport
 from hugathome.testing._bench import Bench
-from hugathome.testing.check_transport import check_transport
+from hugathome.testing.check_transport import _RULES, check_transport
 from hugathome.testing.conformance import ConformanceFailure
 from hugathome.transports.memory import MemoryTransport, memory_pair
 
 PATIENCE = timedelta(seconds=0.5)
+T = TypeVar("T")
 
 
 class Sound:
@@ -208,11 +212,12 @@ class LosesWhatACancelledReceiveHeld(Sound):
         return text
 
 
-class SendsInTwoHalves(Sound):
+class MixesSenders(Sound):
     first: str | None = None
 
     async def send(self, text: str) -> None:
         await self.inner.send(text[:1])
+        await asyncio.sleep(0)
         await self.inner.send(text[1:])
 
     async def receive(self) -> str:
@@ -223,6 +228,56 @@ class SendsInTwoHalves(Sound):
         return text
 
 
+class SendsInTwoHalves(MixesSenders):
+    def __init__(self, inner: MemoryTransport) -> None:
+        super().__init__(inner)
+        self.turn = asyncio.Lock()
+
+    async def send(self, text: str) -> None:
+        async with self.turn:
+            await self.inner.send(text[:1])
+            await self.inner.send(text[1:])
+
+
+class HangsOnceItHasWaited(Sound):
+    """Notices the end only where it finds it: what waits already is never told."""
+
+    async def receive(self) -> str:
+        try:
+            async with asyncio.timeout(0):
+                return await self.inner.receive()
+        except TimeoutError:
+            return await self.told(self.inner.receive())
+
+    async def told(self, waiting: Awaitable[T]) -> T:
+        try:
+            return await waiting
+        except TransportClosed:
+            if not self.closed:
+                await asyncio.Event().wait()
+            raise
+
+
+class SendsOnToNobody(HangsOnceItHasWaited):
+    async def receive(self) -> str:
+        return await self.inner.receive()
+
+    async def send(self, text: str) -> None:
+        try:
+            async with asyncio.timeout(0):
+                await self.inner.send(text)
+        except TimeoutError:
+            await self.told(self.inner.send(text))
+
+
+class TakesATimeoutForTheEnd(Sound):
+    async def receive(self) -> str:
+        try:
+            return await self.inner.receive()
+        except asyncio.CancelledError:
+            raise TransportClosed from None
+
+
 @pytest.mark.parametrize(
     ("broken", "rule"),
     [
@@ -230,6 +285,7 @@ class SendsInTwoHalves(Sound):
         (TrimsNewlines, "frames arrive as they were sent"),
         (SkipsEmptyFrames, "frames arrive as they were sent"),
         (OneDirectionAtATime, "both directions carry at once"),
+        (MixesSenders, "frames of several senders stay whole"),
         (CloseHangs, "closing is quick and may be repeated"),
         (ClosesOnce, "closing is quick and may be repeated"),
         (SendsAfterItsOwnClose, "after its own close an end raises transport closed"),
@@ -237,8 +293,11 @@ class SendsInTwoHalves(Sound):
         (EndsWithAnEmptyFrame, "receiving from a closed peer raises transport closed"),
         (NeverNoticesThatThePeerIsGone, "sending to a closed peer soon raises transport closed"),
         (LeavesAReceiveWaiting, "a waiting receive ends with its own close"),
+        (HangsOnceItHasWaited, "a waiting receive ends when the peer closes"),
         (CloseForgetsTheUnread, "what was sent before a close still arrives"),
         (CloseWaitsForItsSends, "closing does not wait for a peer that stopped reading"),
+        (SendsOnToNobody, "a waiting send ends when the peer closes"),
+        (TakesATimeoutForTheEnd, "a receive can be timed out"),
         (LosesWhatACancelledReceiveHeld, "a cancelled receive loses nothing"),
         (SendsInTwoHalves, "a cancelled send leaves the other frames whole"),
         (CloseGivesUpWhenCancelled, "a cancelled close can be repeated"),
@@ -326,6 +385,58 @@ async def test_files_that_stay_open_are_found() -> None:
         os.close(descriptor)
 
 
+async def test_threads_that_go_on_running_are_found() -> None:
+    ended = threading.Event()
+
+    async def connect_pair() -> tuple[Transport, Transport]:
+        threading.Thread(target=ended.wait, daemon=True).start()
+        return memory_pair()
+
+    with pytest.raises(ConformanceFailure) as failure:
+        await check_transport(connect_pair, patience=PATIENCE)
+
+    assert failure.value.rule == "many pairs leave no thread running"
+    ended.set()
+
+
+class Courteous(Sound):
+    """Lets whoever closes at the same time go first."""
+
+    peer: "Courteous"
+
+    def __init__(self, inner: MemoryTransport) -> None:
+        super().__init__(inner)
+        self.is_closing = False
+        self.gone = asyncio.Event()
+
+    async def aclose(self) -> None:
+        self.is_closing = True
+        await asyncio.sleep(0)
+        if self.peer.is_closing:
+            await self.peer.gone.wait()
+        await super().aclose()
+        self.gone.set()
+
+
+async def test_ends_that_wait_for_each_others_close_are_found() -> None:
+    async def connect_pair() -> tuple[Transport, Transport]:
+        near, far = map(Courteous, memory_pair())
+        near.peer, far.peer = far, near
+        return near, far
+
+    with pytest.raises(ConformanceFailure) as failure:
+        await check_transport(connect_pair, patience=PATIENCE)
+
+    assert failure.value.rule == "both ends may close at once"
+
+
+def test_every_rule_is_broken_by_somebody() -> None:
+    named = {each.__name__.replace("_", " ") for each in _RULES}
+    tests = Path(__file__).read_text(encoding="utf-8")
+
+    assert not [name for name in named if f'"{name}"' not in tests]
+
+
 async def test_ends_that_do_not_connect_are_a_failure() -> None:
     async def connect_pair() -> tuple[Transport, Transport]:
         await asyncio.Event().wait()
@@ -399,7 +510,9 @@ async def test_a_transport_without_any_buffer_keeps_the_rules() -> None:
     await check_transport(connect_pair, patience=PATIENCE)
 
 
-@pytest.mark.parametrize("module", [check_transport.__module__, Bench.__module__])
+@pytest.mark.parametrize(
+    "module", [check_transport.__module__, Bench.__module__, *{each.__module__ for each in _RULES}]
+)
 def test_the_checks_hold_under_python_o(module: str) -> None:
     tree = ast.parse(inspect.getsource(importlib.import_module(module)))
 

@@ -53,5 +53,5 @@ async def test_the_page_s_transport_is_served() -> None:
 
 
 def test_the_page_counts_the_rules() -> None:
-    assert len(_RULES) == 16
-    assert "sixteen rules" in PAGE.read_text(encoding="utf-8")
+    assert len(_RULES) == 22
+    assert "twenty-two rules" in PAGE.read_text(encoding="utf-8")

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import ssl
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,13 @@ import httpx
 import pytest
 from tests.certificates import self_signed
 
-from hugathome.errors import ConfigurationError
+from hugathome.errors import ConfigurationError, TransportClosed
+from hugathome.protocol.messages import Close
+from hugathome.protocol.wire import CloseCode
+from hugathome.signalling import Transport
 from hugathome.testing import FakeHugAtHome
-from hugathome.web.serving import listening, running_due, serving, told_to_end
+from hugathome.transports.httpx import PostedTransport, connect
+from hugathome.web.serving import listening, running_due, serve_alone, serving, told_to_end
 
 
 async def hello(_scope: object, _receive: object, send: Any) -> None:
@@ -110,6 +115,38 @@ async def test_a_signal_tells_whoever_waits_for_the_end(number: signal.Signals) 
     finally:
         for each in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(each)
+
+
+async def test_the_end_waits_for_no_stream_that_lasts_as_long_as_a_visit(unused_tcp_port: int) -> None:
+    hug = FakeHugAtHome(site=f"http://127.0.0.1:{unused_tcp_port}/visit")
+    serving_it = asyncio.create_task(serve_alone(hug, host="127.0.0.1", port=unused_tcp_port))
+    device = await connected(f"{hug.site}/signal/http")
+
+    os.kill(os.getpid(), signal.SIGTERM)
+
+    async with asyncio.timeout(4):  # the server alone would wait for five seconds
+        await serving_it
+    assert Close.model_validate_json(await last_of(device)).code == CloseCode.GOING_AWAY
+    await device.aclose()
+
+
+async def connected(url: str) -> PostedTransport:
+    """Connect to a server that is about to start."""
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                return await connect(url)
+            except TransportClosed:
+                await asyncio.sleep(0.01)
+
+
+async def last_of(device: Transport) -> str:
+    """Return the last frame before the end."""
+    frame = ""
+    with suppress(TransportClosed):
+        while True:
+            frame = await device.receive()
+    return frame
 
 
 async def test_what_is_due_is_looked_for_as_long_as_the_block_runs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 /**
  * The pipe between a client and its hub: opens WebSockets, keeps the client's time, carries out its effects.
+ * Where a WebSocket is not to be had, `ways.js` knows others.
  *
  * What concerns endpoints is handed on. A grant is fetched only where the client cannot resume; an answer
  * that will not change (the visit has ended, the pass is dead) ends the link.
@@ -7,6 +8,8 @@
 const SUBPROTOCOL = "hugathome.v1";
 /** Seconds for an attempt to open: behind a silent proxy a WebSocket neither opens nor fails. */
 export const OPEN_WITHIN = 10;
+/** Not by its name in the import, or every page would load it beforehand. */
+const WAYS = "./ways.js";
 
 export class Link {
   /**
@@ -21,6 +24,8 @@ export class Link {
     this._returning = null;
     this._notBefore = 0;
     this._isOver = false;
+    this._ways = null;
+    this._unheard = 0;
   }
 
   /** Connect, and stay connected until the client is closed or `stop` is called. */
@@ -33,6 +38,7 @@ export class Link {
     attempt.deadline = setTimeout(() => this._ended(null), 1000 * OPEN_WITHIN);
     try {
       const grant = this._client.resumes ? null : await this._freshGrant();
+      if (this._unheard > 1) await this._lookForWays();
       if (isOurs()) attempt.socket = this._open(grant, isOurs);
     } catch (problem) {
       if (isOurs()) this._failed(problem);
@@ -50,6 +56,7 @@ export class Link {
 
   /** The network is back, or another one: wait only for what the hub asks, and trust no socket that says nothing. */
   hint() {
+    this._unheard = 0;
     if (this._returning === null) return this.input((client, now) => client.hinted({ now }));
     const left = this._notBefore - seconds();
     return left > 0 ? this._comeBack(left, 0) : this.start();
@@ -63,14 +70,26 @@ export class Link {
     this._drop();
   }
 
+  async _lookForWays() {
+    if (this._ways === null) {
+      const loaded = await import(WAYS).catch(() => null);
+      if (loaded) this._ways = new loaded.Ways(this._url, this._client.peer !== null);
+    }
+  }
+
   _open(grant, isOurs) {
-    const socket = new WebSocket(this._url, SUBPROTOCOL);
+    const socket = this._ways ? this._ways.open(this._unheard) : new WebSocket(this._url, SUBPROTOCOL);
+    this._unheard += 1;
     const give = (input) => isOurs() && this.input(input);
     socket.onopen = () => {
       if (isOurs()) clearTimeout(this._attempt.deadline);
       give((client, now) => client.opened({ grant, nonce: nonce(), now }));
     };
-    socket.onmessage = ({ data }) => give((client, now) => client.received(data, { now }));
+    socket.onmessage = ({ data }) => {
+      this._unheard = 0;
+      if (this._ways) socket.heard();
+      give((client, now) => client.received(data, { now }));
+    };
     socket.onclose = ({ code }) => isOurs() && this._ended(code);
     return socket;
   }

@@ -157,8 +157,10 @@ class Attendance:
                 self.take(self.client.lost(now=self.now))
         finally:
             writing.cancel()
-            await asyncio.gather(writing, return_exceptions=True)
-            await transport.aclose()
+            try:
+                await asyncio.gather(writing, return_exceptions=True)
+            finally:  # also where the end is not waited for
+                await transport.aclose()
 
     async def _write(self, transport: Transport, outgoing: asyncio.Queue[str | None]) -> None:
         """Send in order; the end of the transport, whoever wants it, ends the reading as well."""

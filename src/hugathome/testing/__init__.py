@@ -13,7 +13,7 @@ from hugathome.testing.fake import FakeHugAtHome
 from hugathome.testing.network import Network
 from hugathome.testing.outbox import Outbox, ReceivedSms
 from hugathome.testing.robot import Robot, meet
-from hugathome.testing.site import HttpSite, MemorySite, Site
+from hugathome.testing.site import HttpSite, MemorySite, Site, Way
 from hugathome.transports.memory import MemoryTransport, memory_pair
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "ReceivedSms",
     "Robot",
     "Site",
+    "Way",
     "attack_codes",
     "check_channel",
     "check_log",

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hugathome.clock import Clock, SystemClock
@@ -78,10 +79,19 @@ class MemorySite:
         await asyncio.gather(*self._served)
 
 
-class HttpSite:
-    """A site at an address, such as `http://127.0.0.1:8000/visit`."""
+class Way(StrEnum):
+    """What carries a visit: a WebSocket, or what is there for networks that refuse one."""
 
-    def __init__(self, base: str) -> None:
+    SOCKET = "socket"
+    STREAM = "stream"
+    POLLS = "polls"
+
+
+class HttpSite:
+    """A site at an address, such as `http://127.0.0.1:8000/visit`; `way` carries the visit."""
+
+    def __init__(self, base: str, *, way: Way = Way.SOCKET) -> None:
+        self._way = way
         self.clock: Clock = SystemClock()
         self._base = base.rstrip("/")
         self._http: httpx.AsyncClient | None = None
@@ -103,10 +113,14 @@ class HttpSite:
         raise _refusal(told)
 
     async def connect(self) -> Transport:
-        """Open a WebSocket."""
-        from hugathome.transports.websockets import connect
+        """Open a WebSocket, or a connection over HTTP."""
+        if self._way is Way.SOCKET:
+            from hugathome.transports.websockets import connect
 
-        return await connect(f"ws{self._base.removeprefix('http')}/signal")
+            return await connect(f"ws{self._base.removeprefix('http')}/signal")
+        from hugathome.transports.httpx import connect as connect_by_posts
+
+        return await connect_by_posts(f"{self._base}/signal/robot", streams=self._way is Way.STREAM)
 
     async def aclose(self) -> None:
         """Close the HTTP connections."""

@@ -10,18 +10,15 @@ carries.
     near.cut()                            # both ends are closed, and what was under way is lost
 """
 
-import asyncio
-from collections import deque
-from collections.abc import Callable
 from typing import final
 
-from hugathome.errors import TransportClosed
+from hugathome.transports._lane import Lane
 from hugathome.transports._wire import check_outgoing
 
 
 def memory_pair(*, capacity: int = 16) -> tuple["MemoryTransport", "MemoryTransport"]:
     """Return two connected ends; each direction holds `capacity` frames before `send` waits."""
-    forth, back = _Lane(capacity), _Lane(capacity)
+    forth, back = Lane(capacity), Lane(capacity)
     return MemoryTransport(sends=forth, receives=back), MemoryTransport(sends=back, receives=forth)
 
 
@@ -29,7 +26,7 @@ def memory_pair(*, capacity: int = 16) -> tuple["MemoryTransport", "MemoryTransp
 class MemoryTransport:
     """One end of a `memory_pair`; one task at a time receives, any number may send."""
 
-    def __init__(self, *, sends: "_Lane", receives: "_Lane") -> None:
+    def __init__(self, *, sends: Lane, receives: Lane) -> None:
         self._sends = sends
         self._receives = receives
 
@@ -44,6 +41,13 @@ class MemoryTransport:
     async def receive(self) -> str:
         """Return the next frame, or raise `TransportClosed` once there are no more."""
         return await self._receives.get()
+
+    async def receive_some(self, *, size: int) -> list[str]:
+        """Return the next frame and those behind it that are there, of `size` characters at the most.
+
+        A first frame that is longer comes alone. Raises what `receive` does.
+        """
+        return await self._receives.get_some(size)
 
     async def aclose(self) -> None:
         """Close both directions; the other end still receives what was sent before."""
@@ -64,55 +68,3 @@ class MemoryTransport:
         """Let everything move again."""
         self._sends.release()
         self._receives.release()
-
-
-class _Lane:
-    """One direction: a bounded queue that ends."""
-
-    def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._frames: deque[str] = deque()
-        self._ended = False
-        self._held = False
-        self._changed = asyncio.Event()
-
-    async def put(self, text: str) -> None:
-        await self._until(lambda: self._ended or len(self._frames) < self._capacity)
-        if self._ended:
-            raise TransportClosed("the transport is closed")
-        self._frames.append(text)
-        self._tell()
-
-    async def get(self) -> str:
-        await self._until(lambda: not self._held and (self._ended or len(self._frames) > 0))
-        if not self._frames:
-            raise TransportClosed("the transport is closed")
-        text = self._frames.popleft()
-        self._tell()
-        return text
-
-    def finish(self) -> None:
-        self._ended = True
-        self._tell()
-
-    def abandon(self) -> None:
-        self._ended = True
-        self._held = False
-        self._frames.clear()
-        self._tell()
-
-    def hold(self) -> None:
-        self._held = True
-
-    def release(self) -> None:
-        self._held = False
-        self._tell()
-
-    async def _until(self, is_so: Callable[[], bool]) -> None:
-        # A condition variable would make `cut` and `stall` wait for its lock; they must work at once.
-        while not is_so():
-            await self._changed.wait()
-
-    def _tell(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()

@@ -223,6 +223,21 @@ _SIGNAL = {
 }
 
 
+def _posts_signal() -> dict[str, Any]:
+    """Describe the same by POSTs; `docs/reference/signalling.md` says what goes to and fro."""
+    told = {kind: {"schema": {"type": "object"}} for kind in ("application/json", "text/event-stream")}
+    responses: dict[str, Any] = {str(each): _problem(each) for each in (400, 403, 404, 413, 415, 503)}
+    responses["200"] = {"description": "What was asked, or all that is told", "content": told}
+    return {
+        "post": {
+            "summary": "The same without a WebSocket; the last step of the path is the client's own choice",
+            "parameters": _in_path("door"),
+            "requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}},
+            "responses": responses,
+        }
+    }
+
+
 def _problem(status: int) -> dict[str, Any]:
     return {"description": _REASONS[status], "content": _content("application/problem+json", "Problem")}
 
@@ -243,6 +258,7 @@ _PATHS = {
     "/ready": _looks("Whether store and log answer too", "application/json", 503),
     "/receipts/{gateway}/{token}": _posts_receipts(),
     "/signal": _SIGNAL,
+    "/signal/{door}": _posts_signal(),
     "/api/link": _asks("Look at a visit through its link", "LinkAsked", 200, "LinkAnswer", 404),
     "/api/send-code": _asks(
         "Send the participant their code", "LinkAsked", 202, "Nothing", 403, 404, 409, 410, 429

@@ -78,6 +78,7 @@ async def serve_alone(hug: "HugAtHome", *, host: str, port: int, drain: timedelt
     async with hug, serving(_at_its_path(hug), bound), running_due(hug):
         await end.wait()
         await hug.drain(within=drain)
+        await hug.aclose()  # before the server, which waits for answers that last as long as a visit
 
 
 @asynccontextmanager
