@@ -2,16 +2,17 @@
 
 import asyncio
 import os
+import sqlite3
 import sys
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from hugathome._drive import drive
-from hugathome.errors import ConfigurationError
+from hugathome.errors import ConfigurationError, LogTrimmed
 from hugathome.logs import MemoryLog, open_log
 from hugathome.testing.check_log import check_log
 
@@ -55,6 +56,19 @@ async def test_two_processes_write_one_order_that_a_third_reads(log_url: str) ->
     for name in ("one", "two"):
         own = [record.decode() for _, record in rows if record.startswith(name.encode())]
         assert own == [f"{name}/{number}" for number in range(100)]
+
+
+async def test_records_that_a_snapshot_stands_for_are_gone_before_they_are_deleted(tmp_path: Path) -> None:
+    log = open_log(f"sqlite:///{tmp_path}/log.db")
+    for record in (b"1", b"2", b"3"):
+        await log.append("room", record)
+    with closing(sqlite3.connect(tmp_path / "log.db")) as raw, raw:
+        raw.execute("INSERT INTO hugathome_log_snapshot VALUES ('room', 2, x'00')")
+
+    assert await log.load("room", 2) == [(3, b"3")]
+    with pytest.raises(LogTrimmed):
+        await log.load("room", 1)
+    await log.aclose()
 
 
 async def test_a_thread_without_a_loop_wakes_readers() -> None:

@@ -39,7 +39,7 @@ PAUSE = timedelta(seconds=60 if is_in_full() else 2)
 """A worker that stands still for a minute is given up by its devices; for two seconds it is not."""
 LINES = 20
 """Written by each, at the most, for each trouble: all that is written is still kept at the end."""
-ANSWERS_WITHIN = 2.0
+ANSWERS_WITHIN = 5.0
 """Seconds, after which a balancer tries another worker."""
 
 pytestmark = [

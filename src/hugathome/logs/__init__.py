@@ -41,8 +41,9 @@ def open_log(url: str, *, listen: str | None = None) -> SignallingLog:
     except ImportError:
         raise MissingExtra("sql") from None
     # What a power cut takes from a log, its readers notice and mend; codes and sessions are written FULL.
-    database = open_database(url, metadata=METADATA, synchronous="NORMAL")
-    if url.startswith("sqlite"):
+    is_sqlite = url.startswith("sqlite")
+    database = open_database(url, metadata=METADATA, synchronous="NORMAL", is_each_alone=not is_sqlite)
+    if is_sqlite:
         return SqlLog(ThreadedDatabase(database))
     bell = Bell()  # rung by whoever appends here, and by the server for the others
     return SqlLog(database, bell=bell, listener=Listener(listen or url, bell))

@@ -12,7 +12,9 @@ from functools import partial
 from typing import final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
+from hugathome.errors import StoreUnavailable
 from hugathome.logs._listening import CHANNEL, Listener
 from hugathome.logs._reading import Bell, Rows, Tail
 from hugathome.stores._database import Database
@@ -36,6 +38,8 @@ _SNAPSHOTS = sa.Table(
 )
 _ASKED_EVERY = 0.25
 _ROWS_AT_ONCE = 256
+_TRIES = 64
+"""For a place in a room's log that others want as well; each time, one of them gets it."""
 
 
 @final
@@ -51,8 +55,12 @@ class SqlLog:
 
     async def append(self, room: str, record: bytes) -> None:
         """Add a record and wake this process's readers."""
-        await self._database.run(partial(_append, room=room, record=record))
-        self._bell.ring(room)
+        for _ in range(_TRIES):
+            with suppress(sa.exc.IntegrityError):  # another writer was first: the next place, then
+                await self._database.run(partial(_append, room=room, record=record))
+                self._bell.ring(room)
+                return
+        raise StoreUnavailable("too many write to this room at once")
 
     async def load(self, room: str, after: int) -> Rows:
         """Return the records behind offset `after` that are there now."""
@@ -116,30 +124,30 @@ _APPEND = _RECORDS.insert().values(
     position=sa.func.coalesce(_LAST.scalar_subquery(), _TRIMMED.scalar_subquery(), 0) + 1,
     record=sa.bindparam("appended"),
 )
+_STANDING = sa.select(_TRIMMED.scalar_subquery().label("trimmed")).subquery()
+_BEHIND = sa.and_(_RECORDS.c.room == _ROOM, _RECORDS.c.position >= sa.bindparam("first"))
 _READ = (
-    sa.select(_RECORDS.c.position, _RECORDS.c.record)
-    .where(_RECORDS.c.room == _ROOM, _RECORDS.c.position >= sa.bindparam("first"))
+    sa.select(_STANDING.c.trimmed, _RECORDS.c.position, _RECORDS.c.record)
+    .select_from(_STANDING.outerjoin(_RECORDS, _BEHIND))
     .order_by(_RECORDS.c.position)
     .limit(_ROWS_AT_ONCE)
 )
 _APPENDED = _APPEND.returning(_RECORDS.c.position).cte("appended_row")
 _APPEND_AND_NOTIFY = sa.select(sa.func.pg_notify(CHANNEL, _ROOM)).select_from(_APPENDED)
-_TAKE_TURNS = sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(_ROOM, 0)))
 
 
 def _append(connection: sa.Connection, *, room: str, record: bytes) -> None:
-    if connection.dialect.name == "postgresql":  # commit order is offset order: writers of a room take turns
-        connection.execute(_TAKE_TURNS, {"in_room": room})
-        connection.execute(_APPEND_AND_NOTIFY, {"in_room": room, "appended": record})
-    else:
-        connection.execute(_APPEND, {"in_room": room, "appended": record})
+    """Take the place behind the last that is committed, which is why commit order is offset order."""
+    statement = _APPEND_AND_NOTIFY if connection.dialect.name == "postgresql" else _APPEND
+    connection.execute(statement, {"in_room": room, "appended": record})
 
 
 def _rows(connection: sa.Connection, *, room: str, first: int) -> tuple[int, Rows]:
     """Return where the kept part begins, and a batch of it from `first` on."""
-    trimmed = connection.scalar(_TRIMMED, {"in_room": room})
-    rows = connection.execute(_READ, {"in_room": room, "first": first})
-    return (trimmed or 0) + 1, [(row.position, row.record) for row in rows]
+    rows = connection.execute(_READ, {"in_room": room, "first": first}).all()
+    trimmed = rows[0].trimmed or 0
+    kept = [(row.position, row.record) for row in rows if row.position is not None and row.position > trimmed]
+    return trimmed + 1, kept
 
 
 def _is_full(batch: Rows) -> bool:
@@ -153,14 +161,17 @@ def _snapshot(connection: sa.Connection, *, room: str) -> tuple[int, bytes] | No
 
 
 def _save_snapshot(connection: sa.Connection, *, room: str, offset: int, snapshot: bytes) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.execute(_TAKE_TURNS, {"in_room": room})
-    kept = sa.select(_RECORDS.c.position).where(_RECORDS.c.room == room, _RECORDS.c.position == offset)
-    if connection.scalar(kept) is None:
-        return
-    connection.execute(_SNAPSHOTS.delete().where(_SNAPSHOTS.c.room == room))
-    connection.execute(_SNAPSHOTS.insert().values(room=room, position=offset, snapshot=snapshot))
-    connection.execute(_RECORDS.delete().where(_RECORDS.c.room == room, _RECORDS.c.position <= offset))
+    """Save, then drop: each may be a transaction of its own, and what lies between them harms nobody."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    values = (_RECORDS.c.room, _RECORDS.c.position, sa.literal(snapshot, sa.LargeBinary))
+    kept = sa.select(*values).where(_RECORDS.c.room == room, _RECORDS.c.position == offset)
+    saved = dialect.insert(_SNAPSHOTS).from_select(["room", "position", "snapshot"], kept)
+    new = {"position": saved.excluded.position, "snapshot": saved.excluded.snapshot}
+    is_newer = _SNAPSHOTS.c.position < saved.excluded.position
+    connection.execute(saved.on_conflict_do_update(index_elements=["room"], set_=new, where=is_newer))
+    trimmed = _TRIMMED.scalar_subquery()
+    gone = _RECORDS.delete().where(_RECORDS.c.room == _ROOM, _RECORDS.c.position <= trimmed)
+    connection.execute(gone, {"in_room": room})
 
 
 def _forget(connection: sa.Connection, *, room: str) -> None:
