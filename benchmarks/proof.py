@@ -192,6 +192,10 @@ CHECKS = (
         ("tests/visits/test_killed_worker.py", "--hypothesis-profile=proof"),
     ),
     Check(
+        "two workers on PostgreSQL and on Redis: killed, stopped for a minute, Redis killed and emptied",
+        ("tests/visits/test_two_workers.py", "--hypothesis-profile=proof"),
+    ),
+    Check(
         "every property and state machine, 500 examples each, drawn anew",
         ("-m", "hypothesis", "--hypothesis-profile=proof", "--numprocesses=2"),
     ),

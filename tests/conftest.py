@@ -116,6 +116,12 @@ def code_store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
+def emptied_postgresql(postgresql: str) -> str:
+    """Return the URL of a database on a server, empty but for its tables."""
+    return _emptied_postgresql(postgresql)
+
+
+@pytest.fixture
 def log_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Return what `open_log` takes for an empty log of each kind that several processes share."""
     return _emptied(request.param, request, tmp_path)

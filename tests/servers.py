@@ -6,6 +6,7 @@ network. Without root, or without the package, a server is not to be had, and wh
 
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -84,12 +85,21 @@ def redis(*, fsync: bool = False) -> Iterator[RedisServer]:
             server.kill()
 
 
-def _await_socket(socket: Path, server: subprocess.Popen[bytes]) -> None:
+def _await_socket(path: Path, server: subprocess.Popen[bytes]) -> None:
     deadline = monotonic() + _PATIENCE_SECONDS
-    while not socket.exists():
+    while not _answers(path):
         if server.poll() is not None or monotonic() > deadline:
             raise RuntimeError("the server did not start")
         sleep(0.01)
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        try:
+            client.connect(str(path))
+        except OSError:
+            return False
+    return True
 
 
 def _as(user: str, where: Path) -> dict[str, Any]:

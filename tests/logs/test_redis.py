@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from datetime import timedelta
 
 import pytest
 import redis as driver
@@ -12,7 +11,6 @@ from tests import servers
 from hugathome.errors import LogForked, StoreUnavailable
 from hugathome.logs import open_log
 from hugathome.logs.redis import RedisLog
-from hugathome.testing.check_log import check_log
 
 ROOM = "hug.room"
 SOON = 10
@@ -129,11 +127,3 @@ async def test_a_server_that_is_not_there_is_unavailable() -> None:
         await log.append(ROOM, b"1")
     with pytest.raises(StoreUnavailable):
         await anext(log.read(ROOM, 0))
-
-
-async def test_a_restart_between_the_rules_breaks_none(server: servers.RedisServer) -> None:
-    def opened() -> RedisLog:
-        server.restart()
-        return RedisLog(server.url)
-
-    await check_log(opened, patience=timedelta(seconds=SOON))

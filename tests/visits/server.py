@@ -15,6 +15,7 @@ COMMAND = "from hugathome.cli import main; main()"
 MODULE = """
 import json
 from hugathome import HugAtHome
+from hugathome.logs import open_log
 from hugathome.stores import open_store
 
 
@@ -25,7 +26,7 @@ class FileSms:
 
 
 hug = HugAtHome(
-    key={key!r}, store=open_store({database!r}), sms=FileSms(),
+    key={key!r}, store=open_store({database!r}), log=open_log({log!r}), sms=FileSms(),
     site={site!r}, timezone="Europe/Zurich", brand="HUG@home",
 )
 """
@@ -61,6 +62,18 @@ class Server:
         self._process.send_signal(number)
         return await self._process.wait()
 
+    def pause(self) -> None:
+        """Stop it in the middle of whatever it does, as a machine does that is moved."""
+        self._signalled(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it go on where it was."""
+        self._signalled(signal.SIGCONT)
+
+    def _signalled(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
     async def aclose(self) -> None:
         """End it if it runs."""
         if self._process is not None and self._process.returncode is None:
@@ -82,8 +95,11 @@ class Server:
         return True
 
 
-def prepared(folder: Path, *, port: int, site: str) -> Server:
-    """Return a server, not yet started, on the database `clinic.db` in a folder."""
-    module = MODULE.format(key=KEY, database=f"sqlite:///{folder}/clinic.db", site=site)
+def prepared(
+    folder: Path, *, port: int, site: str, database: str | None = None, log: str | None = None
+) -> Server:
+    """Return a server, not yet started, by default on the database `clinic.db` in a folder, with its log."""
+    database = database or f"sqlite:///{folder}/clinic.db"
+    module = MODULE.format(key=KEY, database=database, log=log or database, site=site)
     (folder / "clinic.py").write_text(module)
     return Server(folder, port=port)

@@ -15,8 +15,13 @@ from hugathome.signalling import SignallingLog
 __all__ = ["MemoryLog", "open_log"]
 
 
-def open_log(url: str) -> SignallingLog:
-    """Return the log at `url`, or raise `ConfigurationError`; see the module."""
+def open_log(url: str, *, listen: str | None = None) -> SignallingLog:
+    """Return the log at `url`, or raise `ConfigurationError`; see the module.
+
+    `listen` is where PostgreSQL itself is, if `url` leads to a pooler such as PgBouncer.
+    """
+    if listen is not None and not url.startswith("postgresql"):
+        raise ConfigurationError("listen= goes with a log on PostgreSQL")
     if url == "memory://":
         return MemoryLog()
     if url.startswith(("redis://", "rediss://", "unix://")):
@@ -28,6 +33,8 @@ def open_log(url: str) -> SignallingLog:
     if url in ("sqlite://", "sqlite:///:memory:") or "mode=memory" in url:
         raise ConfigurationError("SQLite in memory is not shared between connections: use memory://")
     try:
+        from hugathome.logs._listening import Listener
+        from hugathome.logs._reading import Bell
         from hugathome.logs.sql import METADATA, SqlLog
         from hugathome.stores._database import open_database
         from hugathome.stores._thread import ThreadedDatabase
@@ -37,4 +44,5 @@ def open_log(url: str) -> SignallingLog:
     database = open_database(url, metadata=METADATA, synchronous="NORMAL")
     if url.startswith("sqlite"):
         return SqlLog(ThreadedDatabase(database))
-    return SqlLog(database)
+    bell = Bell()  # rung by whoever appends here, and by the server for the others
+    return SqlLog(database, bell=bell, listener=Listener(listen or url, bell))

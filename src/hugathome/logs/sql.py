@@ -1,7 +1,8 @@
 """A log in a database: SQLite for the processes of one machine, PostgreSQL for many.
 
 Offsets are dense within a room, and an offset can be read only when no smaller one can still commit.
-Readers of this process are woken at once; what other processes append is found by asking every 250 ms.
+Readers of this process are woken at once, and on PostgreSQL by a notification those of the others too; what
+comes without one is found by asking every 250 ms.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from typing import final
 
 import sqlalchemy as sa
 
+from hugathome.logs._listening import CHANNEL, Listener
 from hugathome.logs._reading import Bell, Rows, Tail
 from hugathome.stores._database import Database
 
@@ -40,9 +42,12 @@ _ROWS_AT_ONCE = 256
 class SqlLog:
     """Fills `SignallingLog` in whatever `database` runs its functions."""
 
-    def __init__(self, database: Database, *, bell: Bell | None = None) -> None:
+    def __init__(
+        self, database: Database, *, bell: Bell | None = None, listener: Listener | None = None
+    ) -> None:
         self._database = database
         self._bell = bell or Bell()
+        self._listener = listener
 
     async def append(self, room: str, record: bytes) -> None:
         """Add a record and wake this process's readers."""
@@ -69,6 +74,8 @@ class SqlLog:
                 for row in rows:
                     yield row
                 if not _is_full(rows) and not rung.is_set():
+                    if self._listener is not None:
+                        await self._listener.listen(within=_ASKED_EVERY)
                     with suppress(TimeoutError):
                         async with asyncio.timeout(_ASKED_EVERY):
                             await rung.wait()
@@ -92,6 +99,8 @@ class SqlLog:
 
     async def aclose(self) -> None:
         """Close the database connections."""
+        if self._listener is not None:
+            await self._listener.aclose()
         await self._database.aclose()
 
     async def _next(self, room: str, tail: Tail) -> Rows:
@@ -113,13 +122,17 @@ _READ = (
     .order_by(_RECORDS.c.position)
     .limit(_ROWS_AT_ONCE)
 )
+_APPENDED = _APPEND.returning(_RECORDS.c.position).cte("appended_row")
+_APPEND_AND_NOTIFY = sa.select(sa.func.pg_notify(CHANNEL, _ROOM)).select_from(_APPENDED)
 _TAKE_TURNS = sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(_ROOM, 0)))
 
 
 def _append(connection: sa.Connection, *, room: str, record: bytes) -> None:
     if connection.dialect.name == "postgresql":  # commit order is offset order: writers of a room take turns
         connection.execute(_TAKE_TURNS, {"in_room": room})
-    connection.execute(_APPEND, {"in_room": room, "appended": record})
+        connection.execute(_APPEND_AND_NOTIFY, {"in_room": room, "appended": record})
+    else:
+        connection.execute(_APPEND, {"in_room": room, "appended": record})
 
 
 def _rows(connection: sa.Connection, *, room: str, first: int) -> tuple[int, Rows]:

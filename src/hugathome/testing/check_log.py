@@ -7,17 +7,15 @@ Every rule is tried on a room of its own, which it forgets first. The first one 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from datetime import timedelta
-from typing import final
 
 from hugathome._drive import drive
-from hugathome.errors import ConfigurationError, HugathomeError, LogForked, LogTrimmed
+from hugathome.errors import ConfigurationError, LogForked, LogTrimmed
 from hugathome.signalling import SignallingLog
+from hugathome.testing._log_bench import Bench
 from hugathome.testing.conformance import ConformanceFailure
-
-Rows = Sequence[tuple[int, bytes]]
 
 _LARGE = bytes(range(256)) * 260
 """66,560 bytes: the largest frame, sealed, and every byte there is."""
@@ -33,10 +31,10 @@ async def check_log(
     """
     for rule in _RULES:
         name = rule.__name__.strip("_").replace("_", " ")
-        await _try(rule, _Bench(open_log(), name), patience=patience)
+        await _try(rule, Bench(open_log(), name), patience=patience)
 
 
-async def _try(rule: Callable[["_Bench"], Awaitable[None]], bench: "_Bench", *, patience: timedelta) -> None:
+async def _try(rule: Callable[[Bench], Awaitable[None]], bench: Bench, *, patience: timedelta) -> None:
     before = asyncio.all_tasks()
     try:
         async with asyncio.timeout(patience.total_seconds()):
@@ -54,52 +52,16 @@ async def _try(rule: Callable[["_Bench"], Awaitable[None]], bench: "_Bench", *, 
     bench.expect(asyncio.all_tasks() <= before, "a task still runs after closing")
 
 
-@final
-class _Bench:
-    """One log, one room, one rule."""
-
-    def __init__(self, log: SignallingLog, rule: str) -> None:
-        self.log = log
-        self.rule = rule
-        self.room = f"check.{rule.replace(' ', '-')}"[:64]
-
-    def broken(self, seen: str) -> ConformanceFailure:
-        return ConformanceFailure(self.rule, seen)
-
-    def expect(self, is_so: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as an assertion
-        if not is_so:
-            raise self.broken(otherwise)
-
-    async def fill(self, *records: bytes, room: str | None = None) -> None:
-        for record in records:
-            await self.log.append(room or self.room, record)
-
-    async def load(self, *, after: int = 0) -> Rows:
-        return [(offset, record) for offset, record in await self.log.load(self.room, after)]
-
-    async def read(self, number: int, *, after: int = 0) -> Rows:
-        """Follow until `number` records have come."""
-        async with aclosing(self.log.read(self.room, after)) as records:
-            return [await anext(records) for _ in range(number)]
-
-    async def expect_refusal(self, work: Awaitable[object], kind: type[HugathomeError]) -> None:
-        try:
-            seen = await work
-        except kind:
-            return
-        raise self.broken(f"no {kind.__name__}, but {seen!r:.80}")
-
-
 # --- Order ---------------------------------------------------------------------------------------
 
 
-async def _records_come_back_numbered_from_one(bench: _Bench) -> None:
+async def _records_come_back_numbered_from_one(bench: Bench) -> None:
     await bench.fill(b"a", b"", b"\0\xff", b"a")
     rows = await bench.load()
     bench.expect(rows == [(1, b"a"), (2, b""), (3, b"\0\xff"), (4, b"a")], f"loaded {rows}")
 
 
-async def _all_readers_see_one_order_and_each_writer_s_own(bench: _Bench) -> None:
+async def _all_readers_see_one_order_and_each_writer_s_own(bench: Bench) -> None:
     writers = [[b"%d/%d" % (writer, number) for number in range(25)] for writer in range(4)]
     async with asyncio.TaskGroup() as scope:
         readers = [scope.create_task(bench.read(100)) for _ in range(3)]
@@ -114,7 +76,7 @@ async def _all_readers_see_one_order_and_each_writer_s_own(bench: _Bench) -> Non
         bench.expect(own == records, "a writer's records changed their order")
 
 
-async def _reading_begins_behind_any_offset(bench: _Bench) -> None:
+async def _reading_begins_behind_any_offset(bench: Bench) -> None:
     records = [str(number).encode() for number in range(1, 8)]
     await bench.fill(*records)
     for after in range(8):
@@ -123,7 +85,7 @@ async def _reading_begins_behind_any_offset(bench: _Bench) -> None:
     bench.expect(await bench.read(1, after=6) == [(7, b"7")], "following began elsewhere")
 
 
-async def _rooms_do_not_mix(bench: _Bench) -> None:
+async def _rooms_do_not_mix(bench: Bench) -> None:
     other = bench.room + "-2"
     await bench.log.forget(other)
     await bench.fill(b"here")
@@ -133,7 +95,22 @@ async def _rooms_do_not_mix(bench: _Bench) -> None:
     bench.expect(not await bench.log.load(other, 0), "a forgotten room still has records")
 
 
-async def _large_records_come_back_whole(bench: _Bench) -> None:
+async def _a_writer_that_is_cancelled_leaves_no_gap(bench: Bench) -> None:
+    for number in range(20):
+        writer = asyncio.create_task(bench.fill(b"cancelled"))
+        for _ in range(number % 4):
+            await asyncio.sleep(0)
+        writer.cancel()
+        await asyncio.gather(writer, return_exceptions=True)
+        await bench.fill(b"written")
+    rows = await bench.load()
+    bench.expect([offset for offset, _ in rows] == list(range(1, len(rows) + 1)), "the offsets have a gap")
+    bench.expect(
+        [record for _, record in rows].count(b"written") == 20, "a record that was written is missing"
+    )
+
+
+async def _large_records_come_back_whole(bench: Bench) -> None:
     await bench.fill(_LARGE)
     bench.expect(await bench.read(1) == [(1, _LARGE)], "the record was changed")
 
@@ -141,7 +118,7 @@ async def _large_records_come_back_whole(bench: _Bench) -> None:
 # --- Following -----------------------------------------------------------------------------------
 
 
-async def _a_reader_that_waits_is_told(bench: _Bench) -> None:
+async def _a_reader_that_waits_is_told(bench: Bench) -> None:
     async with aclosing(bench.log.read(bench.room, 0)) as records:
         for number in range(1, 4):
             async with asyncio.TaskGroup() as scope:
@@ -151,7 +128,7 @@ async def _a_reader_that_waits_is_told(bench: _Bench) -> None:
             bench.expect(waiting.result() == (number, b"news"), "something else came")
 
 
-async def _a_slow_reader_holds_up_nobody(bench: _Bench) -> None:
+async def _a_slow_reader_holds_up_nobody(bench: Bench) -> None:
     async with aclosing(bench.log.read(bench.room, 0)) as records:
         await bench.fill(b"0")
         await anext(records)
@@ -160,10 +137,12 @@ async def _a_slow_reader_holds_up_nobody(bench: _Bench) -> None:
     bench.expect(rest == [b"%d" % number for number in range(1, 600)], "the slow reader missed something")
 
 
-async def _a_reader_that_is_cancelled_leaves_the_log_as_it_was(bench: _Bench) -> None:
+async def _a_reader_that_is_cancelled_leaves_the_log_as_it_was(bench: Bench) -> None:
     for _ in range(3):
         reader = asyncio.create_task(bench.read(1000))
+        await asyncio.sleep(0)
         await bench.fill(b"x")
+        await asyncio.sleep(0)
         reader.cancel()
         await asyncio.gather(reader, return_exceptions=True)
     bench.expect(len(await bench.read(3)) == 3, "records are missing")
@@ -172,7 +151,7 @@ async def _a_reader_that_is_cancelled_leaves_the_log_as_it_was(bench: _Bench) ->
 # --- Keeping, trimming, losing -------------------------------------------------------------------
 
 
-async def _a_snapshot_stands_for_what_it_trimmed(bench: _Bench) -> None:
+async def _a_snapshot_stands_for_what_it_trimmed(bench: Bench) -> None:
     bench.expect(await bench.log.snapshot(bench.room) is None, "a snapshot that nobody saved")
     await bench.fill(b"1", b"2", b"3", b"4")
     await bench.log.save_snapshot(bench.room, 3, b"three")
@@ -184,19 +163,92 @@ async def _a_snapshot_stands_for_what_it_trimmed(bench: _Bench) -> None:
     await bench.expect_refusal(bench.read(1), LogTrimmed)
 
 
-async def _offsets_go_on_after_everything_was_trimmed(bench: _Bench) -> None:
+async def _a_snapshot_and_what_follows_it_are_the_whole_log(bench: Bench) -> None:
+    records = [b"%d" % number for number in range(60)]
+
+    async def write() -> None:
+        for record in records:
+            await bench.fill(record)
+            await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as scope:
+        writing = scope.create_task(write())
+        offset, whole = 0, b""
+        while not writing.done():
+            rows = (await bench.load(after=offset))[:-1]  # something is always left behind a snapshot
+            if rows:
+                offset, whole = rows[-1][0], b",".join(filter(None, [whole, *(record for _, record in rows)]))
+                await bench.log.save_snapshot(bench.room, offset, whole)
+            await asyncio.sleep(0)
+    offset, whole = await bench.log.snapshot(bench.room) or (0, b"")
+    seen = b",".join([whole, *(record for _, record in await bench.load(after=offset))])
+    bench.expect(seen.split(b",") == records, f"together they are {seen!r:.200}")
+
+
+async def _a_snapshot_of_what_is_not_there_is_none(bench: Bench) -> None:
+    await bench.log.save_snapshot(bench.room, 1, b"one")
+    await bench.fill(b"1", b"2")
+    await bench.log.save_snapshot(bench.room, 3, b"three")
+    bench.expect(await bench.log.snapshot(bench.room) is None, "it was kept")
+    bench.expect(await bench.load() == [(1, b"1"), (2, b"2")], "it trimmed the log")
+
+
+async def _snapshots_of_rooms_do_not_mix(bench: Bench) -> None:
+    other = bench.room + "-3"
+    await bench.log.forget(other)
+    await bench.fill(b"1", b"2")
+    await bench.fill(b"1", b"2", room=other)
+    await bench.log.save_snapshot(other, 1, b"of the other room")
+    bench.expect(await bench.log.snapshot(bench.room) is None, "another room's snapshot")
+    bench.expect(len(await bench.load()) == 2, "another room's snapshot trimmed this one")
+    await bench.log.forget(other)
+
+
+async def _a_reader_at_the_end_reads_on_behind_a_snapshot(bench: Bench) -> None:
+    await bench.fill(b"1", b"2")
+    async with aclosing(bench.log.read(bench.room, 1)) as records:
+        await anext(records)
+        await bench.log.save_snapshot(bench.room, 1, b"one")
+        await bench.fill(b"3")
+        bench.expect(await anext(records) == (3, b"3"), "something else came")
+
+
+async def _a_reader_that_a_snapshot_has_overtaken_is_told(bench: Bench) -> None:
+    await bench.fill(b"1", b"2")
+    async with aclosing(bench.log.read(bench.room, 0)) as records:
+        await anext(records)
+        await anext(records)
+        await bench.fill(b"3", b"4", b"5")
+        await bench.log.save_snapshot(bench.room, 4, b"four")
+        try:
+            rest = [await anext(records) for _ in range(3)]  # of a reader that had fetched them before
+        except LogTrimmed:
+            return
+        bench.expect(rest == [(3, b"3"), (4, b"4"), (5, b"5")], f"read {rest}")
+
+
+async def _a_forgotten_room_begins_anew(bench: Bench) -> None:
+    await bench.fill(b"1", b"2", b"3")
+    await bench.log.save_snapshot(bench.room, 2, b"two")
+    await bench.log.forget(bench.room)
+    bench.expect(await bench.log.snapshot(bench.room) is None, "its snapshot is still there")
+    await bench.fill(b"anew")
+    bench.expect(await bench.load() == [(1, b"anew")], "its records are still there")
+
+
+async def _offsets_go_on_after_everything_was_trimmed(bench: Bench) -> None:
     await bench.fill(b"1", b"2")
     await bench.log.save_snapshot(bench.room, 2, b"two")
     await bench.fill(b"3")
     bench.expect(await bench.load(after=2) == [(3, b"3")], "the offsets began anew")
 
 
-async def _a_place_behind_the_end_is_another_log_s(bench: _Bench) -> None:
+async def _a_place_behind_the_end_is_another_log_s(bench: Bench) -> None:
     await bench.fill(b"1")
     await bench.expect_refusal(bench.log.load(bench.room, 7), LogForked)
 
 
-async def _a_log_that_was_replaced_is_noticed(bench: _Bench) -> None:
+async def _a_log_that_was_replaced_is_noticed(bench: Bench) -> None:
     await bench.fill(b"1", b"2")
     async with aclosing(bench.log.read(bench.room, 0)) as records:
         await anext(records)
@@ -206,7 +258,7 @@ async def _a_log_that_was_replaced_is_noticed(bench: _Bench) -> None:
         await bench.expect_refusal(anext(records), LogForked)
 
 
-async def _hosts_without_an_event_loop_append_and_load(bench: _Bench) -> None:
+async def _hosts_without_an_event_loop_append_and_load(bench: Bench) -> None:
     blocking = bench.log.for_blocking()
     async with aclosing(bench.log.read(bench.room, 0)) as records, asyncio.TaskGroup() as scope:
         waiting = scope.create_task(_next(records))
@@ -238,11 +290,18 @@ _RULES = (
     _all_readers_see_one_order_and_each_writer_s_own,
     _reading_begins_behind_any_offset,
     _rooms_do_not_mix,
+    _a_writer_that_is_cancelled_leaves_no_gap,
     _large_records_come_back_whole,
     _a_reader_that_waits_is_told,
     _a_slow_reader_holds_up_nobody,
     _a_reader_that_is_cancelled_leaves_the_log_as_it_was,
     _a_snapshot_stands_for_what_it_trimmed,
+    _a_snapshot_and_what_follows_it_are_the_whole_log,
+    _a_snapshot_of_what_is_not_there_is_none,
+    _snapshots_of_rooms_do_not_mix,
+    _a_reader_at_the_end_reads_on_behind_a_snapshot,
+    _a_reader_that_a_snapshot_has_overtaken_is_told,
+    _a_forgotten_room_begins_anew,
     _offsets_go_on_after_everything_was_trimmed,
     _a_place_behind_the_end_is_another_log_s,
     _a_log_that_was_replaced_is_noticed,
