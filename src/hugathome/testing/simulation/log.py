@@ -1,0 +1,135 @@
+"""A log whose past can change, and its view from each worker: late, unreachable, twice, or in doubt."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from random import Random
+from typing import Self
+
+from hugathome.errors import StoreUnavailable
+from hugathome.logs._reading import Rows, Tail
+
+_NEAR, _POLLED = 0.02, 0.25
+"""Seconds that it takes at most to reach the log, and for a follower that only looks now and then."""
+
+
+class SimulatedLog:
+    """What all workers share: one sequence of records, of the only room that there is."""
+
+    def __init__(self, *, on_append: Callable[[str, bytes], None]) -> None:
+        self.kept_from = 1
+        """The first offset that is still there."""
+        self.snapshot: tuple[int, bytes] | None = None
+        self._records: list[bytes] = []
+        self._readers: dict[asyncio.Event, None] = {}
+        self._on_append = on_append
+
+    def append(self, room: str, record: bytes) -> None:
+        """Add a record, and wake the readers."""
+        self._records.append(record)
+        self._on_append(room, record)
+        self.ring()
+
+    def rows(self, offset: int) -> Rows:
+        """Return what there is from `offset` on."""
+        first = max(offset, self.kept_from)
+        return list(enumerate(self._records[first - self.kept_from :], start=first))
+
+    def cut(self, offset: int, snapshot: bytes) -> None:
+        """Keep a snapshot in place of the records up to `offset`."""
+        if offset >= self.kept_from:
+            del self._records[: offset + 1 - self.kept_from]
+            self.kept_from, self.snapshot = offset + 1, (offset, snapshot)
+
+    def rewind(self, to: int) -> int:
+        """Lose what is behind offset `to`, or everything if that is no longer kept; return where it ends."""
+        if to + 1 < self.kept_from:
+            self.kept_from, self.snapshot, to = 1, None, 0
+        del self._records[to + 1 - self.kept_from :]
+        return to
+
+    def ring(self) -> None:
+        """Wake the readers: there is something new, or the connection to the log was made again."""
+        for reader in self._readers:
+            reader.set()
+
+    def listen(self, reader: asyncio.Event) -> None:
+        """Set `reader` at every ring."""
+        self._readers[reader] = None
+
+    def ignore(self, reader: asyncio.Event) -> None:
+        """Set `reader` no more."""
+        del self._readers[reader]
+
+
+class LogFrom:
+    """Fills `SignallingLog`: the log as one worker reaches it."""
+
+    def __init__(self, log: SimulatedLog, *, draw: Random) -> None:
+        self.is_cut_off = False
+        """Whether nothing can be written or read."""
+        self.is_twice = False
+        """Whether the next append is made twice."""
+        self.is_doubtful = False
+        """Whether the next append succeeds and says that it did not."""
+        self._log = log
+        self._draw = draw
+
+    async def append(self, room: str, record: bytes) -> None:
+        """Add a record."""
+        await self._travel()
+        self._log.append(room, record)
+        if self.is_twice:
+            self.is_twice = False
+            self._log.append(room, record)
+        if self.is_doubtful:
+            self.is_doubtful = False
+            raise StoreUnavailable("the answer was lost")
+        await self._travel()
+
+    async def load(self, room: str, after: int) -> Rows:
+        """Return the records behind offset `after` that are there now."""
+        await self._travel()
+        return self._next(Tail(after))
+
+    async def read(self, room: str, after: int) -> AsyncGenerator[tuple[int, bytes]]:
+        """Yield the records behind offset `after`, then follow for ever."""
+        tail, rung = Tail(after), asyncio.Event()
+        self._log.listen(rung)
+        try:
+            while True:
+                rung.clear()
+                await self._travel(_POLLED if self._draw.random() < 0.3 else _NEAR)
+                for row in self._next(tail):
+                    yield row
+                await rung.wait()
+        finally:
+            self._log.ignore(rung)
+
+    async def snapshot(self, room: str) -> tuple[int, bytes] | None:
+        """Return the newest snapshot."""
+        await self._travel()
+        return self._log.snapshot
+
+    async def save_snapshot(self, room: str, offset: int, snapshot: bytes) -> None:
+        """Keep a snapshot."""
+        await self._travel()
+        self._log.cut(offset, snapshot)
+
+    async def forget(self, room: str) -> None:
+        """Delete everything of a room."""
+        self._log.rewind(0)
+
+    def for_blocking(self) -> Self:
+        """Return itself."""
+        return self
+
+    async def aclose(self) -> None:
+        """Do nothing: the log outlives its workers."""
+
+    async def _travel(self, longest: float = _NEAR) -> None:
+        await asyncio.sleep(self._draw.random() * longest)
+        if self.is_cut_off:
+            raise StoreUnavailable("the log cannot be reached")
+
+    def _next(self, tail: Tail) -> Rows:
+        return tail.take(self._log.rows(tail.offset), kept_from=self._log.kept_from)
