@@ -1,7 +1,7 @@
-"""What strangers type and post: a million inputs to each parser raise nothing but our own errors, none slow.
+"""What strangers type, post and signal: a million inputs to each parser raise nothing but our own errors.
 
-Each target runs under Atheris in a process of its own, guided by what it covers in this library. Coverage
-slows everything down, so that the slowest inputs are timed again without it.
+None may be slow, either. Each target runs under Atheris in a process of its own, guided by what it covers in
+this library. Coverage slows everything down, so that the slowest inputs are timed again without it.
 
     python benchmarks/fuzz.py
 """
@@ -48,7 +48,31 @@ def receipt(given: bytes) -> None:
     read_receipt(gateway, given[1:], kind=KINDS[choice // 128], query={"reference": "abcdefgh.1"})
 
 
-TARGETS: dict[str, Callable[[bytes], object]] = {"code": code, "phone": phone, "receipt": receipt}
+def message(given: bytes) -> None:
+    """Read what a device, or a hub, sent."""
+    from hugathome.protocol.frames import parse_client, parse_server
+
+    text = given[1:].decode(errors="surrogateescape")
+    (parse_client if given[:1] < b"\x80" else parse_server)(text)
+
+
+def description(given: bytes) -> None:
+    """Read an offer or answer."""
+    from hugathome.protocol.sdp import parse_description
+
+    parse_description(given.decode(errors="surrogateescape"))
+
+
+def candidate(given: bytes) -> None:
+    """Read a candidate, and look where it leads."""
+    from hugathome.protocol.sdp import is_loopback_or_link_local, parse_candidate
+
+    is_loopback_or_link_local(parse_candidate(given.decode(errors="surrogateescape")))
+
+
+_TARGETS = (code, phone, receipt, message, description, candidate)
+TARGETS: dict[str, Callable[[bytes], object]] = {each.__name__: each for each in _TARGETS}
+_SDP = (Path(__file__).parents[1] / "tests/corpus/description.sdp").read_bytes().replace(b"\n", b"\r\n")
 SEEDS = {
     "code": [b"493817", b"493 817", "４９３８１７".encode(), b"None", b"-1e5"],  # noqa: RUF001 - full-width digits
     "phone": [
@@ -62,8 +86,23 @@ SEEDS = {
         b"\x82MessageStatus=undelivered&ErrorCode=30003",
         b'\x02{"refClient": "abcdefgh.1", "status": {"value": "DELIVERED"}}',
     ],
+    "message": [
+        b'\x00{"v": 1, "type": "hello", "nonce": "n", "grant": "g", "caps": {"rollback": true}}',
+        b'\x00{"type": "candidate", "seq": 1, "pc": "c", "gen": 1, "candidates": [{"candidate": ""}]}',
+        b'\x00{"v": 1, "type": "step", "seq": 2, "step": "devices-allowed"}',
+        b'\xff{"type": "text", "pos": "5.9f1c22d07ab1", "at": "2026-11-22T09:00:00Z", "text": "Hello"}',
+        b'\xff{"type": "close", "code": 4012, "retry": "resume", "after": 1.5}',
+        b'\xff{"type": "tomorrow", "must": true}',
+    ],
+    "description": [_SDP],
+    "candidate": [
+        b"candidate:1 1 udp 2130706431 192.0.2.7 50000 typ host generation 0",
+        b"candidate:2 1 tcp 1 ::ffff:127.0.0.1 9 typ srflx raddr 0.0.0.0 rport 0",
+        b"candidate:3 1 udp 1 2d1a5a4c-1d5e.local 50000 typ host",
+    ],
 }
-"""The first byte of a number says whether it is Swiss, that of a receipt whose and of which kind it is."""
+"""The first byte of a number says whether it is Swiss, that of a receipt whose and of which kind it is, and
+that of a message who sent it."""
 
 
 def fuzzed(target: str, inputs: int) -> dict[str, float]:

@@ -140,10 +140,49 @@ FIGURES = (
         for name, where in (("sqlite", "SQLite"), ("postgresql", "PostgreSQL"))
     ),
     Figure(
-        "milliseconds that the slowest of a million codes, numbers and receipts takes, none of which crashes",
+        "milliseconds of the slowest of a million codes, numbers, receipts, messages, descriptions …",
         "fuzz.py",
         key="slowest_ms",
         at_most=1,
+    ),
+    *(
+        Figure(
+            f"descriptions relayed in a second by {whom}, against ours",
+            "signalling.py",
+            key=f"{name}_ratio",
+            at_most=aim,
+        )
+        for name, whom, aim in (
+            ("bare", "a bare relay on the same server", 2),
+            ("socketio", "python-socketio", 0.5),
+            ("peerjs", "PeerServer", 1),
+            ("bare_redis", "a bare relay through a Redis stream, ours through its log there", 1 / 0.6),
+            ("bare_postgresql", "a bare relay through PostgreSQL, ours through its log there", 1 / 0.6),
+        )
+    ),
+    Figure(
+        "memory of an idle connection among 5,000, against the bare relay's",
+        "signalling.py",
+        key="idle_ratio",
+        at_most=1.3,
+    ),
+    Figure(
+        "computing for a description with 2,000 open rooms, against one room",
+        "signalling.py",
+        key="rooms_ratio",
+        at_most=1.3,
+    ),
+    Figure(
+        "milliseconds to resume in a room of 4,000 entries on a worker that has never seen it",
+        "signalling.py",
+        key="resume_cold_ms",
+        at_most=50,
+    ),
+    Figure(
+        "tasks, threads and file descriptors left by 200 rounds of ten rooms",
+        "open_and_close.py",
+        key="left",
+        at_most=0,
     ),
     Figure("`import hugathome`, against its own dependencies", "import_time.py"),
     Figure(

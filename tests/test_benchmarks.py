@@ -97,6 +97,40 @@ def test_a_queue_is_taken_by_several_processes(proof: Any) -> None:
     assert values["not_once"] == 0
 
 
+async def test_descriptions_are_relayed_beside_a_bare_relay_idle_among_rooms_and_after_a_resume(
+    proof: Any,
+) -> None:
+    benchmark = load("signalling")
+    keys = {figure.key for figure in proof.FIGURES if figure.script == "signalling.py"}
+
+    values = {
+        **await benchmark.relaying("ours", "bare", rounds=1, seconds=0.1, rooms=2),
+        **await benchmark.idling("ours", "bare", connections=20),
+        **await benchmark.among_rooms(rooms=(1, 2, 3), seconds=0.1),
+        **await benchmark.resuming(entries=20, rounds=1),
+    }
+
+    others = {"socketio_ratio", "peerjs_ratio", "bare_redis_ratio", "bare_postgresql_ratio"}
+    assert keys - set(values) == others  # whose servers only `make proof` starts
+    assert all(math.isfinite(value) for value in values.values())
+
+
+async def test_what_is_compared_with_a_peer_server_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    benchmark = load("signalling")
+    monkeypatch.setattr(benchmark, "PEERJS", tmp_path / "peerjs.js")
+
+    with pytest.raises(SystemExit, match="make build/peerjs"):
+        await benchmark.relaying("peerjs")
+
+
+def test_rooms_that_open_and_close_leave_nothing_behind() -> None:
+    values = load("open_and_close").measure(rounds=2, warm_up=2, rooms=2)
+
+    assert values["left"] == 0
+
+
 @pytest.mark.media
 @pytest.mark.browser
 async def test_a_click_on_our_pages_is_timed_until_each_shows_the_other() -> None:
