@@ -14,6 +14,7 @@ from hugathome.protocol.messages import (
     App,
     Candidates,
     ChangeModality,
+    Command,
     Complete,
     Deny,
     Hold,
@@ -175,16 +176,13 @@ def misbehave(world: "World") -> None:
     candidate = CandidateInit(candidate="", username_fragment="nobody")
     for pc, line in list(device.client.lines.items())[:1]:
         gen = line.pair.gen
-        device.say(
-            world.draw.choice(
-                [
-                    Answer(pc=pc, gen=gen, neg=_NEVER, sdp=described("nobody")),
-                    Offer(pc=pc, gen=gen, neg=_NEVER, sdp=described("nobody")),
-                    Candidates(pc=pc, gen=gen, candidates=(candidate,)),
-                    Candidates(pc=pc, gen=gen + _NEVER, candidates=(candidate,)),
-                ]
-            )
-        )
+        misfits: list[Command] = [
+            Answer(pc=pc, gen=gen, neg=_NEVER, sdp=described("nobody")),
+            Offer(pc=pc, gen=gen, neg=_NEVER, sdp=described("nobody")),
+            Candidates(pc=pc, gen=gen, candidates=(candidate,)),
+            Candidates(pc=pc, gen=gen + _NEVER, candidates=(candidate,)),
+        ]
+        device.say(world.draw.choice(misfits))
 
 
 ACTIONS: Final[Mapping[Action, float]] = MappingProxyType(
