@@ -353,6 +353,10 @@ def test_whoever_has_missed_something_begins_their_connections_anew() -> None:
     assert scene.room.connections[pc].negotiation.neg == 0
 
 
+def test_whoever_joins_where_the_record_was_lost_begins_anew_and_is_not_sent_away() -> None:
+    assert codes(Scene().add(joined("pat"))) == [("l_p_pat", CloseCode.STATE_LOST)]
+
+
 def test_a_grant_whose_peer_has_gone_is_used_up() -> None:
     scene = Scene(recorded(1), joined("dr", jti="j"))
     scene.does("dr", Leave())

@@ -90,6 +90,8 @@ from hugathome.protocol.wire import (
     TextView,
 )
 
+__all__ = ["Client", "Next", "Phase"]
+
 Next = tuple["Client", tuple[Effect, ...]]
 
 

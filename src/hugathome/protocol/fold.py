@@ -163,8 +163,8 @@ def _refusal(room: "Room", participant: str, device: int) -> CloseCode | None:
     person = room.people.get(participant)
     if room.ended:
         return CloseCode.SESSION_ENDED
-    if person is None:
-        return CloseCode.NO_SUCH_SESSION
+    if person is None:  # a log that was rewound may have lost what it was told of the record
+        return CloseCode.NO_SUCH_SESSION if room.version else CloseCode.STATE_LOST
     if person.removed:
         return CloseCode.DENIED if person.denied else CloseCode.REMOVED
     return CloseCode.SUPERSEDED if device < person.device else None

@@ -517,7 +517,19 @@ def a_device_knows_no_limit(patch: pytest.MonkeyPatch) -> None:
 @shows_as(Invariant.I9)
 def a_new_peer_goes_on_counting(patch: pytest.MonkeyPatch) -> None:
     """After a rejoin a device goes on with the numbers of its former peer."""
-    patch.setattr(Window, "renumbered", lambda window: window)
+    patch.setattr(Window, "renumbered", lambda window, *, former: window)
+
+
+@shows_as(Invariant.I3, within=200, scenario=REWOUND)
+def what_is_said_again_counts_again(patch: pytest.MonkeyPatch) -> None:
+    """A room does not look whether what a new peer says was taken from the former one."""
+    patch.setattr(Room, "has_done", lambda room, command: False)
+
+
+@shows_as(Invariant.I17)
+def the_seat_stays_free(patch: pytest.MonkeyPatch) -> None:
+    """Nobody gets the host's seat by coming."""
+    patch.setattr("hugathome.protocol.fold.seated", lambda room, before, *, offset: room)
 
 
 @shows_as(Invariant.I9, Invariant.I8, within=200)

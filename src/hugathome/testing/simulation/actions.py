@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from hugathome.protocol.messages import (
     Admit,
     Answer,
+    App,
     Candidates,
     ChangeModality,
     Command,
@@ -25,6 +26,8 @@ from hugathome.protocol.messages import (
     ReturnToWaiting,
     Sending,
     Text,
+    Transfer,
+    TransferAccept,
 )
 from hugathome.protocol.wire import CandidateInit
 from hugathome.record.history import Action as Deed
@@ -152,6 +155,21 @@ def lose_media(world: "World") -> None:
         device.breaks(pc)
 
 
+def publish(world: "World") -> None:
+    """A device sends the others a message of the host's own."""
+    world.any_device().say(App(topic="hand", data=world.number()))
+
+
+def offer_seat(world: "World") -> None:
+    """Somebody offers the host's seat, as if it were theirs."""
+    world.any_device().say(Transfer(participant=world.anybody()))
+
+
+def take_seat(world: "World") -> None:
+    """Somebody takes the host's seat over, as if it had been offered."""
+    world.any_device().say(TransferAccept(participant=world.anybody()))
+
+
 def misbehave(world: "World") -> None:
     """A device says on a connection what fits nothing: it must reach nobody."""
     device = world.any_device()
@@ -188,6 +206,9 @@ ACTIONS: Final[Mapping[Action, float]] = MappingProxyType(
         note_step: 0.5,
         renegotiate: 2.5,
         lose_media: 1,
+        publish: 1,
+        offer_seat: 0.5,
+        take_seat: 0.5,
         misbehave: 1,
     }
 )

@@ -30,6 +30,7 @@ class Invariant(StrEnum):
     I14 = "after the end nothing is said but goodbye"
     I15 = "whoever waits is told of nobody, and gets no description, candidate or credential"
     I16 = "a grant makes one peer at most"
+    I17 = "the host's seat has one holder at most, and none only while no practitioner is there"
     I18 = "an answer is to the open offer, and a candidate to a description of its generation"
     I20 = "a loss of signalling closes no connection between devices"
     I24 = "a device does what its close code says, and is closed for a reason"

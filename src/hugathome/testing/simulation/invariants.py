@@ -8,6 +8,7 @@ from typing import Final
 
 from hugathome.protocol.messages import (
     Answer,
+    App,
     Candidates,
     Close,
     Granted,
@@ -22,13 +23,14 @@ from hugathome.protocol.messages import (
     Text,
 )
 from hugathome.protocol.wire import CloseCode
+from hugathome.roles import Capability
 from hugathome.signalling import Attached, Commanded, Detached, Expired, Joined, Recorded, Tell
 from hugathome.testing.simulation.history import Invariant
 from hugathome.testing.simulation.moments import Facts, Moment
 
-RELAYED = Offer | Answer | Candidates | Restart | Text
+RELAYED = Offer | Answer | Candidates | Restart | Text | App
 """What one device says to another."""
-_FOR_THOSE_INSIDE = Offer | Answer | Candidates | Restart | Text | Pair | Renew | Granted
+_FOR_THOSE_INSIDE = Offer | Answer | Candidates | Restart | Text | App | Pair | Renew | Granted
 
 Found = Iterator[str]
 
@@ -157,6 +159,27 @@ def a_grant_makes_one_peer(now: Moment, before: Facts) -> Found:
             yield f"{made} on the grant of {before.makers[now.entry.jti][1]}"
 
 
+def the_seat_is_one_practitioners(now: Moment, before: Facts) -> Found:
+    """I17."""
+    here = {
+        peer.participant
+        for peer in now.room.peers.values()
+        if peer.is_attached and Capability.ADMIT in peer.can and now.facts.is_inside(peer.peer)
+    }
+    seat = now.room.seat
+    if seat.holder is None and here:
+        yield f"nobody has the host's seat, and {sorted(here)} are there"
+    if seat.holder is not None and (seat.holder in here) != (seat.empty_since is None):
+        yield f"{seat.holder} has the host's seat, and the room errs about whether they are there"
+
+
+def a_text_is_kept_once(now: Moment, before: Facts) -> Found:
+    """I3, for what is said again after a rejoin; no text of a run is written twice."""
+    texts = [said.text.text for said in now.room.texts]
+    if len(set(texts)) < len(texts):
+        yield f"a text is there twice, of {len(texts)}"
+
+
 def descriptions_fit(now: Moment, before: Facts) -> Found:
     """I18."""
     for tell in now.told:
@@ -194,5 +217,7 @@ BY_ENTRY: Final[Mapping[Check, Invariant]] = {
     nothing_after_the_end: Invariant.I14,
     the_waiting_are_told_of_nobody: Invariant.I15,
     a_grant_makes_one_peer: Invariant.I16,
+    the_seat_is_one_practitioners: Invariant.I17,
+    a_text_is_kept_once: Invariant.I3,
     descriptions_fit: Invariant.I18,
 }

@@ -85,9 +85,9 @@ class Witness:
         while self.head.offset > to and self.head.before is not None:
             self.head = self.head.before
 
-    def is_on_branch(self, pos: str) -> bool:
+    def is_on_branch(self, pos: str | None) -> bool:
         """Whether a position is on the log as it stands."""
-        there, now = self._moments.get(pos), self.head
+        there, now = self._moments.get(pos or ""), self.head
         while there is not None and now.offset > there.offset and now.before is not None:
             now = now.before
         return now is there
@@ -115,9 +115,9 @@ class Witness:
         elif not isinstance(message, _OF_THE_LINK):
             ear.pending.append(_bare(message))
 
-    def resume(self, ear: Ear, peer: str, pos: str) -> None:
-        """Take note of where a device says that it reads on."""
-        ear.peer, ear.at = peer, self._moments.get(pos)
+    def resume(self, ear: Ear, peer: str, pos: str | None) -> None:
+        """Take note of where a device says that it reads on, if anywhere."""
+        ear.peer, ear.at = peer, self._moments.get(pos or "")
 
     def _welcome(self, ear: Ear, welcome: Welcome) -> None:
         at = self._moments.get(welcome.pos or "")

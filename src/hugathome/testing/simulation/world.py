@@ -59,7 +59,7 @@ class Scenario:
     trouble: float = 0.3
     """The share of faults among the steps."""
     workers: int = 2
-    limits: Limits = Limits(away_for=10, window=8)
+    limits: Limits = Limits(away_for=10, host_away_for=15, window=8, app=64)
     checks: Sequence[Check] = ()
     """What must hold after every step, beside the invariants: each yields what it holds against the world."""
     first: Sequence[Action] = ()
