@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from hugathome import Language, cli
+from hugathome.signalling import Room
 from hugathome.stores import schema
 from hugathome.web.serving import listening
 
@@ -256,3 +257,22 @@ def test_the_demonstration_stays_open_until_it_is_told_to_end(
 
     assert page.status_code == 200
     assert (demonstration.returncode, out, err) == (0, "Closed.\n", "")
+
+
+def test_it_simulates_visits_and_says_how_fast(run: Run) -> None:
+    code, out, _ = run("simulate", "--seeds", "2", "--start", "40")
+
+    assert code == 0
+    assert re.fullmatch(r"2 runs from seed 40, \d+ a second: none broken\n", out)
+
+
+def test_it_tells_the_history_of_the_first_run_that_breaks(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Room, "is_inside", lambda room, peer: peer in room.peers)
+
+    code, out, _ = run("simulate", "--seeds", "2")
+
+    assert code == 1
+    assert out.count("\nseed 1: I") == 1
+    assert "greets on a grant" in out.partition("\nseed 1: ")[0]
+    assert "greets on a grant" not in out.partition("\nseed 1: ")[2]
+    assert out.endswith("2 broken\n")

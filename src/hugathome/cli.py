@@ -9,6 +9,7 @@ hugathome templates fr       the texts of the messages, to write your own from
 hugathome check-templates    whether your own can be sent, and how long they are
 hugathome audit verify hug   whether anybody has touched an audit trail
 hugathome data-map           what is kept, how it is protected, until when, and who reads it
+hugathome simulate           visits in virtual time, with everything that goes wrong
 """
 
 import asyncio
@@ -31,6 +32,7 @@ except ImportError:
     raise MissingExtra("cli") from None
 
 from hugathome._auditor import audit
+from hugathome._simulator import simulate
 
 if TYPE_CHECKING:
     from hugathome.app import HugAtHome
@@ -52,6 +54,7 @@ app = typer.Typer(
 )
 
 app.add_typer(audit, name="audit")
+app.command()(simulate)
 
 
 @app.command()

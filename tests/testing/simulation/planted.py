@@ -20,7 +20,7 @@ from hugathome.protocol import negotiation
 from hugathome.protocol.connections import Connection
 from hugathome.protocol.messages import Ack, Candidates, Close, ParticipantChanged, Text
 from hugathome.protocol.negotiation import Negotiation
-from hugathome.protocol.wire import CloseCode, State
+from hugathome.protocol.wire import CloseCode, Limits, State
 from hugathome.rooms import live as rooms
 from hugathome.rooms.journal import Journal
 from hugathome.rooms.link import Link
@@ -54,6 +54,7 @@ FLEETING = Scenario(
 )
 MORTAL = Scenario(steps=20, faults={die: 1, kill: 1}, trouble=0.5)
 REWOUND = Scenario(steps=20, faults={rewind: 1, cut: 2}, trouble=0.6)
+NARROW = Scenario(limits=Limits(away_for=10, window=2))
 STOLEN = Scenario(steps=20, faults={steal: 1, cut: 1}, trouble=0.7)
 FORGETFUL = Scenario(
     steps=30,
@@ -507,7 +508,7 @@ def the_dead_are_never_doubted(patch: pytest.MonkeyPatch) -> None:
 # --- Devices -----------------------------------------------------------------------------------------
 
 
-@shows_as(Invariant.I10, within=200)
+@shows_as(Invariant.I10, scenario=NARROW)
 def a_device_knows_no_limit(patch: pytest.MonkeyPatch) -> None:
     """A device sends on, however much is unacknowledged."""
     right = Window.flushed

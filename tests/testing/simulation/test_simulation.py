@@ -8,7 +8,7 @@ from hashlib import sha256
 
 import pytest
 
-from hugathome.testing.simulation import InvariantBroken, Scenario, World, simulate
+from hugathome.testing.simulation import InvariantBroken, Scenario, World, runs, simulate
 from hugathome.testing.simulation.actions import admit, write
 from hugathome.testing.simulation.faults import cut, kill, rewind
 
@@ -55,6 +55,15 @@ def test_the_history_of_a_broken_run_says_which_it_was_and_how_it_came_to_it() -
     assert told.startswith("seed 3: OWN, what the scenario itself asks for: somebody has written")
     assert "dr.1       hears welcome" in told
     assert "worker" in told
+
+
+def test_many_runs_are_made_by_several_processes_and_each_comes_to_the_same() -> None:
+    impatient = Scenario(steps=3, trouble=0.5)
+
+    made = sorted(runs(range(6), impatient, processes=2))
+
+    assert made == list(runs(range(6), impatient))
+    assert [run.seed for run in made] == list(range(6))
 
 
 def test_a_host_says_who_comes_what_they_do_and_what_goes_wrong() -> None:

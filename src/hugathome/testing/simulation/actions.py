@@ -5,7 +5,6 @@ moment does nothing, or is refused: that is part of what is tried.
 """
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from hugathome.protocol.messages import (
@@ -176,40 +175,38 @@ def misbehave(world: "World") -> None:
     candidate = CandidateInit(candidate="", username_fragment="nobody")
     for pc, line in list(device.client.lines.items())[:1]:
         gen = line.pair.gen
-        unfitting: list[Command] = [
+        nonsense: list[Command] = [
             Answer(pc=pc, gen=gen, neg=_NEVER, sdp=described("nobody")),
             Offer(pc=pc, gen=gen, neg=_NEVER, sdp=described("nobody")),
             Candidates(pc=pc, gen=gen, candidates=(candidate,)),
             Candidates(pc=pc, gen=gen + _NEVER, candidates=(candidate,)),
         ]
-        device.say(world.draw.choice(unfitting))
+        device.say(world.draw.choice(nonsense))
 
 
-ACTIONS: Final[Mapping[Action, float]] = MappingProxyType(
-    {
-        write: 8,
-        admit: 6,
-        admit_by_api: 2,
-        return_to_waiting: 1.5,
-        deny: 0.4,
-        remove: 0.6,
-        overstep: 0.5,
-        invite_again: 0.5,
-        come_back: 2,
-        take_over: 1,
-        check_in_elsewhere: 0.5,
-        leave: 0.7,
-        hold: 0.5,
-        change_modality: 0.5,
-        complete: 0.3,
-        mute: 0.7,
-        note_step: 0.5,
-        renegotiate: 2.5,
-        lose_media: 1,
-        publish: 1,
-        offer_seat: 0.5,
-        take_seat: 0.5,
-        misbehave: 1,
-    }
-)
+ACTIONS: Final[Mapping[Action, float]] = {
+    write: 8,
+    admit: 6,
+    admit_by_api: 2,
+    return_to_waiting: 1.5,
+    deny: 0.4,
+    remove: 0.6,
+    overstep: 0.5,
+    invite_again: 0.5,
+    come_back: 2,
+    take_over: 1,
+    check_in_elsewhere: 0.5,
+    leave: 0.7,
+    hold: 0.5,
+    change_modality: 0.5,
+    complete: 0.3,
+    mute: 0.7,
+    note_step: 0.5,
+    renegotiate: 2.5,
+    lose_media: 1,
+    publish: 1,
+    offer_seat: 0.5,
+    take_seat: 0.5,
+    misbehave: 1,
+}
 """What people do by default, and how often relative to each other."""

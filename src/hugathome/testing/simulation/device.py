@@ -86,7 +86,6 @@ class Device:
         self._clock = clock
         self._draw = draw
         self._ear = Ear()
-        self._return: Return | None = None
         self._outside = Context()
         self._alarm_at: float | None = None
         self._work: deque[Describe | Apply | AddCandidates] = deque()

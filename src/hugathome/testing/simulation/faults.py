@@ -5,7 +5,6 @@ room has to come to rest.
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from hugathome.protocol.messages import Hello, Text
@@ -159,22 +158,20 @@ class Thief:
         """Go."""
 
 
-FAULTS: Final[Mapping[Action, float]] = MappingProxyType(
-    {
-        cut: 5,
-        roam: 2,
-        go_deaf: 1,
-        die: 0.5,
-        read_slowly: 1,
-        send_twice: 2,
-        kill: 1.5,
-        freeze: 1.5,
-        drain: 0.7,
-        append_twice: 2,
-        doubt: 2,
-        cut_off: 1,
-        rewind: 1.2,
-        steal: 1,
-    }
-)
+FAULTS: Final[Mapping[Action, float]] = {
+    cut: 5,
+    roam: 2,
+    go_deaf: 1,
+    die: 0.5,
+    read_slowly: 1,
+    send_twice: 2,
+    kill: 1.5,
+    freeze: 1.5,
+    drain: 0.7,
+    append_twice: 2,
+    doubt: 2,
+    cut_off: 1,
+    rewind: 1.2,
+    steal: 1,
+}
 """What goes wrong by default, and how often relative to each other."""

@@ -151,24 +151,29 @@ class Worker:
             self._on_failure(repr(failure))
 
 
-def unsealed(record: bytes, *, room: str, after: Position) -> Entry:
-    """Return the entry of a record that comes after a position."""
-    only = cast("SignallingLog", _Only((after.offset + 1, record)))
-    journal = Journal(log=only, keys=KEYS, randomness=Random().randbytes)
-    entry = drive(journal.load(room, after=after))[0][1]
-    if isinstance(entry, Unread):
-        raise LocalProtocolError("a record that this version does not understand")
-    return entry
+class Reader:
+    """Reads a log record by record, as it is written."""
+
+    def __init__(self) -> None:
+        self._only = _Only()
+        self._journal = Journal(log=cast("SignallingLog", self._only), keys=KEYS, randomness=bytes)
+
+    def read(self, record: bytes, *, room: str, after: Position) -> Entry:
+        """Return the entry of the record that comes after a position."""
+        self._only.row = after.offset + 1, record
+        ((_, entry),) = drive(self._journal.load(room, after=after))
+        if isinstance(entry, Unread):
+            raise LocalProtocolError("a record that this version does not understand")
+        return entry
 
 
 class _Only:
     """A log of one record."""
 
-    def __init__(self, row: tuple[int, bytes]) -> None:
-        self._row = row
+    row: tuple[int, bytes] = 0, b""
 
     async def load(self, room: str, after: int) -> list[tuple[int, bytes]]:
-        return [self._row]
+        return [self.row]
 
 
 class _Reached:

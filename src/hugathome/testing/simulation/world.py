@@ -1,8 +1,7 @@
 """One run: a visit, its people with their devices, the hospital's workers, and what happens to them."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection
 from contextvars import Context
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import NamedTuple
@@ -10,22 +9,22 @@ from typing import NamedTuple
 from hugathome._drive import drive
 from hugathome.consultations import Consultations
 from hugathome.device.client import Client
-from hugathome.protocol.wire import Caps, Limits
+from hugathome.protocol.wire import Caps
 from hugathome.record.participants import Participant
 from hugathome.record.transitions import OUT
 from hugathome.roles import Capability
 from hugathome.stores.memory import MemorySessions
-from hugathome.testing.simulation.actions import ACTIONS, Action
+from hugathome.testing.simulation.actions import Action
 from hugathome.testing.simulation.device import Device
 from hugathome.testing.simulation.endpoint import Endpoint
-from hugathome.testing.simulation.faults import FAULTS
 from hugathome.testing.simulation.history import History, Invariant, InvariantBroken
 from hugathome.testing.simulation.log import SimulatedLog
 from hugathome.testing.simulation.loop import VirtualClock, VirtualLoop
 from hugathome.testing.simulation.pipe import Listener, Pipe
 from hugathome.testing.simulation.rest import unrest
+from hugathome.testing.simulation.scenario import Scenario
 from hugathome.testing.simulation.witness import Witness
-from hugathome.testing.simulation.worker import KEYS, Worker, unsealed
+from hugathome.testing.simulation.worker import KEYS, Reader, Worker
 from hugathome.visits.archive import Archive
 
 _BEGINS = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -36,34 +35,6 @@ _FEW = 12
 """Entries that a worker keeps in memory in half of the runs, so that a device has to begin at a snapshot."""
 _OFTEN = 0.4
 """How often somebody comes whom the visit does not need."""
-
-Check = Callable[["World"], Iterator[str]]
-
-PEOPLE = (
-    Participant(id="dr", role="practitioner", name="Dr A. Rossi"),
-    Participant(id="pat", role="patient", name="M. Dupont"),
-    Participant(id="nurse", role="nurse", name="N. Weber"),
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scenario:
-    """Who takes part, what they do, and what goes wrong."""
-
-    people: Sequence[Participant] = PEOPLE
-    """One of them at least may admit."""
-    steps: int = 8
-    """Actions and faults in one run."""
-    actions: Mapping[Action, float] = field(default_factory=lambda: ACTIONS)
-    faults: Mapping[Action, float] = field(default_factory=lambda: FAULTS)
-    trouble: float = 0.3
-    """The share of faults among the steps."""
-    workers: int = 2
-    limits: Limits = Limits(away_for=10, host_away_for=15, window=8, app=64)
-    checks: Sequence[Check] = ()
-    """What must hold after every step, beside the invariants: each yields what it holds against the world."""
-    first: Sequence[Action] = ()
-    """What is done before anything else, one after another."""
 
 
 class Line(NamedTuple):
@@ -93,6 +64,7 @@ class World:
         self._log = SimulatedLog(on_append=self._appended)
         self._store = MemorySessions()
         self._archive = Archive(store=self._store, keys=KEYS, randomness=self.draw.randbytes)
+        self._reader = Reader()
         self._lines: list[Line] = []
         self.robbed: set[str] = set()
         """Participants whose greetings somebody has tried to use."""
@@ -202,7 +174,7 @@ class World:
         return next((device for device in reversed(hosts) if not device.is_over), hosts[-1])
 
     def anybody(self) -> str:
-        """Return somebody who takes part, most likely one who has to be let in."""
+        """Return the id of somebody who takes part, most likely of one who has to be let in."""
         people = [person.id for person in self.people]
         guests = [person for person in people if not self._is_host(person)]
         return self.draw.choice(guests if guests and self.draw.random() < 0.9 else people)
@@ -351,7 +323,7 @@ class World:
 
     def _appended(self, room: str, record: bytes) -> None:
         head = self.witness.head.position
-        entry = unsealed(record, room=room, after=head)
+        entry = self._reader.read(record, room=room, after=head)
         self.note("log", f"{head.offset + 1}", entry)
         self.witness.append(entry, record)
 
