@@ -272,7 +272,7 @@ class Clinic:
     ) -> Device:
         grant = grant or self.doorkeeper.grant(session.id, who)
         device = self.dial(hub, capacity=capacity)
-        await device.transport.send(Hello(grant=grant.token, nonce="n1", caps=caps).to_json())
+        await device.transport.send(Hello(grant=grant.token, nonce=grant.jti, caps=caps).to_json())
         device.welcome = await device.until(Welcome)
         return device
 

@@ -129,14 +129,14 @@ def joined(
     *,
     caps: Caps = BROWSER,
     jti: str | None = None,
-    nonce: str = "n",
+    nonce: str | None = None,
     device: int = 0,
     link: str | None = None,
 ) -> Joined:
     peer = peer or f"p_{name}"
     return Joined(
         jti=jti or f"j_{peer}",
-        nonce=nonce,
+        nonce=nonce or f"n_{jti or peer}",
         peer=peer,
         participant=name,
         device=device,
@@ -374,6 +374,18 @@ def test_a_second_device_takes_over_and_an_earlier_one_never() -> None:
     assert kinds(told, "phone") == [Pair]
     assert codes(late) == [("l_p_late", CloseCode.SUPERSEDED)]
     assert scene.room.is_inside("p_phone")
+
+
+def test_a_device_that_its_own_late_hello_has_put_out_comes_back() -> None:
+    scene = visit()
+    scene.add(joined("pat", peer="p_new", jti="j2", nonce="mine"))
+
+    told = scene.add(joined("pat", peer="p_late", jti="j1", nonce="mine"))
+    back = scene.add(joined("pat", peer="p_again", jti="j3", nonce="mine"))
+
+    assert ("l_p_new", CloseCode.STATE_LOST) in codes(told)
+    assert ("l_p_late", CloseCode.STATE_LOST) in codes(back)
+    assert scene.room.is_inside("p_again")
 
 
 def test_a_room_has_an_end() -> None:

@@ -98,6 +98,7 @@ test("after a loss it comes back by itself and resumes, without a new grant", as
   last().open();
 
   assert.equal(Socket.all.length, 2);
+  assert.equal(last().sent[0].nonce, Socket.all[0].sent[0].nonce);
   assert.equal(last().sent[0].resume.token, "t_1");
   assert.equal(told.grants, 1);
 });

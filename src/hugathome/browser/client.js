@@ -103,7 +103,7 @@ export class Client {
     return this._token !== null;
   }
 
-  /** A new transport stands: greet. `nonce` is drawn anew for each grant. */
+  /** A new transport stands: greet. `nonce` is drawn once. */
   opened({ grant = null, nonce, now }) {
     const hello = { v: 1, type: "hello", versions: [1], caps: CAPS, nonce, agent: this._agent.slice(0, 300) };
     if (this.resumes) {

@@ -24,6 +24,7 @@ export class Link {
     this._returning = null;
     this._notBefore = 0;
     this._isOver = false;
+    this._nonce = nonce();
     this._ways = null;
     this._unheard = 0;
   }
@@ -83,7 +84,7 @@ export class Link {
     const give = (input) => isOurs() && this.input(input);
     socket.onopen = () => {
       if (isOurs()) clearTimeout(this._attempt.deadline);
-      give((client, now) => client.opened({ grant, nonce: nonce(), now }));
+      give((client, now) => client.opened({ grant, nonce: this._nonce, now }));
     };
     socket.onmessage = ({ data }) => {
       this._unheard = 0;

@@ -146,7 +146,7 @@ class Client(Record):
     # --- From the shell --------------------------------------------------------------------------
 
     def opened(self, *, grant: str, nonce: str, now: datetime) -> Next:
-        """Greet over a new transport; `nonce` is drawn anew for each grant."""
+        """Greet over a new transport; `nonce` is drawn once for each device."""
         hello = Hello(caps=self.caps, agent=self.agent, nonce=nonce, grant=grant)
         if self.token and self.peer and self.session:
             resume = ResumeFrom(session=self.session.id, peer=self.peer, pos=self.pos, token=self.token)

@@ -58,6 +58,7 @@ class Attendance:
         self.client = client
         self._clock = clock
         self._carry_out = carry_out
+        self._nonce = secrets.token_urlsafe(16)
         self._outgoing: asyncio.Queue[str | None] = asyncio.Queue()
         self._return = Return(timedelta(), timedelta())
         self._alarm: asyncio.Task[None] | None = None
@@ -148,7 +149,7 @@ class Attendance:
         self._outgoing = asyncio.Queue()
         writing = asyncio.create_task(self._write(transport, self._outgoing))
         try:
-            self.take(self.client.opened(grant=token, nonce=secrets.token_urlsafe(16), now=self.now))
+            self.take(self.client.opened(grant=token, nonce=self._nonce, now=self.now))
             while self.client.phase in {Phase.GREETING, Phase.LIVE}:
                 text = await transport.receive()  # awaited first: the client may change meanwhile
                 self.take(self.client.received(text, now=self.now))

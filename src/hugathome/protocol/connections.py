@@ -31,6 +31,8 @@ class Peer(Record):
     """Hashes of the resume tokens that are good: the newest, and the one that led to it, or each of a hello
     that was answered again."""
     link: str
+    nonce: str = ""
+    """Of its hello: the same for all that one device says."""
     sends: Sends | None = None
     conn: int = 1
     is_attached: bool = True

@@ -26,7 +26,8 @@ def is_outdated(room: "Room", entry: Joined) -> bool:
     former = room.devices_of(entry.participant)
     is_kept = limits_of(room).devices is Devices.REJECT
     return any(
-        entry.device < each.device or (is_kept and each.is_attached and entry.device == each.device)
+        entry.device < each.device
+        or (is_kept and each.is_attached and entry.device == each.device and entry.nonce != each.nonce)
         for each in former
     )
 
@@ -49,8 +50,14 @@ def settled(room: "Room") -> Judgement:
     return superseded(room, [peer for peer in inside if peer != room.peer_of(peer.participant)])
 
 
-def superseded(room: "Room", devices: list[Peer]) -> Judgement:
-    """End devices for good."""
+def superseded(room: "Room", devices: list[Peer], *, by: str | None = None) -> Judgement:
+    """End devices for good; one that is ended `by` an older hello of its own comes back.
+
+    A worker that stood still reads such a hello long after the device was welcomed elsewhere.
+    """
+    told = []
     for peer in devices:
-        room = without_peer(room, peer, CloseCode.SUPERSEDED)
-    return room, [Tell(peer.link, Close.because(CloseCode.SUPERSEDED)) for peer in devices]
+        code = CloseCode.STATE_LOST if peer.nonce == by else CloseCode.SUPERSEDED
+        room = without_peer(room, peer, code)
+        told.append(Tell(peer.link, Close.because(code)))
+    return room, told

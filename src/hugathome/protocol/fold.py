@@ -182,7 +182,7 @@ def _joined(room: "Room", entry: Joined, position: Position) -> Judgement:
     if code is not None:
         reason = "the room is full" if code is CloseCode.RATE_LIMITED else ""
         return room, [Tell(entry.link, Close.because(code, reason))]
-    room, ended = devices.superseded(room, former)
+    room, ended = devices.superseded(room, former, by=entry.nonce)
     room = with_peer(room, _new_peer(entry, position)).but(
         grants={**room.grants, entry.jti: (entry.nonce, entry.peer)},
         left=room.left - {entry.participant},
@@ -208,6 +208,7 @@ def _new_peer(entry: Joined, position: Position) -> Peer:
         caps=entry.caps,
         tokens=frozenset({entry.token_hash}),
         link=entry.link,
+        nonce=entry.nonce,
     )
 
 

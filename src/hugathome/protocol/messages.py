@@ -166,7 +166,7 @@ class Hello(Message):
     resume: ResumeFrom | None = None
     caps: Caps = Caps()
     nonce: OpaqueId
-    """Drawn anew for each grant; the same grant with the same nonce is answered again."""
+    """Drawn once by each device; the same grant with the same nonce is answered again."""
     agent: Annotated[str, StringConstraints(max_length=300)] | None = None
 
 

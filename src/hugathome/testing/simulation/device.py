@@ -85,6 +85,7 @@ class Device:
         self._around = around
         self._clock = clock
         self._draw = draw
+        self._nonce = draw.randbytes(8).hex()
         self._ear = Ear()
         self._outside = Context()
         self._alarm_at: float | None = None
@@ -112,8 +113,7 @@ class Device:
             self.is_stopped = True
             return
         self.pipe, self._ear = self._around.dial(self), Ear()
-        nonce = self._draw.randbytes(8).hex()
-        self._take(self.client.opened(grant=grant, nonce=nonce, now=self._clock.now()))
+        self._take(self.client.opened(grant=grant, nonce=self._nonce, now=self._clock.now()))
 
     def say(self, command: Command) -> None:
         """Have it say something."""

@@ -46,13 +46,8 @@ def _reason(device: Device, world: "World") -> Unrest:
         return  # by no close
     if end is None or end.code not in _FOR_A_REASON:
         yield Invariant.I24, f"{device.name} was closed for good by {end.code if end else 'nothing'}"
-    elif end.code == CloseCode.SUPERSEDED and not (world.has_successor(device) or _has_greeted_twice(device)):
+    elif end.code == CloseCode.SUPERSEDED and not world.has_successor(device):
         yield Invariant.I24, f"{device.name} was told of another device, and there is none"
-
-
-def _has_greeted_twice(device: Device) -> bool:
-    """Whether a frozen worker may have read an older hello of the same device: it cannot tell."""
-    return sum(hello.grant is not None for hello in device.greetings) > 1
 
 
 def _knowledge(device: Device, head: Moment, world: "World") -> Unrest:
