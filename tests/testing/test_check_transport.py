@@ -511,7 +511,8 @@ async def test_a_transport_without_any_buffer_keeps_the_rules() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", [check_transport.__module__, Bench.__module__, *{each.__module__ for each in _RULES}]
+    "module",
+    [check_transport.__module__, Bench.__module__, *sorted({each.__module__ for each in _RULES})],
 )
 def test_the_checks_hold_under_python_o(module: str) -> None:
     tree = ast.parse(inspect.getsource(importlib.import_module(module)))
