@@ -88,8 +88,10 @@ def imports_of(module: Path) -> Iterator[str]:
 
 def test_a28_no_module_that_a_code_or_an_id_passes_through_imports_random() -> None:
     modules = {path.relative_to(SOURCE) for path in SOURCE.rglob("*.py") if "random" in imports_of(path)}
+    simulated = {module for module in modules if module.is_relative_to("testing/simulation")}
 
-    assert modules == {Path("peer", "_attendance.py")}  # spreads the attempts to connect anew
+    assert simulated, "it draws what goes wrong from a seed"
+    assert modules - simulated == {Path("peer", "_attendance.py")}  # spreads the attempts to connect anew
 
 
 def t_of_one_round(pairs: int) -> float:
