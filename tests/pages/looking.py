@@ -63,6 +63,7 @@ async def problems_of(page: Page, *, colours: bool) -> list[str]:
     """Return what is wrong with a page as it stands, at every size; with its `colours`, light and dark."""
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(AXE_SCRIPT)
+    await page.emulate_media(reduced_motion="reduce")  # what fades in is judged when it is there
     found = [each for size in SIZES for each in await _at(page, size, colours=colours)]
     if colours:
         await page.emulate_media(color_scheme="dark", reduced_motion="reduce")
