@@ -313,8 +313,9 @@ def report(
     at: datetime,
     machine: str,
     left_out: Iterable[str] = (),
+    to_come: Iterable[Check] = (),
 ) -> str:
-    """Return the report in Markdown; it says which scripts were left out."""
+    """Return the report in Markdown; it says which scripts were left out, and which checks have not ended."""
     figures = tuple(figures)
     lines = [
         f"# Figures of {at:%Y-%m-%d}",
@@ -333,6 +334,7 @@ def report(
         "## Long checks",
         "",
         *(f"- {each.check.what}: {_outcome(each)}" for each in checks),
+        *(f"- {each.what}: has not ended" for each in to_come),
     ]
     return "\n".join(lines) + "\n"
 
@@ -387,12 +389,15 @@ def main(*left_out: str) -> int:
     if unknown := set(left_out) - {figure.script for figure in FIGURES}:
         raise SystemExit(f"no figure is taken by {', '.join(unknown)}")
     at, on = datetime.now(UTC), machine()
-    figures = [measured(figure) for figure in FIGURES if figure.script not in left_out]
-    checks = [checked(check) for check in CHECKS]
-    told = report(figures, checks, at=at, machine=on, left_out=left_out)
     path = HERE / "reports" / f"{at:%Y-%m-%d}.md"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(told, encoding="utf-8")
+    figures = [measured(figure) for figure in FIGURES if figure.script not in left_out]
+    checks: list[Checked] = []
+    for check in (None, *CHECKS):  # written at once and after each, for whoever has to break off
+        checks += [] if check is None else [checked(check)]
+        to_come = CHECKS[len(checks) :]
+        told = report(figures, checks, at=at, machine=on, left_out=left_out, to_come=to_come)
+        path.write_text(told, encoding="utf-8")
     print(f"\n{told}\nwritten to {path.relative_to(ROOT)}")
     return 0 if all(each.values for each in figures) and all(each.has_passed for each in checks) else 1
 
