@@ -393,11 +393,17 @@ def main(*left_out: str) -> int:
     path.parent.mkdir(exist_ok=True)
     figures = [measured(figure) for figure in FIGURES if figure.script not in left_out]
     checks: list[Checked] = []
-    for check in (None, *CHECKS):  # written at once and after each, for whoever has to break off
-        checks += [] if check is None else [checked(check)]
+
+    def written() -> str:
         to_come = CHECKS[len(checks) :]
         told = report(figures, checks, at=at, machine=on, left_out=left_out, to_come=to_come)
         path.write_text(told, encoding="utf-8")
+        return told
+
+    told = written()  # and after each check, for whoever has to break off
+    for check in CHECKS:
+        checks.append(checked(check))
+        told = written()
     print(f"\n{told}\nwritten to {path.relative_to(ROOT)}")
     return 0 if all(each.values for each in figures) and all(each.has_passed for each in checks) else 1
 
