@@ -159,6 +159,9 @@ class LiveRoom:
             self.end = Close.because(CloseCode.GOING_AWAY, "another version serves this room")
         except* HugathomeError:
             self.end = Close.because(CloseCode.LOST_RACE, "the room cannot be read")
+        except* Exception:  # a defect of ours: nobody may be left waiting for a room that nobody follows
+            self.end = Close.because(CloseCode.LOST_RACE, "the room cannot be read")
+            raise
         finally:
             self.is_over = True
             self._wake()
@@ -253,6 +256,8 @@ class LiveRoom:
         has_left = isinstance(entry, Expired) or (
             isinstance(entry, Commanded) and isinstance(entry.body, Leave)
         )
+        if isinstance(entry, Expired):  # also one that came too late: nobody waits for its word any more
+            self._away.discard((entry.peer, entry.conn))
         for peer in before.peers.values() if has_left else ():
             if peer.peer not in self.room.peers:
                 self._away.discard((peer.peer, peer.conn))
