@@ -355,9 +355,9 @@ def test_data_are_nested_only_so_deep_that_whoever_reads_the_log_can_read_them(f
         return f'{{"v":1,"type":"app","seq":1,"topic":"t","data":{nested}}}'
 
     deepest = parse_client(said(32))
+    assert isinstance(deepest, App)
     entry = Commanded(peer="p_1", conn=1, seq=1, body=deepest, at=AT)
 
-    assert isinstance(deepest, App)
     assert parse_entry(entry.to_json().encode()) == entry
     for levels in (33, 199):
         with pytest.raises(RemoteProtocolError, match="too deeply"):
