@@ -1508,3 +1508,21 @@ async def test_a_room_ends_though_somebody_came_back_elsewhere_as_they_were_take
 
     assert (await clinic.journal.room(session.id)).peers[patient.welcome.peer].link == "elsewhere"
     assert clinic.figures.total["hugathome.rooms", ""] == 0
+
+
+async def test_whoever_was_removed_while_the_log_could_not_be_told_is_out_within_a_minute(
+    clinic: Clinic,
+) -> None:
+    session, _, patient = await clinic.visit()
+    append, clinic.journal.append = clinic.journal.append, _unavailable  # type: ignore[method-assign]
+    with pytest.raises(StoreUnavailable):
+        await clinic.consultations.remove(session.id, "pat", by="dr")
+    clinic.journal.append = append  # type: ignore[method-assign]
+
+    await clinic.clock.advance(seconds=30)
+    await patient.transport.send(Pong().to_json())
+    await clinic.clock.advance(seconds=31)
+
+    close = (await patient.hear_all())[-1]
+    assert isinstance(close, Close)
+    assert close.code == CloseCode.REMOVED
