@@ -91,8 +91,8 @@ class Room(Record):
     seen: Mapping[str, int] = {}
     """The number of each peer's last command; of former ones too, for they may be said again."""
     repeated: tuple[str, ...] = ()
-    """Of commands that were said again by another peer, and done then: `participant:peer.seq`, by whom, and the
-    first numbers. Whoever names somebody else's does nothing to them."""
+    """Of commands that were said again by another peer, and done then: `participant:peer.seq`, whose they are
+    and their first numbers. Naming somebody else's does nothing to those."""
     grants: Mapping[str, tuple[str, str]] = {}
     """By `jti`: the nonce of the hello that used it, and the peer that it made."""
     gone: Mapping[str, int] = {}
