@@ -1526,3 +1526,16 @@ async def test_whoever_was_removed_while_the_log_could_not_be_told_is_out_within
     close = (await patient.hear_all())[-1]
     assert isinstance(close, Close)
     assert close.code == CloseCode.REMOVED
+
+
+async def test_a_colleague_uses_up_nothing_that_somebody_else_has_yet_to_say(clinic: Clinic) -> None:
+    session, doctor, _ = await clinic.visit()
+    colleague = await clinic.join(session, "colleague")
+
+    theirs = await colleague.say(Hold(again=f"{doctor.welcome.peer}.2"))
+    await colleague.until_acked(theirs)
+    ours = await doctor.say(Remove(participant="pat"))
+    await doctor.until_acked(ours)
+
+    assert ours == 2
+    assert (await clinic.consultations.get(session.id)).of("pat").presence == "removed"
