@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -75,7 +76,17 @@ from hugathome.roles import Step as Fact
 from hugathome.rooms.journal import Journal
 from hugathome.rooms.snapshot import Point
 from hugathome.session import Session
-from hugathome.signalling import FOLD, Called, Commanded, Entry, Opened, Room, SignallingLog
+from hugathome.signalling import (
+    FOLD,
+    Attached,
+    Called,
+    Commanded,
+    Entry,
+    Expired,
+    Opened,
+    Room,
+    SignallingLog,
+)
 from hugathome.sms import OutboxSms
 from hugathome.stores.memory import MemorySessions
 from hugathome.telemetry import Metric
@@ -1458,3 +1469,73 @@ async def test_figures_follow_who_comes_and_goes_and_what_is_relayed(
     logged = [record.close_code for record in caplog.records if hasattr(record, "close_code")]
     assert sorted(logged) == ["4003", "4005", "4005", "gone"]
     assert not any(word in caplog.text for word in (session.id, "Dupont", "Rossi", "p_"))
+
+
+async def test_a_room_that_breaks_leaves_nobody_waiting(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, doctor, patient = await clinic.visit()
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Room, "after", broken)
+    await doctor.say(Leave())
+
+    for device in (doctor, patient):
+        close = (await device.hear_all())[-1]
+        assert isinstance(close, Close)
+        assert (close.code, close.retry) == (CloseCode.LOST_RACE, "resume")
+
+
+async def test_a_room_ends_though_somebody_came_back_elsewhere_as_they_were_taken_to_have_left(
+    clinic: Clinic,
+) -> None:
+    session, doctor, patient = await clinic.visit()
+    append = clinic.journal.append
+
+    async def late(room: str, entry: Entry) -> None:
+        if isinstance(entry, Expired) and entry.peer == patient.welcome.peer:
+            token = sha256(patient.welcome.token.encode()).hexdigest()
+            back = Attached(peer=entry.peer, presented=token, token_hash="t", link="elsewhere", at=NOW)
+            await append(room, back)
+        await append(room, entry)
+
+    clinic.journal.append = late  # type: ignore[method-assign]
+    doctor.transport.cut()
+    patient.transport.cut()
+    await clinic.clock.advance(seconds=61)
+
+    assert (await clinic.journal.room(session.id)).peers[patient.welcome.peer].link == "elsewhere"
+    assert clinic.figures.total["hugathome.rooms", ""] == 0
+
+
+async def test_whoever_was_removed_while_the_log_could_not_be_told_is_out_within_a_minute(
+    clinic: Clinic,
+) -> None:
+    session, _, patient = await clinic.visit()
+    append, clinic.journal.append = clinic.journal.append, _unavailable  # type: ignore[method-assign]
+    with pytest.raises(StoreUnavailable):
+        await clinic.consultations.remove(session.id, "pat", by="dr")
+    clinic.journal.append = append  # type: ignore[method-assign]
+
+    await clinic.clock.advance(seconds=30)
+    await patient.transport.send(Pong().to_json())
+    await clinic.clock.advance(seconds=31)
+
+    close = (await patient.hear_all())[-1]
+    assert isinstance(close, Close)
+    assert close.code == CloseCode.REMOVED
+
+
+async def test_a_colleague_uses_up_nothing_that_somebody_else_has_yet_to_say(clinic: Clinic) -> None:
+    session, doctor, _ = await clinic.visit()
+    colleague = await clinic.join(session, "colleague")
+
+    theirs = await colleague.say(Hold(again=f"{doctor.welcome.peer}.2"))
+    await colleague.until_acked(theirs)
+    ours = await doctor.say(Remove(participant="pat"))
+    await doctor.until_acked(ours)
+
+    assert ours == 2
+    assert (await clinic.consultations.get(session.id)).of("pat").presence == "removed"

@@ -932,6 +932,17 @@ def test_what_was_lost_is_taken_from_the_first_new_peer_that_says_it_and_from_no
     assert again == []
 
 
+def test_nobody_says_in_advance_what_somebody_else_may_have_to_say_again() -> None:
+    scene = visit()
+    scene.does("pat", Text(text="mine", again="p_dr.1"))
+    scene.add(joined("dr", peer="p_two"))
+    lost = Text(text="theirs", again="p_dr.1")
+
+    told = scene.add(Commanded(peer="p_two", conn=1, seq=1, body=lost, at=AT))
+
+    assert kinds(told, "pat") == [Text]
+
+
 def test_a_missing_command_ends_the_connection() -> None:
     scene = visit()
 

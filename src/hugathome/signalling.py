@@ -91,7 +91,8 @@ class Room(Record):
     seen: Mapping[str, int] = {}
     """The number of each peer's last command; of former ones too, for they may be said again."""
     repeated: tuple[str, ...] = ()
-    """The first numbers (`peer.seq`) of commands that were said again by another peer, and done then."""
+    """Of commands that were said again by another peer, and done then: `participant:peer.seq`, whose they are
+    and their first numbers. Naming somebody else's does nothing to those."""
     grants: Mapping[str, tuple[str, str]] = {}
     """By `jti`: the nonce of the hello that used it, and the peer that it made."""
     gone: Mapping[str, int] = {}
@@ -126,8 +127,11 @@ class Room(Record):
         return person is not None and person.is_let_in
 
     def has_done(self, command: str) -> bool:
-        """Whether the command that was first numbered so (`peer.seq`) was taken, then or later."""
-        peer_id, _, seq = command.rpartition(".")
+        """Whether a participant's command that was first numbered so was taken, then or later.
+
+        It is named as in `repeated`.
+        """
+        peer_id, _, seq = command.partition(":")[2].rpartition(".")
         return int(seq) <= self.seen.get(peer_id, 0) or command in self.repeated
 
     def peer_of(self, participant: str) -> Peer | None:

@@ -86,3 +86,16 @@ def test_a_device_of_an_earlier_check_in_is_refused_under_every_policy(policy: D
     visit = scene(policy, recorded(1, devices={"pat": 1}), on_tablet(device=1))
 
     assert codes(visit.add(joined("pat"))) == [("l_p_pat", CloseCode.SUPERSEDED)]
+
+
+def test_a_page_that_is_loaded_again_and_again_keeps_neither_itself_nor_the_clinician_out() -> None:
+    visit = scene(Devices.MULTI, recorded(1), peers=3)
+    for number in range(5):
+        assert codes(visit.add(joined("pat", peer=f"p_{number}", jti=f"j_{number}"))) == (
+            [(f"l_p_{number - 3}", CloseCode.SUPERSEDED)] if number > 2 else []
+        )
+        visit.add(Detached(peer=f"p_{number}", conn=1))
+
+    assert list(visit.room.peers) == ["p_2", "p_3", "p_4"]
+    assert codes(visit.add(joined("dr"))) == []
+    assert "p_dr" in visit.room.peers

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hugathome.errors import InvalidInput, RemoteProtocolError
+from hugathome.protocol.entries import Commanded, parse_entry
 from hugathome.protocol.frames import parse_client, parse_server
 from hugathome.protocol.messages import (
     Admit,
+    App,
     Candidates,
     Close,
     Hello,
@@ -344,3 +346,19 @@ def test_one_field_gone_wrong_raises_nothing_else(good: dict[str, Any], field: s
 
     with suppress(RemoteProtocolError):
         parse_client(json.dumps({**good, field: value}))
+
+
+@pytest.mark.parametrize(("first", "last"), [("[", "]"), ('{"a":', "}")])
+def test_data_are_nested_only_so_deep_that_whoever_reads_the_log_can_read_them(first: str, last: str) -> None:
+    def said(levels: int) -> str:
+        nested = first * (levels - 1) + "[]" + last * (levels - 1)
+        return f'{{"v":1,"type":"app","seq":1,"topic":"t","data":{nested}}}'
+
+    deepest = parse_client(said(32))
+    assert isinstance(deepest, App)
+    entry = Commanded(peer="p_1", conn=1, seq=1, body=deepest, at=AT)
+
+    assert parse_entry(entry.to_json().encode()) == entry
+    for levels in (33, 199):
+        with pytest.raises(RemoteProtocolError, match="too deeply"):
+            parse_client(said(levels))

@@ -2,6 +2,7 @@
  * One stay in a visit, from joining to leaving: keeps the page in step with the room, follows the modality,
  * rings, and carries out what the controls of the visit ask.
  */
+import { appOf } from "./commands.js";
 import { KINDS } from "./devices.js";
 import { PICTURE_FIRST } from "./endpoint.js";
 import { Sending } from "./sending.js";
@@ -75,7 +76,9 @@ export class Attendance {
 
   /** Say something of the host's own to everybody else inside. */
   publish(topic, data) {
-    this._visit.say({ type: "app", topic, data });
+    const command = appOf(topic, data);
+    if (command === null) this._announce("refused", { topic, code: "malformed" });
+    else this._visit.say(command);
   }
 
   /** The network, or the person, has reason to believe that the host can be reached. */

@@ -9,6 +9,28 @@
 /** What is of the peer itself, and new for a new one. */
 const OWN = new Set(["leave", "sending"]);
 
+/** What a hub can read of a message of the host's own: for any other it would end the connection for good. */
+const TOPIC = /^[0-9A-Za-z._~-]{1,64}$/;
+const [LONGEST, DEEPEST] = [4096, 32];
+/** Half a character, as JSON writes it. */
+const HALF = /(?:^|[^\\])(?:\\\\)*\\ud[89a-f]/;
+
+/** Return the command that says `data` as they are now to everybody else inside, or null where no hub would read it. */
+export function appOf(topic, data = null) {
+  try {
+    const text = JSON.stringify(data);
+    const said = JSON.parse(text);
+    const isFit = typeof topic === "string" && TOPIC.test(topic) && text.length <= LONGEST && !HALF.test(text);
+    return isFit && levels(said) <= DEEPEST ? { type: "app", topic, data: said } : null;
+  } catch (unsayable) {
+    return null; // JSON has no word for it, or no end
+  }
+}
+
+function levels(data) {
+  return data !== null && typeof data === "object" ? 1 + Math.max(0, ...Object.values(data).map(levels)) : 0;
+}
+
 export class Commands {
   constructor() {
     /** Numbered and sent. */

@@ -67,9 +67,10 @@ def commanded(before: "Room", entry: Commanded) -> Judgement:
     again = entry.body.again
     room = before.but(seen={**before.seen, peer.peer: entry.seq})
     if again is not None:
-        if before.has_done(again):
+        first = f"{peer.participant}:{again}"
+        if before.has_done(first):
             return room, []
-        room = room.but(repeated=(*room.repeated, again)[-_REPEATED:])
+        room = room.but(repeated=(*room.repeated, first)[-_REPEATED:])
     try:
         return _done(room, peer, entry)
     except Refused as refused:

@@ -3,7 +3,9 @@
     take over   whoever joins ends the earlier device
     reject      whoever joins is refused while the earlier device is there
     multi       whoever waits may wait on several, and all of them ring: the first that says it has answered
-                ends the others, and so does being let in, for all but the last; inside, as for take over
+                ends the others, and so does being let in, for all but the last; inside, as for take over. In
+                a full room, one of theirs that has gone makes room for the next: a page that is loaded
+                again is another device
 
 A later check-in always ends the devices of an earlier one: it takes a new code, and is how one goes on when a
 telephone is lost.
@@ -16,6 +18,7 @@ from hugathome.protocol.entries import Joined
 from hugathome.protocol.messages import Close
 from hugathome.protocol.parts import Judgement, Tell, limits_of, without_peer
 from hugathome.protocol.wire import CloseCode, Devices
+from hugathome.roles import Capability
 
 if TYPE_CHECKING:
     from hugathome.signalling import Room
@@ -36,7 +39,18 @@ def giving_way(room: "Room", entry: Joined) -> list[Peer]:
     """Return the devices that end because another one joins."""
     person = room.people.get(entry.participant)
     is_shared = limits_of(room).devices is Devices.MULTI and person is not None and not person.is_let_in
-    return [] if is_shared else room.devices_of(entry.participant)
+    former = room.devices_of(entry.participant)
+    gone = sorted((each for each in former if not each.is_attached), key=lambda each: each.since)
+    if is_shared:
+        return gone[:1] if is_full(room, entry) else []
+    return former
+
+
+def is_full(room: "Room", entry: Joined) -> bool:
+    """Whether there is no room for one more; those who wait keep nobody out who need not."""
+    enters = Capability.ENTER in entry.can
+    counted = [peer for peer in room.peers if room.is_inside(peer)] if enters else room.peers
+    return len(counted) >= limits_of(room).peers
 
 
 def answered(room: "Room", peer: Peer) -> Judgement:

@@ -193,7 +193,7 @@ def _joined(room: "Room", entry: Joined, position: Position) -> Judgement:
 def _refusal_at_the_door(room: "Room", entry: Joined, former: Collection[Peer]) -> CloseCode | None:
     if devices.is_outdated(room, entry):
         return CloseCode.SUPERSEDED
-    if not former and len(room.peers) >= limits_of(room).peers:
+    if not former and devices.is_full(room, entry):
         return CloseCode.RATE_LIMITED
     return _refusal(room, entry.participant, entry.device)
 

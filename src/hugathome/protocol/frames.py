@@ -7,12 +7,13 @@ before form, and form before what descriptions and candidates say.
 from collections.abc import Callable
 from typing import Annotated, Any, Union, get_args
 
-from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, JsonValue, StringConstraints, TypeAdapter, ValidationError
 
 from hugathome.errors import RemoteProtocolError
 from hugathome.protocol.candidates import parse_candidate
 from hugathome.protocol.messages import (
     Answer,
+    App,
     Candidates,
     ClientMessage,
     Command,
@@ -28,6 +29,10 @@ from hugathome.protocol.wire import CommandId, Count, Limits, Number, PositionTe
 _TOO_BIG = 4009
 _ENVELOPE = 512
 """Bytes, and more than the hub adds to what it relays: that must fit a frame, too."""
+
+_DEEPEST = 32
+"""Levels of a message of the host's own. Readers of JSON give up at two hundred: what this one still reads,
+the log's, which finds it one level further in, must not be unable to."""
 
 _DEFAULTS = Limits()
 _Reader = Callable[[str], Any]
@@ -49,6 +54,8 @@ def parse_client(text: str, *, limits: Limits = _DEFAULTS) -> ClientMessage:
     _judge(message, limits)
     if isinstance(message, Offer | Answer) and len(text.encode()) > limits.frame - _ENVELOPE:
         raise RemoteProtocolError("a message that leaves no room for its envelope", code=_TOO_BIG)
+    if isinstance(message, App) and _is_deeper(message.data, _DEEPEST):
+        raise RemoteProtocolError("a message whose data are nested too deeply")
     if isinstance(message, Command) and message.seq is None:
         raise RemoteProtocolError("a command without its number")
     if isinstance(message, Hello) and (message.grant is None) == (message.resume is None):
@@ -96,6 +103,18 @@ def _judge(message: Message, limits: Limits) -> None:
         for candidate in message.candidates:
             if candidate.candidate:
                 parse_candidate(candidate.candidate)
+
+
+def _is_deeper(data: JsonValue, levels: int) -> bool:
+    inside = [data]
+    for _ in range(levels):
+        lists = [
+            each.values() if isinstance(each, dict) else each
+            for each in inside
+            if isinstance(each, dict | list)
+        ]
+        inside = [within for each in lists for within in each]
+    return any(isinstance(each, dict | list) for each in inside)
 
 
 def _reader(messages: object) -> _Reader:

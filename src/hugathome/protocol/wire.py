@@ -148,7 +148,7 @@ class Limits(Wire):
     rooms: int = 10_000
     """Of one organisation, live in one worker."""
     peers: int = 8
-    """In one room."""
+    """In one room; those who wait do not count for those who need not."""
     devices: Devices = Devices.TAKE_OVER
     """Of one participant, when another one joins; a later check-in always takes over."""
     mesh: int = 4

@@ -165,7 +165,8 @@ class Link:
 
     async def _do(self, message: Command | Unknown) -> None:
         record, session_id = self._parts.consultations, self._seat.session_id
-        by, once = self._seat.peer.participant, message.again or f"{self._seat.peer.peer}.{message.seq}"
+        by = self._seat.peer.participant  # who is part of the name: nobody uses up what is another's to say
+        once = f"{by}:{message.again or f'{self._seat.peer.peer}.{message.seq}'}"
         match message:
             case Admit(participant=whom):
                 await record.admit(session_id, whom, by=by, once=once)

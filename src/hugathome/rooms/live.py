@@ -3,7 +3,7 @@
 Connections read `since` an offset at their own speed and are woken when there is more. A timer here
 proposes that whoever has been away too long has left; the fold decides, so it does not matter how many
 workers propose it; so it is with the host's seat. Connections that no worker vouches for are taken for
-lost: their worker was killed.
+lost: their worker was killed. What the record says is told to the log, if whoever changed it could not.
 When the last connection has gone and nobody is left to wait for, the room ends here.
 
 A log that has grown long is cut: a snapshot stands for all but its end, which is left to those who resume.
@@ -21,6 +21,7 @@ from hugathome.errors import HugathomeError, LocalProtocolError, LogForked, LogT
 from hugathome.protocol.messages import Close, IceServers, Leave
 from hugathome.protocol.wire import CloseCode, Limits, RoomView
 from hugathome.rooms.journal import Journal
+from hugathome.rooms.mirror import recorded
 from hugathome.rooms.snapshot import Point
 from hugathome.signalling import (
     START,
@@ -146,7 +147,7 @@ class LiveRoom:
         """Follow the log until nobody needs the room any more."""
         try:
             async with self._tasks:
-                for each in (self._follow(), self._doubt_strangers()):
+                for each in (self._follow(), self._doubt_strangers(), self._mind_the_record()):
                     self._run_until_idle(each)
                 await self._idle.wait()
                 for task in self._until_idle:
@@ -159,6 +160,9 @@ class LiveRoom:
             self.end = Close.because(CloseCode.GOING_AWAY, "another version serves this room")
         except* HugathomeError:
             self.end = Close.because(CloseCode.LOST_RACE, "the room cannot be read")
+        except* Exception:  # a defect of ours: nobody may be left waiting for a room that nobody follows
+            self.end = Close.because(CloseCode.LOST_RACE, "the room cannot be read")
+            raise
         finally:
             self.is_over = True
             self._wake()
@@ -253,6 +257,8 @@ class LiveRoom:
         has_left = isinstance(entry, Expired) or (
             isinstance(entry, Commanded) and isinstance(entry.body, Leave)
         )
+        if isinstance(entry, Expired):  # also one that came too late: nobody waits for its word any more
+            self._away.discard((entry.peer, entry.conn))
         for peer in before.peers.values() if has_left else ():
             if peer.peer not in self.room.peers:
                 self._away.discard((peer.peer, peer.conn))
@@ -273,6 +279,15 @@ class LiveRoom:
             await self._parts.clock.sleep(_VOUCHED_WITHIN)
             lost = [each for each in self.room.peers.values() if each.is_doubted and self._is_strange(each)]
             await self._propose(Detached(peer=each.peer, conn=each.conn) for each in lost)
+
+    async def _mind_the_record(self) -> None:
+        """Tell the log what the record says and it does not: whoever changed that may have been cut off."""
+        while True:
+            await self._parts.clock.sleep(self._parts.limits.away_for)
+            with suppress(HugathomeError):
+                record = recorded(await self._parts.consultations.get(self.session_id))
+                if self.room.is_behind(record):
+                    await self._parts.journal.append(self.session_id, record)
 
     def _is_strange(self, peer: Peer) -> bool:
         return peer.is_attached and peer.link not in self._served

@@ -121,7 +121,7 @@ def the_fence_is_dropped(patch: pytest.MonkeyPatch) -> None:
     folding(patch, fold)
 
 
-@shows_as(Invariant.I3)
+@shows_as(Invariant.I3, within=200)
 def a_command_counts_twice(patch: pytest.MonkeyPatch) -> None:
     """A number that was seen before is taken for the next one."""
 
@@ -515,7 +515,7 @@ def a_device_knows_no_limit(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Window, "flushed", lambda window, *, limit: right(window, limit=10**6))
 
 
-@shows_as(Invariant.I9)
+@shows_as(Invariant.I9, Invariant.I13)
 def a_new_peer_goes_on_counting(patch: pytest.MonkeyPatch) -> None:
     """After a rejoin a device goes on with the numbers of its former peer."""
     patch.setattr(Window, "renumbered", lambda window, *, former: window)
