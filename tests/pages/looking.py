@@ -60,11 +60,16 @@ _FOCUSED = """
 
 
 async def problems_of(page: Page, *, colours: bool) -> list[str]:
-    """Return what is wrong with a page as it stands, at every size; with its `colours`, light and dark."""
+    """Return what is wrong with a page as it stands: text that is lost at any size, and what axe finds.
+
+    With its `colours`, axe looks at every size, light and dark; else, what it finds depends on the words
+    alone, and it looks once.
+    """
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(AXE_SCRIPT)
     await page.emulate_media(reduced_motion="reduce")  # what fades in is judged when it is there
-    found = [each for size in SIZES for each in await _at(page, size, colours=colours)]
+    judged = SIZES if colours else {"390"}
+    found = [each for size in SIZES for each in await _at(page, size, judged=size in judged, colours=colours)]
     if colours:
         await page.emulate_media(color_scheme="dark", reduced_motion="reduce")
         found += [f"dark: {each}" for each in await _violations(page, colours=True)]
@@ -72,12 +77,13 @@ async def problems_of(page: Page, *, colours: bool) -> list[str]:
     return found
 
 
-async def _at(page: Page, size: str, *, colours: bool) -> list[str]:
+async def _at(page: Page, size: str, *, judged: bool, colours: bool) -> list[str]:
     (width, height), letters = SIZES[size]
     await page.set_viewport_size({"width": width, "height": height})
     await page.evaluate(_LETTERS, letters)
     lost = await page.evaluate(_LOST)
-    found = [f"{size}: {each}" for each in [*await _violations(page, colours=colours), *lost]]
+    violations = await _violations(page, colours=colours) if judged else []
+    found = [f"{size}: {each}" for each in [*violations, *lost]]
     await page.evaluate(_LETTERS, 1)
     return found
 
