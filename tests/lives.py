@@ -27,6 +27,8 @@ INTERPRETER = Participant(id="i-1", role="interpreter", name="K. Frei", speaks_f
 PLANNED = (DOCTOR, PATIENT, MOTHER, AUNT, NURSE, STUDENT)
 EVERYBODY = (*PLANNED, COLLEAGUE, INTERPRETER)
 
+DESK = "the front desk"
+
 Deed = Callable[[HugAtHome, str, str, str], Awaitable[object]]
 """One thing that is done with a deployment to the session of an id, `by` somebody and to somebody."""
 
@@ -82,6 +84,7 @@ DEEDS: Mapping[str, Deed] = MappingProxyType(
         "complete": lambda hug, id, by, whom: hug.sessions.complete(id, by=by, outcome="report"),
         "nobody came": lambda hug, id, by, whom: hug.sessions.complete(id, by=by, outcome="no-show"),
         "break off": lambda hug, id, by, whom: hug.sessions.discontinue(id, by=by),
+        "break off at the desk": lambda hug, id, by, whom: hug.sessions.discontinue(id, recorded_by=DESK),
         "cancel": lambda hug, id, by, whom: hug.sessions.cancel(id, by=by),
     }
 )
@@ -129,7 +132,7 @@ def refuse_what_nobody_may(session: Session) -> None:
     """Fail where a history has what the role of whoever did it does not include."""
     for change in session.history:
         needed = NEEDS.get(change.action)
-        if needed is not None and not _has_run_out(change.by, change.action):
+        if needed is not None and not _is_the_hosts(change.by, change.action):
             assert session.participant(change.by or "").may(needed), change.action
         if change.action is Action.ACCEPT:
             assert session.participant(change.participant or "").may(Capability.CONSENT)
@@ -145,9 +148,9 @@ def refuse_double_taking(session: Session) -> None:
             is_taken = change.service is None  # in the queue of another service they wait again
 
 
-def _has_run_out(by: str | None, action: Action) -> bool:
-    """Whether this was nobody's deed: a slot that was held too long is let go of."""
-    return by is None and action is Action.CANCEL
+def _is_the_hosts(by: str | None, action: Action) -> bool:
+    """Whether no participant did this: the front desk breaks off a visit that nobody in it ends."""
+    return action is Action.DISCONTINUE and by == DESK
 
 
 def refuse_double_booking(sessions: Iterable[Session]) -> None:

@@ -343,6 +343,24 @@ async def test_the_front_desk_does_not_end_what_has_begun(hug: HugAtHome) -> Non
         await hug.sessions.complete(session.id, recorded_by="the front desk", outcome="no-show")
 
 
+async def test_the_front_desk_breaks_off_what_has_begun_and_everybody_has_left(hug: HugAtHome) -> None:
+    session = await planned(hug)
+    await hug.sessions.arrive(session.id, "p-1")
+    await hug.sessions.admit(session.id, "p-1", by="dr-rossi")
+    await hug.sessions.depart(session.id, "p-1")
+
+    with pytest.raises(UnknownParticipant):
+        await hug.sessions.discontinue(session.id, by="the front desk")
+    with pytest.raises(NotPermitted):
+        await hug.sessions.discontinue(session.id, recorded_by="dr-rossi")
+    with pytest.raises(InvalidInput):
+        await hug.sessions.discontinue(session.id, by="dr-rossi", recorded_by="the front desk")
+    ended = await hug.sessions.discontinue(session.id, recorded_by="the front desk", reason="nobody is left")
+
+    assert ended.status is Status.DISCONTINUED
+    assert (ended.history[-1].by, ended.history[-1].reason) == ("the front desk", "nobody is left")
+
+
 async def test_a_visit_that_began_ends_with_any_outcome(hug: HugAtHome) -> None:
     session = await planned(hug)
     await hug.sessions.arrive(session.id, "p-1")

@@ -45,6 +45,7 @@ from hugathome.record.offers import Coverage, Offer, Price, Slot
 from hugathome.record.seats import Seat
 from hugathome.record.services import Service
 from hugathome.record.shelf import StoredSession
+from hugathome.record.transitions import OUT
 from hugathome.roles import Role
 from hugathome.sms import OutboxSms
 from hugathome.stores import Store, open_store
@@ -333,7 +334,7 @@ class Lives(RuleBasedStateMachine):
         assert all(
             entry.by != DOCTOR.id
             for entry in refused
-            if entry.action != "accept" and entry.session not in put_out
+            if entry.action != "accept" and entry.participant != DOCTOR.id and entry.session not in put_out
         )
         self._everybody_is_forgotten(hug)
 
@@ -353,12 +354,16 @@ class Lives(RuleBasedStateMachine):
 
 
 def _practitioner(session: Session) -> str:
-    """Return who may end a session; nobody needs to, whom nobody has taken from the queue."""
-    return next((each.id for each in session.participants if each.role == "practitioner"), "")
+    """Return who may end a session; nobody needs to, whom nobody has taken from the queue.
+
+    Practitioners put one another out, and nobody themselves: one of them is always left.
+    """
+    practitioners = (each.id for each in session.participants if each.role == "practitioner")
+    return next((id for id in practitioners if session.of(id).presence not in OUT), "")
 
 
 def _has_put_out_the_doctor(session: Session) -> bool:
-    """Whether somebody, if need be themselves, has put the doctor out: they may do nothing more."""
+    """Whether a colleague has put the doctor out: they may do nothing more."""
     changes = [change for change in session.history if change.participant == DOCTOR.id]
     return any(change.action in {Action.DENY, Action.REMOVE} for change in changes)
 

@@ -37,7 +37,14 @@ from hugathome.record.imaging import Site
 from hugathome.record.participants import Participant
 from hugathome.record.queueing import Queued
 from hugathome.record.shelf import Event
-from hugathome.record.transitions import PRESENCES, TRANSITIONS, Presence, Status
+from hugathome.record.transitions import (
+    ALSO_THE_HOSTS,
+    NEVER_TO_ONESELF,
+    PRESENCES,
+    TRANSITIONS,
+    Presence,
+    Status,
+)
 from hugathome.roles import Kind, Language, Modality, Part, Role, Step
 from hugathome.session import MOST_PARTICIPANTS, Session
 
@@ -735,10 +742,33 @@ def test_who_may_not_admit_is_not_told_who_takes_part() -> None:
 
 
 @pytest.mark.parametrize("by", ["dr-nobody", None, ""])
-@pytest.mark.parametrize("action", MAY)
+@pytest.mark.parametrize("action", MAY.keys() - ALSO_THE_HOSTS)
 def test_somebody_from_outside_admits_and_ends_nothing(action: Action, by: str | None) -> None:
     with pytest.raises(UnknownParticipant):
         at(Presence.ARRIVED).after(change(action, by=by))
+
+
+def test_the_host_breaks_off_a_visit_but_somebody_has_to_say_so() -> None:
+    broken_off = at(Presence.ARRIVED).after(change(Action.DISCONTINUE, by="the front desk"))
+
+    assert broken_off.status is Status.DISCONTINUED
+    for nobody in (None, ""):
+        with pytest.raises(UnknownParticipant):
+            at(Presence.ARRIVED).after(change(Action.DISCONTINUE, by=nobody))
+
+
+@pytest.mark.parametrize("action", NEVER_TO_ONESELF)
+@pytest.mark.parametrize("staff", [DOCTOR, EXPERT], ids=lambda each: each.id)
+def test_nobody_puts_themselves_out_so_that_somebody_can_always_end_the_visit(
+    staff: Participant, action: Action
+) -> None:
+    session = after(planned(), Action.ARRIVE, participant=staff.id)
+
+    with pytest.raises(NotPermitted, match="who wants to go leaves") as refused:
+        session.after(change(action, by=staff.id, participant=staff.id))
+    assert (refused.value.action, refused.value.is_to_oneself) == (action, True)
+    with pytest.raises(NotPermitted, match="role"):
+        after(planned(), Action.ARRIVE).after(change(action, by="p-1", participant="p-1"))
 
 
 @pytest.mark.parametrize("whom", EVERYBODY, ids=lambda p: p.role)
@@ -856,7 +886,7 @@ def test_who_has_gone_is_neither_waiting_nor_present(gone: Action) -> None:
 
 
 def test_a_removed_practitioner_is_let_in_no_more() -> None:
-    session = after(planned(), Action.REMOVE, participant="dr-rossi")
+    session = planned().after(change(Action.REMOVE, by="dr-blanc", participant="dr-rossi"))
 
     assert not session.is_let_in("dr-rossi")
 

@@ -4,13 +4,12 @@ What comes before stands in `planning.py`, how each change is kept in `ledger.py
 """
 
 from hugathome.discretion import discreet
-from hugathome.errors import InvalidInput, NotPermitted
-from hugathome.record import evidence
+from hugathome.errors import InvalidInput
 from hugathome.record.door import moved
+from hugathome.record.endings import ended, recorded
 from hugathome.record.history import Action, AnyAbsent, AnyOutcome, Change, Outcome
 from hugathome.record.imaging import Site
 from hugathome.record.participants import Participant
-from hugathome.record.transitions import Status
 from hugathome.roles import AnyModality, Step
 from hugathome.session import Session
 from hugathome.telemetry import spanned
@@ -69,7 +68,7 @@ class Consultations(Planning):
         reason: str | None = None,
         once: str | None = None,
     ) -> Session:
-        """Put somebody out; they come back only if staff invite them again."""
+        """Put somebody else out; they come back only if staff invite them again."""
         return await self._do(session_id, Action.REMOVE, participant_id, by=by, reason=reason, once=once)
 
     async def hold(self, session_id: str, *, by: str, once: str | None = None) -> Session:
@@ -165,41 +164,43 @@ class Consultations(Planning):
         `by` takes part. That nobody came may also be said by somebody who does not, such as the front desk:
         `recorded_by`, whom the host vouches for.
         """
-        if (by is None) == (recorded_by is None):
-            raise InvalidInput("complete() takes either by= or recorded_by=")
         if recorded_by is not None and outcome != Outcome.NO_SHOW:
             raise InvalidInput(
                 "recorded_by= goes with the outcome no-show: another is for who was there to say"
             )
         if absent is not None and outcome != Outcome.NO_SHOW:
             raise InvalidInput("absent= goes with the outcome no-show")
-        ending = Change(
+        change = Change(
             action=Action.COMPLETE,
             at=self._clock.now(),
-            by=recorded_by if by is None else by,
+            by=_said_by(by, recorded_by),
             outcome=outcome,
             result=result,
             absent=absent,
             once=once,
         )
+        return await self._end(session_id, change, is_recorded=by is None)
 
-        def decide(session: Session) -> Session:
-            if outcome != Outcome.NO_SHOW:
-                return session.after(ending)
-            missed = ending.but(absent=ending.absent or evidence.absent(session))
-            if by is None:
-                _refuse_whoever_takes_part(session, recorded_by)
-                return session.after(missed.but(action=Action.CANCEL))
-            if session.status is not Status.PLANNED:
-                return session.after(missed)
-            session.refuse_unless_permitted(by, Action.COMPLETE)
-            return session.after(missed.but(action=Action.CANCEL))
+    async def discontinue(
+        self,
+        session_id: str,
+        *,
+        by: str | None = None,
+        recorded_by: str | None = None,
+        reason: str | None = None,
+    ) -> Session:
+        """End a visit that cannot go on.
 
-        return await self.change(session_id, decide, trying=ending)
+        `by` takes part. One that everybody has left for good, so that nobody in it ends it, is ended by
+        somebody who takes no part, such as the front desk: `recorded_by`, whom the host vouches for.
+        """
+        who, at = _said_by(by, recorded_by), self._clock.now()
+        change = Change(action=Action.DISCONTINUE, at=at, by=who, reason=reason)
+        return await self._end(session_id, change, is_recorded=by is None)
 
-    async def discontinue(self, session_id: str, *, by: str, reason: str | None = None) -> Session:
-        """End a visit that cannot go on."""
-        return await self._do(session_id, Action.DISCONTINUE, by=by, reason=reason)
+    async def _end(self, session_id: str, change: Change, *, is_recorded: bool) -> Session:
+        end = recorded if is_recorded else ended
+        return await self.change(session_id, lambda session: end(session, change), trying=change)
 
     async def step(
         self, session_id: str, participant_id: str, step: Step, *, by: str | None = None
@@ -220,7 +221,8 @@ class Consultations(Planning):
         return await self.change(session_id, lambda session: moved(session, change), trying=change)
 
 
-def _refuse_whoever_takes_part(session: Session, recorded_by: str | None) -> None:
-    """Raise `NotPermitted`: of whoever takes part their role says what they may, and they say it as `by`."""
-    if any(participant.id == recorded_by for participant in session.participants):
-        raise NotPermitted(action=Action.COMPLETE)
+def _said_by(by: str | None, recorded_by: str | None) -> str | None:
+    """Return who says that a visit has ended: somebody in it, or somebody else for whom the host vouches."""
+    if (by is None) == (recorded_by is None):
+        raise InvalidInput("either by= or recorded_by= says who ends the visit")
+    return recorded_by if by is None else by

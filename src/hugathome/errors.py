@@ -20,7 +20,7 @@
     │   ├── InvalidTransition(state, action)
     │   ├── StaleSession
     │   ├── NotAdmitted
-    │   ├── NotPermitted(action)
+    │   ├── NotPermitted(action, is_to_oneself)
     │   ├── NotYetOpen(opens_at)
     │   ├── SessionEnded
     │   ├── ConsentMissing
@@ -240,14 +240,16 @@ class NotAdmitted(SessionError):
 
 
 class NotPermitted(SessionError):
-    """The participant's role does not include `action`."""
+    """The participant's role does not include `action`, or not if it `is_to_oneself`."""
 
     problem = _PROBLEM + "not-permitted"
     status = 403
 
-    def __init__(self, *, action: str) -> None:
-        super().__init__(f"this participant's role does not include {action}")
+    def __init__(self, *, action: str, is_to_oneself: bool = False) -> None:
+        refused = f"nobody does {action} to themselves: who wants to go leaves"
+        super().__init__(refused if is_to_oneself else f"this participant's role does not include {action}")
         self.action = action
+        self.is_to_oneself = is_to_oneself
 
 
 class NotYetOpen(SessionError):
@@ -296,7 +298,7 @@ class SlotTaken(SessionError):
 
 
 class StillOpen(SessionError):
-    """Nobody is erased from sessions that have not ended: complete or cancel those named in `sessions`."""
+    """Nobody is erased from sessions that have not ended: cancel or end those named in `sessions`."""
 
     problem = _PROBLEM + "still-open"
 

@@ -38,10 +38,12 @@ from hugathome.record.history import (
 from hugathome.record.participants import Participant
 from hugathome.record.queueing import Queued
 from hugathome.record.transitions import (
+    ALSO_THE_HOSTS,
     HERE,
     IDENTIFIES,
     MOVES,
     NEEDS,
+    NEVER_TO_ONESELF,
     OF_EXPERTS,
     OUT,
     PRESENCES,
@@ -118,6 +120,10 @@ class Session(Record):
             if participant.id == participant_id:
                 return participant
         raise UnknownParticipant("nobody of this id takes part in the session")
+
+    def takes_part(self, participant_id: str) -> bool:
+        """Whether somebody of this id takes part."""
+        return any(participant.id == participant_id for participant in self.participants)
 
     def of(self, participant_id: str) -> Attendance:
         """Return what is known of a participant; raise `UnknownParticipant`."""
@@ -218,7 +224,8 @@ class Session(Record):
         """Return the session as it stands after `change`, or raise.
 
         `InvalidTransition` where a table has no such step, `SessionEnded` where nothing can follow,
-        `NotPermitted` where the role of `change.by` does not include it, `UnknownParticipant`.
+        `NotPermitted` where the role of `change.by` does not include it, or nobody does it to themselves,
+        `UnknownParticipant`.
         """
         if self.status.is_terminal and (self.status, change.action) not in TRANSITIONS:
             raise SessionEnded("the session has ended")
@@ -243,8 +250,7 @@ class Session(Record):
 
         But whoever takes a patient out of the queue takes part by it, in the role that they come with.
         """
-        is_known = any(each.id == change.by for each in self.participants)
-        if is_known or change.action is not Action.TAKE or joining.id != change.by:
+        if self.takes_part(change.by or "") or change.action is not Action.TAKE or joining.id != change.by:
             self.refuse_unless_permitted(change.by, change.action)
         elif not joining.may(NEEDS[change.action]):
             raise NotPermitted(action=change.action)
@@ -259,6 +265,8 @@ class Session(Record):
         self.refuse_unless_permitted(change.by, change.action)  # first: who may not is not told who is there
         if change.participant is not None:
             self.participant(change.participant)
+        if change.action in NEVER_TO_ONESELF and change.participant == change.by:
+            raise NotPermitted(action=change.action, is_to_oneself=True)
         if change.action is Action.ACCEPT and not self.participant(change.participant or "").may(
             Capability.CONSENT
         ):
@@ -278,7 +286,7 @@ class Session(Record):
         Whoever was put out has none until they are invited again.
         """
         needed = NEEDS.get(action)
-        if needed is None:
+        if needed is None or (action in ALSO_THE_HOSTS and by and not self.takes_part(by)):
             return
         if not self.participant(by or "").may(needed) or self.of(by or "").presence in OUT:
             raise NotPermitted(action=action)

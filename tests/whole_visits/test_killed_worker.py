@@ -38,6 +38,8 @@ ONCE = (
     Action.RESUME,
     Action.COMPLETE,
 )
+SHARES = 16
+"""In how many tests all awaits are tried, so that none takes long."""
 SAMPLE = 37
 """Every so many awaits, where not all are tried: odd, for each call has two."""
 
@@ -108,12 +110,13 @@ class Since(NamedTuple):
     head: Head
 
 
+@pytest.mark.parametrize("share", range(SHARES if is_in_full() else 1))
 async def test_whatever_a_killed_worker_leaves_agrees_and_is_brought_to_its_end(
-    workers: Workers, hug: HugAtHome, watch: Wristwatch, provider: Provider
+    workers: Workers, hug: HugAtHome, watch: Wristwatch, provider: Provider, share: int
 ) -> None:
     assert workers.lives(0, dies_at=0) == 0
     since = await up_to_here(hug, Since(0, START))
-    deaths = range(1, workers.awaits + 1, 1 if is_in_full() else SAMPLE)
+    deaths = range(1 + share, workers.awaits + 1, SHARES if is_in_full() else SAMPLE)
 
     for dies_at in deaths:
         assert workers.lives(dies_at, dies_at=dies_at) == -signal.SIGKILL

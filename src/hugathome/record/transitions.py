@@ -151,3 +151,9 @@ NEEDS = MappingProxyType(
     }
 )
 """What whoever takes a step must be able to; the other steps are the host's own, or the participant's."""
+
+NEVER_TO_ONESELF = frozenset({Action.DENY, Action.REMOVE})
+"""What nobody does to themselves: a visit whose last practitioner is put out would be nobody's to end."""
+
+ALSO_THE_HOSTS = frozenset({Action.DISCONTINUE})
+"""What somebody may say who takes no part, and for whom the host vouches: of a visit that all have left."""
