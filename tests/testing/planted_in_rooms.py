@@ -15,14 +15,17 @@ import pytest
 from hugathome.errors import StoreUnavailable, TransportClosed
 from hugathome.hub import Hub
 from hugathome.logs import MemoryLog
-from hugathome.protocol import commands
+from hugathome.protocol import commands, devices, fold
 from hugathome.protocol.connections import Connection
-from hugathome.protocol.entries import Entry, Joined, Opened, Position
+from hugathome.protocol.entries import Called, Entry, Expired, Joined, Opened, Position
+from hugathome.protocol.frames import parse_client
 from hugathome.protocol.host_seat import HostSeat
-from hugathome.protocol.messages import App, Close, Offer, SessionChanged
-from hugathome.protocol.negotiation import Negotiation
-from hugathome.protocol.parts import limits_of
-from hugathome.rooms.link import _Allowance
+from hugathome.protocol.ice import IceServer, ice_servers_for
+from hugathome.protocol.messages import App, Candidates, ClientMessage, Close, Offer, Ring, SessionChanged
+from hugathome.protocol.negotiation import Endpoint, Negotiation, begin
+from hugathome.protocol.parts import limits_of, without_peer
+from hugathome.protocol.wire import CloseCode, Limits
+from hugathome.rooms.link import Link, _Allowance
 from hugathome.rooms.live import LiveRoom, Reading, Step, reads_on
 from hugathome.signalling import Peer, Room, SignallingLog, Tell, Transport
 from hugathome.transports.memory import MemoryTransport
@@ -148,6 +151,61 @@ def a_resume_skips_what_comes_next(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("hugathome.hub.reads_on", faulty)
 
 
+def what_is_in_doubt_is_recovered(patch: pytest.MonkeyPatch) -> None:
+    def faulty(live: LiveRoom, step: Step, peer: Peer, *, resumed_at: str | None) -> Reading | None:
+        if resumed_at is None:
+            return Reading(step.position, step.room, None)
+        return reads_on(live, step, peer, resumed_at=resumed_at)
+
+    patch.setattr("hugathome.hub.reads_on", faulty)
+
+
+def what_is_said_again_is_taken_for_a_gap(patch: pytest.MonkeyPatch) -> None:
+    command = Link._command
+
+    async def faulty(connection: Link, message: Any) -> Close | None:
+        if message.seq <= connection._last_seq:
+            return Close.because(CloseCode.STATE_LOST)
+        return await command(connection, message)
+
+    patch.setattr(Link, "_command", faulty)
+
+
+def what_must_be_understood_is_ignored(patch: pytest.MonkeyPatch) -> None:
+    def faulty(text: str, *, limits: Limits) -> ClientMessage:
+        return parse_client(text.replace('"must":true', '"must":false'), limits=limits)
+
+    patch.setattr("hugathome.rooms.link.parse_client", faulty)
+
+
+def nobody_minds_silence(patch: pytest.MonkeyPatch) -> None:
+    async def faulty(_hub: Hub) -> Close:
+        await asyncio.Event().wait()
+        return Close.because(CloseCode.HELLO_TIMEOUT)
+
+    patch.setattr(Hub, "_no_hello", faulty)
+
+
+def nobody_counts_who_joins(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Hub, "_count", lambda _hub, _turnstile, _who: None)
+
+
+def credentials_are_those_of_the_morning(patch: pytest.MonkeyPatch) -> None:
+    def faulty(servers: Sequence[IceServer], *, peer: str, now: datetime) -> Any:
+        return ice_servers_for(servers, peer=peer, now=now.replace(hour=8, minute=0, second=0))
+
+    patch.setattr("hugathome.hub.ice_servers_for", faulty)
+
+
+def whoever_waits_leaves_as_well(patch: pytest.MonkeyPatch) -> None:
+    def expired(room: Room, entry: Expired) -> Room:
+        peer = room.peers.get(entry.peer)
+        return without_peer(room, peer, CloseCode.STATE_LOST) if peer and not peer.is_attached else room
+
+    patch.setattr(LiveRoom, "_is_away", lambda _live, peer: not peer.is_attached)
+    patch.setattr("hugathome.protocol.fold._expired", expired)
+
+
 def a_drain_says_no_word(patch: pytest.MonkeyPatch) -> None:
     async def faulty(_hub: Hub, transport: Transport, close: Close) -> None:
         with suppress(TransportClosed):
@@ -171,18 +229,14 @@ def _refold(patch: pytest.MonkeyPatch, fault: Callable[[Room, Entry, Position], 
     patch.setattr(Room, "after", fault)
 
 
-def offers_reach_everybody(patch: pytest.MonkeyPatch) -> None:
+def offers_reach_the_waiting_room(patch: pytest.MonkeyPatch) -> None:
     after = Room.after
 
     def faulty(room: Room, entry: Entry, position: Position) -> Folded:
         room, told = after(room, entry, position)
-        more = [
-            Tell(peer, each.message)
-            for each in told
-            if isinstance(each.message, Offer)
-            for peer in room.peers
-        ]
-        return room, (*told, *(each for each in more if each not in told))
+        offers = [each.message for each in told if isinstance(each.message, Offer)]
+        waiting = [peer for peer in room.peers if not room.is_inside(peer)]
+        return room, (*told, *(Tell(peer, offer) for peer in waiting for offer in offers))
 
     _refold(patch, faulty)
 
@@ -208,18 +262,68 @@ def nobody_is_told_how_it_ended(patch: pytest.MonkeyPatch) -> None:
     _refold(patch, faulty)
 
 
+def it_rings_for_everybody(patch: pytest.MonkeyPatch) -> None:
+    after = Room.after
+
+    def faulty(room: Room, entry: Entry, position: Position) -> Folded:
+        if isinstance(entry, Called):
+            return room, tuple(Tell(peer, Ring()) for peer in room.peers)
+        return after(room, entry, position)
+
+    _refold(patch, faulty)
+
+
+def _with_another_refusal(real: CloseCode, told: CloseCode) -> Plant:
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        refusal = cast("Callable[[Room, str, int], CloseCode | None]", fold._refusal)
+
+        def faulty(room: Room, participant: str, device: int) -> CloseCode | None:
+            code = refusal(room, participant, device)
+            return told if code is real else code
+
+        patch.setattr(fold, "_refusal", faulty)
+
+    return plant
+
+
+def the_later_device_counts(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(devices, "is_outdated", lambda _room, _entry: False)
+
+
+def answering_ends_no_other_device(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(devices, "answered", lambda room, _peer: (room, []))
+
+
+def every_restart_is_a_new_beginning(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Connection, "restarted", lambda _connection, *, by: None)
+
+
+def everybody_can_roll_back(patch: pytest.MonkeyPatch) -> None:
+    def faulty(one: Endpoint, other: Endpoint) -> Negotiation:
+        return begin(one.but(rollback=True), other.but(rollback=True))
+
+    patch.setattr("hugathome.protocol.connections.begin", faulty)
+
+
+def candidates_belong_to_any_description(patch: pytest.MonkeyPatch) -> None:
+    trickled = Connection.trickled
+
+    def faulty(connection: Connection, body: Candidates, *, by: str, at_most: int) -> Connection | None:
+        unnamed = [each.but(username_fragment=None) for each in body.candidates]
+        return trickled(connection, body.but(candidates=tuple(unnamed)), by=by, at_most=at_most)
+
+    patch.setattr(Connection, "trickled", faulty)
+
+
 def what_was_done_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Room, "has_done", lambda _room, _command: False)
 
 
-def _with_limits(**changes: int) -> Plant:
-    def plant(patch: pytest.MonkeyPatch) -> None:
-        def faulty(room: Room) -> Opened:
-            return limits_of(room).but(**changes)
-
-        patch.setattr("hugathome.protocol.fold.limits_of", faulty)
-
-    return plant
+def _with_limits(module: str, change: Callable[[Opened], Opened]) -> Plant:
+    """Have one module of the fold take other limits than the room's for its own."""
+    return lambda patch: patch.setattr(
+        f"hugathome.protocol.{module}.limits_of", lambda room: change(limits_of(room))
+    )
 
 
 def the_telephone_is_like_video(patch: pytest.MonkeyPatch) -> None:
@@ -299,7 +403,7 @@ FAULTS = {
     ),
     "cuts long frames": Fault("descriptions and candidates are held to their form", carries=CutsLongFrames),
     "loses its snapshots": Fault("behind the cut of a log the whole room is given", log=LosesItsSnapshots),
-    "offers reach everybody": Fault("whoever waits is told of nobody", offers_reach_everybody),
+    "offers to all": Fault("whoever waits is told of nobody", offers_reach_the_waiting_room),
     "digests of nothing": Fault("a ping carries the digest of what its receiver knows", digests_of_nothing),
     "nobody counts": Fault("who talks too much is warned and then sent away", nobody_counts_what_is_said),
     "any place": Fault(
@@ -317,13 +421,55 @@ FAULTS = {
     "a grant again": Fault("a grant makes one device only", a_grant_is_good_again),
     "a silent end": Fault("completing ends the visit for everybody", nobody_is_told_how_it_ended),
     "done again": Fault("what is said again after a rejoin is done once", what_was_done_is_forgotten),
-    "a mesh of nine": Fault("a fifth is present and connected once another has left", _with_limits(mesh=9)),
-    "no full room": Fault("a ninth has to wait until one of eight has left", _with_limits(peers=99)),
+    "a mesh of nine": Fault(
+        "a fifth is present and connected once another has left",
+        _with_limits("fold", lambda limits: limits.but(mesh=9)),
+    ),
+    "no full room": Fault(
+        "a ninth has to wait until one of eight has left",
+        _with_limits("fold", lambda limits: limits.but(peers=99)),
+    ),
     "telephone as video": Fault("a visit by telephone has no connections", the_telephone_is_like_video),
     "to oneself": Fault("messages of the host reach the others inside", messages_of_the_host_come_back),
     "any generation": Fault("a stale generation is refused", generations_do_not_matter),
     "any round": Fault("a round that is not due is refused", answers_need_no_offer),
     "another time": Fault("who sent it and when is the hubs word", the_time_is_another),
     "watchers send": Fault("whoever only watches sends no media", whoever_watches_may_send),
+    "in doubt": Fault(
+        "a device that doubts what it knows is given the whole room", what_is_in_doubt_is_recovered
+    ),
+    "said again": Fault(
+        "what nobody acknowledged is said again and done once", what_is_said_again_is_taken_for_a_gap
+    ),
+    "must": Fault("what is no message ends a connection", what_must_be_understood_is_ignored),
+    "silence": Fault("silence before the hello ends a connection", nobody_minds_silence),
+    "a crowd": Fault("who joins too often has to wait", nobody_counts_who_joins),
+    "old credentials": Fault(
+        "whoever is inside may ask for fresh credentials", credentials_are_those_of_the_morning
+    ),
+    "waiting ends": Fault("whoever waits keeps their place while away", whoever_waits_leaves_as_well),
+    "rings for all": Fault("whoever is called hears it ring", it_rings_for_everybody),
+    "denied as removed": Fault(
+        "whoever is denied is gone for good", _with_another_refusal(CloseCode.DENIED, CloseCode.REMOVED)
+    ),
+    "removed as denied": Fault(
+        "whoever is removed is gone for good", _with_another_refusal(CloseCode.REMOVED, CloseCode.DENIED)
+    ),
+    "later device": Fault("a second device is refused where the first is kept", the_later_device_counts),
+    "all answer": Fault("of several devices the first that answers stays", answering_ends_no_other_device),
+    "no restart": Fault("an ice restart is asked of whoever offers", every_restart_is_a_new_beginning),
+    "no turns": Fault("devices that cannot roll back take turns", everybody_can_roll_back),
+    "any ufrag": Fault(
+        "candidates of another description go no further", candidates_belong_to_any_description
+    ),
+    "any number": Fault(
+        "too many candidates are refused", _with_limits("commands", lambda limits: limits.but(candidates=64))
+    ),
+    "any length": Fault(
+        "a text that is too long is refused", _with_limits("commands", lambda limits: limits.but(text=1000))
+    ),
+    "always on": Fault(
+        "messages of the host are off by default",
+        _with_limits("commands", lambda limits: limits.but(app=limits.app or 4096)),
+    ),
 }
-TRIED = sorted({fault.breaks for fault in FAULTS.values()})
