@@ -8,7 +8,8 @@
 Golden scenarios, such as *a cut loses and doubles nothing*, are played through the real hub by devices that
 follow a script. The first that goes otherwise raises `ConformanceFailure`, whose `rule` names it. Run
 `check_transport` and `check_log` before: they say what is wrong, and this says what it does to a visit. It
-needs no test runner, and takes a second or two in memory, some seconds over a network.
+needs no test runner, and takes a second or two in memory, some seconds over a network, and up to a minute
+with a log that has to be asked whether there is something new.
 """
 
 from collections.abc import Awaitable, Callable, Collection
