@@ -258,8 +258,11 @@ async def among_rooms(*, rooms: Sequence[int] = OPEN, seconds: float = SECONDS) 
             values |= (await load.run(seconds, at_once=1)).told(f"{count}_rooms")
         load.aclose()
     first, *_, last = rooms
-    ratio = values[f"{last}_rooms_p50_ms"] / values[f"{first}_rooms_p50_ms"]
-    return values | {"rooms_ratio": ratio}
+
+    def growth(of: str) -> float:
+        return values[f"{last}_rooms_{of}"] / values[f"{first}_rooms_{of}"]
+
+    return values | {"rooms_ratio": growth("p50_ms"), "rooms_processor_ratio": growth("processor_us")}
 
 
 async def through_logs(*, rounds: int = ROUNDS, seconds: float = SECONDS) -> dict[str, float]:

@@ -312,7 +312,7 @@ REFUSED: Mapping[str, tuple[Callable[[Clinic], Any], type[HugathomeError]]] = {
     "an empty link": (lambda c: c.hug.send_code(""), LinkUnknown),
     "half a character for a link": (lambda c: c.hug.opened(HALF), LinkUnknown),
     "a megabyte for a link": (lambda c: c.hug.opened("A" * 2**20), LinkUnknown),
-    "no text for a link": (lambda c: c.hug.opened(None), LinkUnknown),  # type: ignore[arg-type]
+    "no text for a link": (lambda c: c.hug.opened(None), LinkUnknown),  # type: ignore[arg-type]  # as hosts without types do
     # planning
     "a naive datetime": (lambda c: c.plan(starts_at=NOON.replace(tzinfo=None)), InvalidInput),
     "a window that ends before it starts": (
@@ -348,9 +348,9 @@ REFUSED: Mapping[str, tuple[Callable[[Clinic], Any], type[HugathomeError]]] = {
     "a reference with other content": (reference_of_another_visit, ReferenceTaken),
     # people
     "an id with spaces": (lambda _: Participant(id=NAME, role="patient", name=NAME), InvalidInput),
-    "an unknown role": (lambda _: Participant(id="p", role=NAME, name=NAME), InvalidInput),  # type: ignore[arg-type]
+    "an unknown role": (lambda _: Participant(id="p", role=NAME, name=NAME), InvalidInput),  # type: ignore[arg-type]  # as hosts without types do
     "an unknown language": (
-        lambda _: Participant(id="p", role="patient", name=NAME, language=NAME),  # type: ignore[arg-type]
+        lambda _: Participant(id="p", role="patient", name=NAME, language=NAME),  # type: ignore[arg-type]  # as hosts without types do
         InvalidInput,
     ),
     "half a character for a name": (lambda _: Participant(id="p", role="patient", name=HALF), InvalidInput),
@@ -362,7 +362,7 @@ REFUSED: Mapping[str, tuple[Callable[[Clinic], Any], type[HugathomeError]]] = {
     "a number of an unknown region": (lambda _: PhoneNumber.parse(PHONE, region="ZZ"), InvalidInput),
     # sessions
     "an unknown session": (lambda c: c.hug.sessions.get("hug.nowhere"), SessionNotFound),
-    "no text for a session": (lambda c: c.hug.sessions.get(None), SessionNotFound),  # type: ignore[arg-type]
+    "no text for a session": (lambda c: c.hug.sessions.get(None), SessionNotFound),  # type: ignore[arg-type]  # as hosts without types do
     "half a character for a session": (lambda c: c.hug.sessions.get(f"hug.{HALF}"), SessionNotFound),
     "a megabyte for a session": (lambda c: c.hug.sessions.get("hug." + "x" * 2**20), SessionNotFound),
     "NUL in a session": (lambda c: c.hug.sessions.get("hug.\x00"), SessionNotFound),
@@ -410,7 +410,7 @@ REFUSED: Mapping[str, tuple[Callable[[Clinic], Any], type[HugathomeError]]] = {
         InvalidTransition,
     ),
     "an unknown outcome": (
-        lambda c: planned(c, lambda s: c.hug.sessions.complete(s.id, by=CLINICIAN, outcome=NAME)),  # type: ignore[arg-type]
+        lambda c: planned(c, lambda s: c.hug.sessions.complete(s.id, by=CLINICIAN, outcome=NAME)),  # type: ignore[arg-type]  # as hosts without types do
         InvalidInput,
     ),
     "a position that is none": (
@@ -430,18 +430,18 @@ REFUSED: Mapping[str, tuple[Callable[[Clinic], Any], type[HugathomeError]]] = {
         lambda c: c.hug.grant("hug.x", PATIENT, claims={"at": NOON}),
         InvalidInput,
     ),
-    "claims without names": (lambda c: c.hug.grant("hug.x", PATIENT, claims=[NAME]), InvalidInput),  # type: ignore[arg-type]
+    "claims without names": (lambda c: c.hug.grant("hug.x", PATIENT, claims=[NAME]), InvalidInput),  # type: ignore[arg-type]  # as hosts without types do
     "claims by the megabyte": (
         lambda c: c.hug.grant("hug.x", PATIENT, claims={"x": "x" * 2**20}),
         InvalidInput,
     ),
     # the telephone
     "an unknown modality later": (
-        lambda c: planned(c, lambda s: c.hug.sessions.change_modality(s.id, NAME, by=CLINICIAN)),  # type: ignore[arg-type]
+        lambda c: planned(c, lambda s: c.hug.sessions.change_modality(s.id, NAME, by=CLINICIAN)),  # type: ignore[arg-type]  # as hosts without types do
         InvalidInput,
     ),
     "no modality": (
-        lambda c: planned(c, lambda s: c.hug.sessions.change_modality(s.id, None, by=CLINICIAN)),  # type: ignore[arg-type]
+        lambda c: planned(c, lambda s: c.hug.sessions.change_modality(s.id, None, by=CLINICIAN)),  # type: ignore[arg-type]  # as hosts without types do
         InvalidInput,
     ),
     "half a character for a reason": (
@@ -488,11 +488,11 @@ REFUSED: Mapping[str, tuple[Callable[[Clinic], Any], type[HugathomeError]]] = {
         InvalidInput,
     ),
     "half a character for a holder": (lambda c: c.hug.holder(HALF), GrantRefused),
-    "no text for a holder": (lambda c: c.hug.holder(None), GrantRefused),  # type: ignore[arg-type]
+    "no text for a holder": (lambda c: c.hug.holder(None), GrantRefused),  # type: ignore[arg-type]  # as hosts without types do
     "no grant": (lambda c: c.hug.visit_pass(""), GrantRefused),
     "half a character for a pass": (lambda c: c.hug.regrant(HALF), GrantRefused),
     "a megabyte for a grant": (lambda c: c.hug.visit_pass("x" * 2**20), GrantRefused),
-    "no text for a pass": (lambda c: c.hug.regrant(None), GrantRefused),  # type: ignore[arg-type]
+    "no text for a pass": (lambda c: c.hug.regrant(None), GrantRefused),  # type: ignore[arg-type]  # as hosts without types do
 }
 
 

@@ -34,7 +34,7 @@ from tests.lives import (
     refuse_what_nobody_may,
 )
 
-from hugathome import AuditEntry, Event, HugAtHome, Participant, Session
+from hugathome import Action, AuditEntry, Event, HugAtHome, Participant, Session
 from hugathome.errors import HugathomeError, NotPermitted, StillOpen
 from hugathome.logs import open_log
 from hugathome.organisations import Organisation
@@ -329,7 +329,12 @@ class Lives(RuleBasedStateMachine):
         for session in self.known.values():
             refuse_disagreement(session, self.clinic.read[self.begun_at :], trail)
         refused = [entry for entry in trail if entry.result == NotPermitted.problem.rpartition(":")[2]]
-        assert all(entry.by != DOCTOR.id for entry in refused if entry.action != "accept")
+        put_out = {session.id for session in self.known.values() if _has_put_out_the_doctor(session)}
+        assert all(
+            entry.by != DOCTOR.id
+            for entry in refused
+            if entry.action != "accept" and entry.session not in put_out
+        )
         self._everybody_is_forgotten(hug)
 
     def _everybody_is_forgotten(self, hug: HugAtHome) -> None:
@@ -350,6 +355,12 @@ class Lives(RuleBasedStateMachine):
 def _practitioner(session: Session) -> str:
     """Return who may end a session; nobody needs to, whom nobody has taken from the queue."""
     return next((each.id for each in session.participants if each.role == "practitioner"), "")
+
+
+def _has_put_out_the_doctor(session: Session) -> bool:
+    """Whether somebody, if need be themselves, has put the doctor out: they may do nothing more."""
+    changes = [change for change in session.history if change.participant == DOCTOR.id]
+    return any(change.action in {Action.DENY, Action.REMOVE} for change in changes)
 
 
 async def _all(events: AsyncIterator[Event]) -> list[Event]:

@@ -21,7 +21,16 @@ from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
-from hugathome import Action, CodePolicy, HugAtHome, Participant, Session, SessionNotFound, Sms
+from hugathome import (
+    Action,
+    CodePolicy,
+    HugAtHome,
+    Participant,
+    SendTooSoon,
+    Session,
+    SessionNotFound,
+    Sms,
+)
 from hugathome.logs import open_log
 from hugathome.organisations import Organisation
 from hugathome.presets import presets
@@ -184,7 +193,11 @@ class Life:
 
     async def _come_in(self) -> None:
         link = (await self._hug.invite(await self._id(), "p-1", deliver=False)).link_id
-        await self._hug.send_code(link)
+        try:
+            await self._hug.send_code(link)
+        except SendTooSoon as too_soon:  # whoever died had one on its way: patients press again
+            self._watch.at += too_soon.retry_after
+            await self._hug.send_code(link)
         await self._hug.check_in(link, self._provider.last_code(self.patient))
 
     async def _arrive(self) -> None:
