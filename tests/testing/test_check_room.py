@@ -1,22 +1,23 @@
 """The golden scenarios over every transport and log of ours, and over parts that are broken.
 
-Of a sample of all scenarios, a fault fails the one that is there for it and no other.
+Here every scenario is played in memory, and a sample of them wherever it takes longer; the proof plays all.
+Of that sample, a fault fails the scenario that is there for it and no other.
 """
 
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from tests import servers
-from tests.testing.carriers import ConnectPair, pairs
+from tests.lives import is_in_full
+from tests.testing.carriers import CARRIERS, ConnectPair, pairs
 from tests.testing.planted_in_rooms import (
     FAULTS,
     CannotBeReached,
     Fault,
     HearsNothing,
     SaysEverythingTwice,
+    TakesItsTime,
 )
 
 from hugathome.errors import InvalidInput
@@ -33,49 +34,37 @@ AT_ONCE = timedelta(seconds=0.3)
 SAMPLE = (
     "whoever waits is told of nobody",
     "an admission brings credentials the room and a pair",
-    "a grant makes one device only",
     "texts reach everybody inside in one order",
-    "an offer its answer and candidates arrive in order",
     "a cut loses and doubles nothing",
-    "another worker takes a device over",
     "behind the cut of a log the whole room is given",
     "a draining worker sends everybody to another",
-    "completing ends the visit for everybody",
 )
 
 
 # --- Ours ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("log", ["memory", "sqlite"])
-@pytest.mark.parametrize("carrier", ["memory", "sockets", "streams"])
-async def test_every_scenario_holds_over_our_transports_and_logs(
-    carrier: str, log: str, tmp_path: Path
-) -> None:
-    url = "memory://" if log == "memory" else f"sqlite:///{tmp_path}/log.db"
-
-    async with pairs(carrier) as connect_pair:
-        played = await check_room(connect_pair, lambda: open_log(url), patience=SOON)
+async def test_every_scenario_holds_in_memory() -> None:
+    async with pairs("memory") as connect_pair:
+        played = await check_room(connect_pair, MemoryLog, patience=SOON)
 
     assert played == tuple(SCENARIOS)
     assert len(played) > 60
 
 
-async def test_long_polls_carry_a_visit_as_well() -> None:
-    async with pairs("polls") as connect_pair:
-        await check_room(connect_pair, lambda: open_log("memory://"), only=SAMPLE, patience=SOON)
+@pytest.mark.parametrize("carrier", CARRIERS)
+async def test_a_room_is_the_same_over_every_transport_and_log(carrier: str, any_log_url: str) -> None:
+    chosen = SCENARIOS if is_in_full() else SAMPLE
+
+    async with pairs(carrier) as connect_pair:
+        played = await check_room(connect_pair, lambda: open_log(any_log_url), only=chosen, patience=SOON)
+
+    assert set(played) == set(chosen)
 
 
-@pytest.mark.skipif(not servers.HAS_POSTGRESQL, reason="no PostgreSQL can be started as its own user")
-async def test_a_room_on_postgresql_is_the_same(emptied_postgresql: str) -> None:
+async def test_a_log_that_takes_its_time_changes_nothing() -> None:
     async with pairs("memory") as connect_pair:
-        await check_room(connect_pair, lambda: open_log(emptied_postgresql), only=SAMPLE, patience=SOON)
-
-
-@pytest.mark.skipif(not servers.HAS_REDIS, reason="no Redis can be started as its own user")
-async def test_a_room_on_redis_is_the_same(redis: str) -> None:
-    async with pairs("memory") as connect_pair:
-        await check_room(connect_pair, lambda: open_log(redis), only=SAMPLE, patience=SOON)
+        await check_room(connect_pair, TakesItsTime, only=SAMPLE, patience=SOON)
 
 
 async def test_a_log_that_says_everything_twice_changes_nothing() -> None:

@@ -90,9 +90,9 @@ class Device:
                 raise self._script.broken(f"closed with {message.code} while {kind.__name__} was expected")
 
     async def until_acked(self, seq: int) -> None:
-        """Hear on until a command is acknowledged."""
-        while ((await self.hear()).ack or 0) < seq:
-            pass
+        """Hear on until a command is acknowledged, unless it was already."""
+        while not any((each.ack or 0) >= seq for each in self.heard):
+            await self.hear()
 
     async def caught_up(self) -> None:
         """Hear all that the log held for this device before now.

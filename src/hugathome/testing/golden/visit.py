@@ -158,10 +158,11 @@ class Visit:
         return doctor, guest
 
     async def admit(self, doctor: Device, guest: Device) -> None:
-        """Have the doctor let somebody in who waits."""
-        await doctor.say(Admit(participant=guest.welcome.participant))
+        """Have the doctor let somebody in who waits, and hear that it is done with."""
+        seq = await doctor.say(Admit(participant=guest.welcome.participant))
         await guest.until(Pair, participant=doctor.welcome.participant)
         await doctor.until(Pair, participant=guest.welcome.participant)
+        await doctor.until_acked(seq)  # what is not acknowledged would have to be said again after a cut
 
     # --- Around it -------------------------------------------------------------------------------
 
