@@ -10,15 +10,9 @@ from datetime import timedelta
 
 import pytest
 from tests.lives import is_in_full
+from tests.testing.broken_parts import CannotBeReached, HearsNothing, SaysEverythingTwice, TakesItsTime
 from tests.testing.carriers import CARRIERS, ConnectPair, pairs
-from tests.testing.planted_in_rooms import (
-    FAULTS,
-    CannotBeReached,
-    Fault,
-    HearsNothing,
-    SaysEverythingTwice,
-    TakesItsTime,
-)
+from tests.testing.planted_in_rooms import FAULTS, Fault
 
 from hugathome.errors import InvalidInput
 from hugathome.logs import MemoryLog, open_log
@@ -94,6 +88,10 @@ async def test_a_fault_fails_the_scenario_that_is_there_for_it(
     ]
 
     assert failed == [fault.breaks]
+
+
+def test_every_scenario_is_there_for_a_fault() -> None:
+    assert {fault.breaks for fault in FAULTS.values()} == SCENARIOS.keys()
 
 
 async def _fails(
