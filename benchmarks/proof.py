@@ -264,6 +264,10 @@ CHECKS = (
         ("tests/whole_visits/test_two_workers.py", "--hypothesis-profile=proof"),
     ),
     Check(
+        "every golden scenario of a room over every transport and every log",
+        ("tests/testing/test_check_room.py", "--hypothesis-profile=proof"),
+    ),
+    Check(
         "every property and state machine, 500 examples each, drawn anew",
         ("-m", "hypothesis", "--hypothesis-profile=proof", "--numprocesses=2"),
     ),

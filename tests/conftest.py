@@ -67,9 +67,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("database", databases, indirect=True)
     if "store_url" in metafunc.fixturenames:
         metafunc.parametrize("store_url", ["memory", *databases], indirect=True)
-    if "code_store_url" in metafunc.fixturenames:
+    for name in {"code_store_url", "any_log_url"} & set(metafunc.fixturenames):
         kinds = ["memory", *databases, *(["redis"] if servers.HAS_REDIS else [])]
-        metafunc.parametrize("code_store_url", kinds, indirect=True)
+        metafunc.parametrize(name, kinds, indirect=True)
     if "log_url" in metafunc.fixturenames:
         kinds = [*databases, *(["redis"] if servers.HAS_REDIS else [])]
         metafunc.parametrize("log_url", kinds, indirect=True)
@@ -127,6 +127,12 @@ def emptied_postgresql(postgresql: str) -> str:
 @pytest.fixture
 def log_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Return what `open_log` takes for an empty log of each kind that several processes share."""
+    return _emptied(request.param, request, tmp_path)
+
+
+@pytest.fixture
+def any_log_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return what `open_log` takes for an empty log of each kind."""
     return _emptied(request.param, request, tmp_path)
 
 

@@ -16,6 +16,7 @@ from hugathome.record.history import Action
 from hugathome.record.transitions import PRESENCES, TRANSITIONS, Presence, Status
 from hugathome.roles import CAPABILITIES, GRANTED, PARTS, WITHHELD, Capability, Part, Role, Step
 from hugathome.telemetry import METRICS
+from hugathome.testing.golden import SCENARIOS
 from hugathome.wording.templates import PLACES
 
 ROOT = Path(__file__).parents[2]
@@ -158,6 +159,14 @@ def of_messages() -> str:
     return table(("Kind", "Must have"), rows)
 
 
+def of_scenarios() -> str:
+    rows = (
+        (name, scenario.__module__.rpartition("._")[2].replace("_", " "))
+        for name, scenario in SCENARIOS.items()
+    )
+    return table(("Scenario", "Of"), rows)
+
+
 @pytest.mark.parametrize(
     ("page", "expected"),
     [
@@ -174,6 +183,7 @@ def of_messages() -> str:
         ("states.md", drawn(ExpertiseState, EXPERTISE, first=ExpertiseState.REQUESTED)),
         ("texts.md", of_messages()),
         ("figures.md", of_figures()),
+        ("testing.md", of_scenarios()),
         *(("command-line.md", of_command(*command)) for command in COMMANDS.items()),
     ],
     ids=[
@@ -190,6 +200,7 @@ def of_messages() -> str:
         "request drawn",
         "messages",
         "figures",
+        "scenarios",
         *COMMANDS,
     ],
 )

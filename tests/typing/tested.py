@@ -15,6 +15,7 @@ from hugathome.testing import (
     Robot,
     attack_codes,
     check_log,
+    check_room,
     check_sms,
     check_store,
     check_transport,
@@ -60,6 +61,10 @@ async def a_transport_of_ones_own() -> None:
 
     connect: Callable[[], Awaitable[tuple[Transport, Transport]]] = connect_pair
     await check_transport(connect)
+    played: tuple[str, ...] = await check_room(
+        connect, lambda: open_log("memory://"), only=["a cut loses and doubles nothing"]
+    )
+    assert len(played) == 1
 
 
 async def a_probe(transport: Transport, grant: JoinGrant) -> "VideoFrame":

@@ -3,6 +3,7 @@
 from hugathome.testing.attacks import CodeService, OpenCodes, attack_codes
 from hugathome.testing.check_channel import check_channel
 from hugathome.testing.check_log import check_log
+from hugathome.testing.check_room import check_room
 from hugathome.testing.check_sms import check_sms
 from hugathome.testing.check_store import check_store
 from hugathome.testing.check_transport import check_transport
@@ -34,6 +35,7 @@ __all__ = [
     "attack_codes",
     "check_channel",
     "check_log",
+    "check_room",
     "check_sms",
     "check_store",
     "check_transport",
