@@ -250,21 +250,21 @@ export class Client {
     return [pong, { kind: "drop" }, ...this._away(now)];
   }
 
-  /** Take the whole room: what it does not name is gone. */
+  /** Take the whole room: what it does not name is gone, but for what was read. */
   _seen(view, now) {
     const pairs = view.pairs || [];
     const named = new Set(pairs.map((pair) => pair.pc));
     this.state = view.state;
     this.session = view.session;
     this.roster = new Map((view.participants || []).map((each) => [each.participant, each]));
-    this.texts = view.texts || [];
+    this.texts = this.state === "admitted" ? joined(this.texts, view.texts || []) : [];
     const gone = [...this.lines.keys()].filter((pc) => !named.has(pc));
     return [...gone.flatMap((pc) => this._unpaired(pc)), ...pairs.flatMap((pair) => this._paired(pair, now))];
   }
 
   _texted({ participant, text, at }) {
     const written = { participant, text, at };
-    this.texts = [...this.texts, written].slice(-MOST_TEXTS);
+    this.texts = joined(this.texts, [written]);
     return [{ kind: "texted", text: written }];
   }
 
@@ -405,6 +405,13 @@ function digestOf(roster) {
   let digest = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(lines.join("\n"))) digest = Math.imul(digest ^ byte, 0x01000193);
   return (digest >>> 0).toString(16).padStart(8, "0");
+}
+
+/** Return what was read here, also where the log has lost it since, and then what it has besides. */
+function joined(read, texts) {
+  const key = ({ participant, text, at }) => JSON.stringify([participant, text, at]);
+  const known = new Set(read.map(key));
+  return [...read, ...texts.filter((each) => !known.has(key(each)))].slice(-MOST_TEXTS);
 }
 
 /** Return the position that is further on; a resume replays from there. */

@@ -288,10 +288,16 @@ def _noted(client: Client, message: ServerMessage) -> Client:
             return client
 
 
+def _joined(read: tuple[TextView, ...], texts: tuple[TextView, ...]) -> tuple[TextView, ...]:
+    """Return what was read here, also where the log has lost it since, and then what it has besides."""
+    return (*read, *(each for each in texts if each not in read))[-KEPT:]
+
+
 def _seen(client: Client, view: RoomView, *, now: datetime) -> Next:
-    """Take the whole room: what it does not name is no more."""
+    """Take the whole room: what it does not name is no more, but for what was read."""
     roster = {each.participant: each for each in view.participants}
-    after = client.but(state=view.state, session=view.session, roster=roster, texts=view.texts)
+    texts = _joined(client.texts, view.texts) if view.state == "admitted" else ()
+    after = client.but(state=view.state, session=view.session, roster=roster, texts=texts)
     effects: list[Effect] = []
     named = {pair.pc for pair in view.pairs}
     for pc in [pc for pc in client.lines if pc not in named]:
