@@ -275,7 +275,7 @@ class Hub:
                 )
                 link = Link(seat, welcome, transport=transport, live=live, changed=changed, parts=self._parts)
                 with live.serving(peer.link), self._counted(entry, reading):
-                    return await first_of(link.run(), _told_to_go(goodbye))
+                    return await link.run(_told_to_go(goodbye))
             finally:
                 await self._left(live, changed, peer)
 
