@@ -61,7 +61,7 @@ from hugathome.protocol.wire import CloseCode
 from hugathome.roles import Modality
 
 if TYPE_CHECKING:
-    from hugathome.signalling import Room
+    from hugathome.protocol.room import Room
 
 
 def folded(room: "Room", entry: Entry | Unread, position: Position) -> "tuple[Room, tuple[Tell, ...]]":

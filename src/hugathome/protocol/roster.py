@@ -30,8 +30,9 @@ from hugathome.protocol.wire import (
 from hugathome.roles import Capability
 
 if TYPE_CHECKING:
+    from hugathome.protocol.connections import Connection, Peer
     from hugathome.protocol.entries import RecordedParticipant
-    from hugathome.signalling import Connection, Peer, Room
+    from hugathome.protocol.room import Room
 
 
 def view(room: "Room", peer: "Peer") -> RoomView:
