@@ -213,3 +213,10 @@ def test_a_record_within_another_is_read_by_the_reader_itself(monkeypatch: pytes
     monkeypatch.setattr(Record, "__init__", never)
 
     assert House.from_json(text).visits[0].at == NOON
+
+
+def test_a_record_of_the_cores_own_making_is_like_one_that_was_validated() -> None:
+    made = Visit.made(at=NOON, sealed=b"", note=None)
+
+    assert made == Visit.made(at=NOON, sealed=b"", note="now").but(note=None)
+    assert Visit.from_json(made.to_json()) == Visit(at=NOON)

@@ -76,6 +76,11 @@ class Record(BaseModel):
         return self._of({**held, **changes}, self.__pydantic_fields_set__ | changes.keys())
 
     @classmethod
+    def made(cls, **fields: Any) -> Self:
+        """Return a record of the core's own making: every field is given, and none is validated."""
+        return cls._of(fields, set(fields))
+
+    @classmethod
     def _of(cls, held: dict[str, Any], given: set[str]) -> Self:
         made = cls.__new__(cls)
         _SET(made, "__dict__", held)

@@ -157,21 +157,23 @@ def _session_changed(room: "Room") -> SessionChanged:
 
 
 def _roster(room: "Room", peer: "Peer") -> dict[str, ParticipantView]:
-    sees_all = Capability.ADMIT in peer.can
+    sees_all, is_inside = Capability.ADMIT in peer.can, room.is_inside(peer.peer)
     roster = {}
     for person in room.people.values():
-        seen = _participant_view(room, person, peer)
-        is_met = room.is_inside(peer.peer) and person.is_let_in and seen.state is not State.EXPECTED
+        seen = _participant_view(room, person, peer, sees_all=sees_all)
+        is_met = is_inside and person.is_let_in and seen.state is not State.EXPECTED
         if sees_all or is_met or person.participant == peer.participant:
-            roster[person.participant] = seen if sees_all else seen.but(step=None, step_at=None)
+            roster[person.participant] = seen
     return roster
 
 
-def _participant_view(room: "Room", person: "RecordedParticipant", receiver: "Peer") -> ParticipantView:
+def _participant_view(
+    room: "Room", person: "RecordedParticipant", receiver: "Peer", *, sees_all: bool
+) -> ParticipantView:
     is_self = person.participant == receiver.participant
     peer = receiver if is_self else room.peer_of(person.participant)
-    noted = room.steps.get(person.participant)
-    return ParticipantView(
+    noted = room.steps.get(person.participant) if sees_all else None
+    return ParticipantView.made(
         participant=person.participant,
         role=person.role,
         name=person.name,
