@@ -1,5 +1,6 @@
 """Frozen records: what is true at one moment, validated once, never changed in place."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
@@ -24,6 +25,9 @@ ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200, strip
 """A line that somebody wrote."""
 
 
+_SET = object.__setattr__
+
+
 class Record(BaseModel):
     """A frozen record whose refusals are ours: they name the field and hide what it held."""
 
@@ -45,6 +49,9 @@ class Record(BaseModel):
             del fields  # an error that is reported with local variables shows none of these
             raise _explained(type(self), refused).with_traceback(None) from None
 
+    # A record within one that is read is made by the reader itself: it would call this once for each of them.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
         """Read one back from `to_json`, or raise `InvalidInput`."""
@@ -63,12 +70,24 @@ class Record(BaseModel):
 
         What was derived from the fields is not copied.
         """
-        copied = self.model_copy(update=changes)
-        fields, held = type(self).__pydantic_fields__, copied.__dict__
+        held, fields = self.__dict__, type(self).__pydantic_fields__
         if len(held) > len(fields):
-            for derived in held.keys() - fields.keys():
-                del held[derived]
-        return copied
+            held = {name: held[name] for name in fields}
+        return self._of({**held, **changes}, self.__pydantic_fields_set__ | changes.keys())
+
+    @classmethod
+    def made(cls, **fields: Any) -> Self:
+        """Return a record of the core's own making: every field is given, and none is validated."""
+        return cls._of(fields, set(fields))
+
+    @classmethod
+    def _of(cls, held: dict[str, Any], given: set[str]) -> Self:
+        made = cls.__new__(cls)
+        _SET(made, "__dict__", held)
+        _SET(made, "__pydantic_fields_set__", given)
+        _SET(made, "__pydantic_extra__", None)
+        _SET(made, "__pydantic_private__", None)
+        return made
 
 
 def _explained(record: type[BaseModel], refused: ValidationError) -> InvalidInput:
@@ -80,10 +99,18 @@ def _explained(record: type[BaseModel], refused: ValidationError) -> InvalidInpu
     reason = first["msg"].removeprefix("Value error, ")
     if first["type"] == "union_tag_invalid":  # the one sentence of pydantic's that quotes its input
         reason = "Input is of none of the expected kinds"
-    return kind(": ".join(filter(None, (record.__name__, _path(record, first["loc"]), reason))))
+    return kind(": ".join(filter(None, (record.__name__, _path(first["loc"], of=first["type"]), reason))))
 
 
-def _path(record: type[BaseModel], loc: tuple[int | str, ...]) -> str:
+def _path(loc: tuple[int | str, ...], *, of: str) -> str:
     """Say where without quoting: a key that is no field's name came from outside."""
-    known = {*record.model_fields, *(field.alias for field in record.model_fields.values())}
-    return ".".join(str(step) for step in loc if isinstance(step, int) or step in known)
+    known, within = set(_names(Record)), loc[:-1] if of == "extra_forbidden" else loc
+    return ".".join(str(step) for step in within if isinstance(step, int) or step in known)
+
+
+def _names(record: type[Record]) -> Iterator[str | None]:
+    """Yield the names and aliases of all fields that there are: what is wrong may lie in a record within."""
+    for name, field in record.model_fields.items():
+        yield from (name, field.alias)
+    for kind in record.__subclasses__():
+        yield from _names(kind)

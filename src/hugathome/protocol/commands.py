@@ -47,7 +47,7 @@ from hugathome.protocol.wire import CloseCode, TextView
 from hugathome.roles import Capability, Step
 
 if TYPE_CHECKING:
-    from hugathome.signalling import Room
+    from hugathome.protocol.room import Room
 
 _REPEATED = 256
 """Commands said again that are remembered, at the most: many times what devices may have under way."""

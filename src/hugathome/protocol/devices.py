@@ -21,7 +21,7 @@ from hugathome.protocol.wire import CloseCode, Devices
 from hugathome.roles import Capability
 
 if TYPE_CHECKING:
-    from hugathome.signalling import Room
+    from hugathome.protocol.room import Room
 
 
 def is_outdated(room: "Room", entry: Joined) -> bool:

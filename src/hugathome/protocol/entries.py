@@ -135,6 +135,12 @@ class Detached(_Kept):
     conn: Public[int]
 
 
+_Body = Annotated[
+    Annotated[Command, Field(discriminator="type")] | Unknown, Field(union_mode="left_to_right")
+]
+"""Unknown is what no other is: whatever reads this need not try that one, too."""
+
+
 class Commanded(_Kept):
     """What a device sent; it counts if it comes next on the peer's present connection."""
 
@@ -142,7 +148,7 @@ class Commanded(_Kept):
     peer: Shown[str]
     conn: Public[int]
     seq: Public[int]
-    body: Shown[Annotated[Command, Field(discriminator="type")] | Unknown]
+    body: Shown[_Body]
     at: Personal[Instant]
 
 

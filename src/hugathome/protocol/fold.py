@@ -61,7 +61,7 @@ from hugathome.protocol.wire import CloseCode
 from hugathome.roles import Modality
 
 if TYPE_CHECKING:
-    from hugathome.signalling import Room
+    from hugathome.protocol.room import Room
 
 
 def folded(room: "Room", entry: Entry | Unread, position: Position) -> "tuple[Room, tuple[Tell, ...]]":
@@ -74,6 +74,8 @@ def folded(room: "Room", entry: Entry | Unread, position: Position) -> "tuple[Ro
     if judged is room:
         return room, tuple(told)
     after = _meshed(seated(judged, room, offset=position.offset), room, position)
+    if roster.is_unseen(room, after):
+        return after, tuple(told)
     changes = [
         Tell(each.peer, news) for each in after.peers.values() for news in roster.changes(room, after, each)
     ]

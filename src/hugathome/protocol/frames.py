@@ -49,8 +49,9 @@ class _Tag(Wire):
 
 def parse_client(text: str, *, limits: Limits = _DEFAULTS) -> ClientMessage:
     """Read what a device sent, or raise `RemoteProtocolError`."""
-    read: ClientMessage = _parse(text, _READ_CLIENT, limits)
-    message = read.but(pos=None, sender=None, at=None)
+    message: ClientMessage = _parse(text, _READ_CLIENT, limits)
+    if (message.pos, message.sender, message.at) != (None, None, None):
+        message = message.but(pos=None, sender=None, at=None)
     _judge(message, limits)
     if isinstance(message, Offer | Answer) and len(text.encode()) > limits.frame - _ENVELOPE:
         raise RemoteProtocolError("a message that leaves no room for its envelope", code=_TOO_BIG)

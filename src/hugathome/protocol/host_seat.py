@@ -19,7 +19,7 @@ from hugathome.protocol.connections import Peer, Refused
 from hugathome.roles import Capability
 
 if TYPE_CHECKING:
-    from hugathome.signalling import Room
+    from hugathome.protocol.room import Room
 
 
 class HostSeat(Record):

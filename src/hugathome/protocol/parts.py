@@ -10,7 +10,7 @@ from hugathome.protocol.wire import CloseCode
 from hugathome.roles import Capability
 
 if TYPE_CHECKING:
-    from hugathome.signalling import Room
+    from hugathome.protocol.room import Room
 
 
 class Tell(NamedTuple):

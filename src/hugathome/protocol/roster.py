@@ -30,8 +30,9 @@ from hugathome.protocol.wire import (
 from hugathome.roles import Capability
 
 if TYPE_CHECKING:
+    from hugathome.protocol.connections import Connection, Peer
     from hugathome.protocol.entries import RecordedParticipant
-    from hugathome.signalling import Connection, Peer, Room
+    from hugathome.protocol.room import Room
 
 
 def view(room: "Room", peer: "Peer") -> RoomView:
@@ -47,14 +48,17 @@ def view(room: "Room", peer: "Peer") -> RoomView:
 
 def session_view(room: "Room") -> SessionView:
     """Return how the visit stands, as everybody may see it."""
-    hosts = (each for each in room.peers.values() if Capability.ADMIT in each.can)
     return SessionView(
         id=room.session,
         status=room.status,
         modality=room.modality,
         outcome=room.outcome,
-        host_present=any(host.is_attached for host in hosts),
+        host_present=_has_host(room),
     )
+
+
+def _has_host(room: "Room") -> bool:
+    return any(each.is_attached for each in room.peers.values() if Capability.ADMIT in each.can)
 
 
 def changes(before: "Room", after: "Room", peer: "Peer") -> Iterator[ServerMessage]:
@@ -66,6 +70,20 @@ def changes(before: "Room", after: "Room", peer: "Peer") -> Iterator[ServerMessa
     elif was is not None and _standing(before) != _standing(after):
         yield _session_changed(after)
     yield from _paired(before, after, peer)
+
+
+def is_unseen(before: "Room", after: "Room") -> bool:
+    """Whether nobody's view can have changed: whatever is relayed is no part of one."""
+    if _shown(before) != _shown(after) or _standing(before) != _standing(after):
+        return False
+    known, now = before.connections, after.connections
+    return known.keys() == now.keys() and not any(_is_seen(known[pc], each) for pc, each in now.items())
+
+
+def _is_seen(before: "Connection", after: "Connection") -> bool:
+    """Whether a side may have to be told: the connection begins anew, or a turn on it is granted."""
+    is_by_turns = after.negotiation.mode is Mode.TURN
+    return after is not before and (after.gen != before.gen or is_by_turns)
 
 
 def _shown(room: "Room") -> tuple[object, ...]:
@@ -96,7 +114,7 @@ def _moved(before: "Room", after: "Room", was: "Peer", peer: "Peer") -> Iterator
     if before.is_inside(was.peer) != after.is_inside(peer.peer):
         yield Snapshot(**dict(view(after, peer).but(pairs=())))
         return
-    if session_view(before) != session_view(after):
+    if (_standing(before), _has_host(before)) != (_standing(after), _has_host(after)):
         yield _session_changed(after)
     old, new = _roster(before, was), _roster(after, peer)
     for participant, seen in old.items():
@@ -139,21 +157,23 @@ def _session_changed(room: "Room") -> SessionChanged:
 
 
 def _roster(room: "Room", peer: "Peer") -> dict[str, ParticipantView]:
-    sees_all = Capability.ADMIT in peer.can
+    sees_all, is_inside = Capability.ADMIT in peer.can, room.is_inside(peer.peer)
     roster = {}
     for person in room.people.values():
-        seen = _participant_view(room, person, peer)
-        is_met = room.is_inside(peer.peer) and person.is_let_in and seen.state is not State.EXPECTED
+        seen = _participant_view(room, person, peer, sees_all=sees_all)
+        is_met = is_inside and person.is_let_in and seen.state is not State.EXPECTED
         if sees_all or is_met or person.participant == peer.participant:
-            roster[person.participant] = seen if sees_all else seen.but(step=None, step_at=None)
+            roster[person.participant] = seen
     return roster
 
 
-def _participant_view(room: "Room", person: "RecordedParticipant", receiver: "Peer") -> ParticipantView:
+def _participant_view(
+    room: "Room", person: "RecordedParticipant", receiver: "Peer", *, sees_all: bool
+) -> ParticipantView:
     is_self = person.participant == receiver.participant
     peer = receiver if is_self else room.peer_of(person.participant)
-    noted = room.steps.get(person.participant)
-    return ParticipantView(
+    noted = room.steps.get(person.participant) if sees_all else None
+    return ParticipantView.made(
         participant=person.participant,
         role=person.role,
         name=person.name,

@@ -85,15 +85,18 @@ class Link:
         self._outbox: deque[ServerMessage] = deque([welcome])
         self._cursor = seat.cursor
         self._is_inside = welcome.ice_servers is not None
-        self._acked = self._last_seq = self._owed = welcome.ack or 0
+        self._acked = self._taken = self._last_seq = self._owed = welcome.ack or 0
         self._noted: set[Fact] = set()
         self._heard_at = parts.clock.now()
         self._sending_since: datetime | None = None
         self._allowance = _Allowance(parts.limits, now=self._heard_at)
 
-    async def run(self) -> Close | None:
-        """Serve until something ends it; return what to tell the device, if it is still there."""
-        return await first_of(self._read(), self._write(), self._watch())
+    async def run(self, told_to_go: Coroutine[Any, Any, Close]) -> Close | None:
+        """Serve until something ends it; return what to tell the device, if it is still there.
+
+        `told_to_go` returns once the connection has to end for reasons that are not its own.
+        """
+        return await first_of(self._read(), self._write(), self._watch(), told_to_go)
 
     # --- Reading ---------------------------------------------------------------------------------
 
@@ -208,15 +211,29 @@ class Link:
                 self._changed.clear()
                 while self._outbox:
                     await self._send(self._outbox.popleft())
-                for step in self._live.since(self._cursor):
-                    close = self._gap_before(step) or await self._deliver(step)
-                    if close is not None:
-                        return close
+                close = await self._deliver_all()
+                await self._acknowledge()
+                if close is not None:
+                    return close
                 if self._live.end is not None:
                     return self._live.end
                 await self._changed.wait()
         except TransportClosed:
             return None
+
+    async def _deliver_all(self) -> Close | None:
+        """Send what there is behind the cursor, up to the close that it holds."""
+        for step in self._live.since(self._cursor):
+            close = self._gap_before(step) or await self._deliver(step)
+            if close is not None:
+                return close
+        return None
+
+    async def _acknowledge(self) -> None:
+        """Acknowledge at once all that was taken since anything told of it: they are often many."""
+        if self._taken > self._acked:
+            self._acked = self._taken
+            await self._send(Ack(ack=self._acked))
 
     def _gap_before(self, step: Step) -> Close | None:
         """Refuse to skip what this device was too slow for: it comes back, and is given the whole room."""
@@ -230,18 +247,17 @@ class Link:
         if is_inside and not self._is_inside and self._live.room.is_inside(me.peer):
             await self._send(self._parts.mint(me.peer))
         self._is_inside = is_inside
-        acked = max(self._acked, step.room.seen.get(me.peer, 0))
+        taken = max(self._taken, step.room.seen.get(me.peer, 0))
         messages: list[ServerMessage] = [told.message for told in step.told if told.to in {me.peer, me.link}]
         for message in messages:
             if isinstance(message, Close):
                 return message
             is_last = message is messages[-1]  # a position says that everything up to it was received
-            await self._send(message.but(pos=str(step.position) if is_last else None, ack=acked))
+            await self._send(message.but(pos=str(step.position) if is_last else None, ack=taken))
+            self._acked = taken
             if isinstance(message, _RELAYED):
                 self._parts.telemetry.add(RELAYED, label=message.type)
-        if acked > self._acked and not messages:
-            await self._send(Ack(ack=acked))
-        self._acked = acked
+        self._taken = taken
         self._cursor = step.position.offset
         return Close.because(CloseCode.LOST_RACE) if self._is_fenced(step) else None
 

@@ -12,6 +12,15 @@ Who = tuple[str, str]
 """A session and a participant, or the address that one comes from."""
 
 
+class TooMany(Exception):
+    """Somebody has come too often, or one too many; they may come again after `wait`."""
+
+    def __init__(self, wait: timedelta, why: str = "") -> None:
+        super().__init__(why)
+        self.wait = wait
+        self.why = why
+
+
 class Turnstile:
     """Counts who comes; it forgets whoever has been quiet for long enough to start anew."""
 

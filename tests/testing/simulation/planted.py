@@ -14,7 +14,6 @@ from hugathome.device.client import Client, Next
 from hugathome.device.effects import Disconnect
 from hugathome.device.line import Line
 from hugathome.device.window import Window
-from hugathome.hub import Hub
 from hugathome.logs._reading import Rows, Tail
 from hugathome.protocol import negotiation
 from hugathome.protocol.connections import Connection
@@ -25,6 +24,7 @@ from hugathome.rooms import live as rooms
 from hugathome.rooms.journal import Journal
 from hugathome.rooms.link import Link
 from hugathome.rooms.live import LiveRoom, Reading, Step
+from hugathome.rooms.stay import Stay
 from hugathome.signalling import (
     START,
     Attached,
@@ -272,13 +272,12 @@ def the_waiting_room_sees_names(patch: pytest.MonkeyPatch) -> None:
 @shows_as(Invariant.I15)
 def credentials_for_everybody(patch: pytest.MonkeyPatch) -> None:
     """A welcome holds credentials of the TURN server, admitted or not."""
-    right = Hub._welcome
+    right = Stay._welcome
 
-    def welcome(hub: Hub, live: LiveRoom, reading: Reading, peer: Any, *, token: str) -> Any:
-        made = right(hub, live, reading, peer, token=token)
-        return made.but(ice_servers=hub._ice(peer.peer).ice_servers)
+    def welcome(stay: Stay, reading: Reading, peer: Any) -> Any:
+        return right(stay, reading, peer).but(ice_servers=stay._parts.mint(peer.peer).ice_servers)
 
-    patch.setattr(Hub, "_welcome", welcome)
+    patch.setattr(Stay, "_welcome", welcome)
 
 
 @shows_as(Invariant.I12, Invariant.I17, within=200)  # the host's seat stays, too
@@ -426,7 +425,7 @@ def _reading(
         found = right(live, step, peer, resumed_at=resumed_at)
         return found if resumed_at is None else change(live, step, found)
 
-    patch.setattr("hugathome.hub.reads_on", reads_on)
+    patch.setattr("hugathome.rooms.stay.reads_on", reads_on)
 
 
 @shows_as(Invariant.I7, Invariant.I5)
@@ -452,7 +451,7 @@ def a_resume_skips_the_hash(patch: pytest.MonkeyPatch) -> None:
         return right(live, step, peer, resumed_at=resumed_at)
 
     right = rooms.reads_on
-    patch.setattr("hugathome.hub.reads_on", reads_on)
+    patch.setattr("hugathome.rooms.stay.reads_on", reads_on)
 
 
 @shows_as(Invariant.I1, Invariant.I7, Invariant.I9, Invariant.I11, within=200)

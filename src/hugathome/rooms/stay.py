@@ -1,0 +1,175 @@
+"""One device's stay in a room: from the entry that brings it in to the one that says it has gone.
+
+    claim ──► proposed to the log ──► taken by the fold ──► arrived in the record ──► Link.run ──► detached
+
+Whoever the fold does not take is told the close that it gave, and never served.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from hugathome.errors import HugathomeError
+from hugathome.protocol import roster
+from hugathome.protocol.messages import Close, Welcome
+from hugathome.protocol.wire import CloseCode
+from hugathome.rooms.link import Link, Seat
+from hugathome.rooms.live import LiveRoom, Parts, Reading, Step, begins, has_missed, reads_on
+from hugathome.rooms.mirror import recorded
+from hugathome.rooms.reception import Claim
+from hugathome.session import Session
+from hugathome.signalling import Attached, Detached, Joined, Peer, Transport
+from hugathome.telemetry import CONNECTIONS, JOINS, RESUMES
+
+
+class Stay:
+    """What one claim makes of one live room, while `changed` is woken for it."""
+
+    def __init__(self, claim: Claim, live: LiveRoom, changed: asyncio.Event, *, parts: Parts) -> None:
+        self._claim = claim
+        self._live = live
+        self._changed = changed
+        self._parts = parts
+        self._entry = claim.entry
+
+    async def run(self, transport: Transport, goodbye: asyncio.Event) -> Close | None:
+        """Serve the device until it goes, or is told to; return what to tell it, if it is still there."""
+        await self._live.loaded(self._changed)
+        if isinstance(self._entry, Attached):
+            self._entry = self._entry.but(missed=has_missed(self._live, self._claim.resumed_at))
+        step = await self._proposed()
+        if step is None:
+            return self._live.end
+        peer = _peer_of(step, self._entry.link)
+        if peer is None:
+            return _close_of(step, self._entry.link)
+        try:
+            return await self._served(peer, step, transport, goodbye)
+        finally:
+            await self._left(peer)
+
+    async def _served(
+        self, peer: Peer, step: Step, transport: Transport, goodbye: asyncio.Event
+    ) -> Close | None:
+        reading = await self._reading(peer, step)
+        if isinstance(reading, Close):
+            return reading
+        seat = Seat(
+            self._live.session_id, peer, attached_at=step.position.offset, cursor=reading.position.offset
+        )
+        link = Link(
+            seat,
+            self._welcome(reading, peer),
+            transport=transport,
+            live=self._live,
+            changed=self._changed,
+            parts=self._parts,
+        )
+        with self._live.serving(peer.link), self._counted(reading):
+            return await link.run(told_to_go(goodbye))
+
+    async def _reading(self, peer: Peer, step: Step) -> Reading | Close:
+        """Return from where on the device is told, or why it cannot be."""
+        if isinstance(self._entry, Joined):
+            await self._arrived(peer, step)
+            return begins(self._live, step, peer)
+        reading = reads_on(self._live, step, peer, resumed_at=self._claim.resumed_at)
+        if reading is None:
+            return Close.because(CloseCode.STATE_LOST)
+        if reading.snapshot is not None and not self._entry.missed:
+            return Close.because(CloseCode.LOST_RACE)  # forgotten in this very moment
+        return reading
+
+    async def _proposed(self) -> Step | None:
+        """Append to a room that knows the record, and return the step that says what became of it."""
+        live, session = self._live, self._claim.session
+        if live.end is not None:
+            return None
+        journal, cursor = self._parts.journal, live.position.offset
+        if not live.room.is_open:
+            await journal.open(session.id)
+        await self._reconciled(session)
+        await journal.append(session.id, self._entry)
+        while live.end is None:
+            self._changed.clear()
+            for step in live.since(cursor):
+                if _peer_of(step, self._entry.link) or _close_of(step, self._entry.link):
+                    return step
+                cursor = step.position.offset
+            await self._changed.wait()
+        return None
+
+    async def _reconciled(self, session: Session) -> None:
+        """Tell the log what the record says, if something was committed that never came here."""
+        record = recorded(session)
+        if self._live.room.is_behind(record):
+            await self._parts.journal.append(session.id, record)
+
+    async def _arrived(self, peer: Peer, step: Step) -> None:
+        position = str(step.position)
+        record = self._parts.consultations
+        session = await record.arrive(self._live.session_id, peer.participant, position=position)
+        await self._reconciled(session)
+
+    async def _left(self, peer: Peer) -> None:
+        """Say that the connection ended, unless the room knows, and return once it does."""
+        live = self._live
+        if not live.is_attached(peer):
+            return
+        with suppress(HugathomeError):  # a log that cannot be reached now is told by whoever comes next
+            await self._parts.journal.append(live.session_id, Detached(peer=peer.peer, conn=peer.conn))
+            while live.is_attached(peer) and live.end is None:
+                self._changed.clear()
+                await self._changed.wait()
+
+    def _welcome(self, reading: Reading, peer: Peer) -> Welcome:
+        limits, room, present = self._parts.limits, reading.room, self._live.room
+        is_inside = room.is_inside(peer.peer) and present.is_inside(peer.peer)
+        ice = self._parts.mint(peer.peer)
+        return Welcome(
+            peer=peer.peer,
+            participant=peer.participant,
+            role=room.people[peer.participant].role,
+            can=tuple(sorted(peer.can)),
+            session=roster.session_view(room),
+            state="admitted" if room.is_inside(peer.peer) else "waiting",
+            recovered=reading.snapshot is None,
+            pos=str(reading.position),
+            ack=present.seen.get(peer.peer, 0),
+            token=self._claim.token,
+            heartbeat=limits.ping_every,
+            limits=limits,
+            ice_servers=ice.ice_servers if is_inside else None,
+            relay_only=ice.relay_only,
+            ice_lifetime=ice.ice_lifetime if is_inside else None,
+            snapshot=reading.snapshot,
+        )
+
+    @contextmanager
+    def _counted(self, reading: Reading) -> Iterator[None]:
+        """Have telemetry know of a connection while it is served."""
+        telemetry = self._parts.telemetry
+        if isinstance(self._entry, Joined):
+            telemetry.add(JOINS)
+        else:
+            telemetry.add(RESUMES, label="no" if reading.snapshot else "yes")
+        telemetry.add(CONNECTIONS)
+        try:
+            yield
+        finally:
+            telemetry.add(CONNECTIONS, -1)
+
+
+async def told_to_go(goodbye: asyncio.Event) -> Close:
+    """Wait until somebody has to go, and say so."""
+    await goodbye.wait()
+    return Close.because(CloseCode.GOING_AWAY)
+
+
+def _peer_of(step: Step, link: str) -> Peer | None:
+    return next((peer for peer in step.room.peers.values() if peer.link == link), None)
+
+
+def _close_of(step: Step, link: str) -> Close | None:
+    messages = (told.message for told in step.told if told.to == link)
+    return next((message for message in messages if isinstance(message, Close)), None)
