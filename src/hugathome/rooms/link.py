@@ -11,7 +11,14 @@ from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
-from hugathome.errors import HugathomeError, InvalidInput, RemoteProtocolError, SessionError, TransportClosed
+from hugathome.errors import (
+    HugathomeError,
+    InvalidInput,
+    LocalProtocolError,
+    RemoteProtocolError,
+    SessionError,
+    TransportClosed,
+)
 from hugathome.protocol.frames import parse_client
 from hugathome.protocol.messages import (
     Ack,
@@ -217,6 +224,8 @@ class Link:
                 await self._changed.wait()
         except TransportClosed:
             return None
+        except LocalProtocolError:  # it would not fit another time either
+            return Close.because(CloseCode.TOO_BIG)
 
     def _gap_before(self, step: Step) -> Close | None:
         """Refuse to skip what this device was too slow for: it comes back, and is given the whole room."""
