@@ -1,5 +1,6 @@
 """Frozen records: what is true at one moment, validated once, never changed in place."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
@@ -7,6 +8,9 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from hugathome.errors import InvalidInput
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""What ends a line, or is none."""
 
 
 def in_utc(at: datetime) -> datetime:
@@ -21,7 +25,17 @@ Instant = Annotated[AwareDatetime, AfterValidator(in_utc)]
 """An aware datetime, kept in UTC; a naive one is refused."""
 
 
-ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+def _in_one_line(text: str) -> str:
+    if _CONTROL.search(text):
+        raise ValueError("takes one line, without control characters")
+    return text
+
+
+ShortText = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200, strip_whitespace=True),
+    AfterValidator(_in_one_line),
+]
 """A line that somebody wrote."""
 
 

@@ -2,7 +2,8 @@
 
     claim ──► proposed to the log ──► taken by the fold ──► arrived in the record ──► Link.run ──► detached
 
-Whoever the fold does not take is told the close that it gave, and never served.
+Whoever the fold does not take is told the close that it gave, and never served. Who would resume with a token
+that nobody was given is refused before a word of it is written.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from hugathome.rooms.live import LiveRoom, Parts, Reading, Step, begins, has_mis
 from hugathome.rooms.mirror import recorded
 from hugathome.rooms.reception import Claim
 from hugathome.session import Session
-from hugathome.signalling import Attached, Detached, Joined, Peer, Transport
+from hugathome.signalling import Attached, Detached, Joined, Peer, Room, Transport
 from hugathome.telemetry import CONNECTIONS, JOINS, RESUMES
 
 
@@ -35,8 +36,11 @@ class Stay:
     async def run(self, transport: Transport, goodbye: asyncio.Event) -> Close | None:
         """Serve the device until it goes, or is told to; return what to tell it, if it is still there."""
         await self._live.loaded(self._changed)
-        if isinstance(self._entry, Attached):
+        if isinstance(self._entry, Attached) and self._live.end is None:
             self._entry = self._entry.but(missed=has_missed(self._live, self._claim.resumed_at))
+            refused = await self._refusal()
+            if refused is not None:
+                return refused
         step = await self._proposed()
         if step is None:
             return self._live.end
@@ -47,6 +51,20 @@ class Stay:
             return await self._served(peer, step, transport, goodbye)
         finally:
             await self._left(peer)
+
+    async def _refusal(self) -> Close | None:
+        """Judge whoever would resume before the log is written to: anybody may come with a token made up."""
+        refused = self._refused_by(self._live.room)
+        if refused is None:
+            return None
+        room = self._live.room  # the token may have been given out elsewhere, and not have been read here yet
+        for position, entry in await self._parts.journal.load(room.session, after=self._live.position):
+            room, _ = room.after(entry, position)
+        return self._refused_by(room)
+
+    def _refused_by(self, room: Room) -> Close | None:
+        position = self._live.position
+        return _close_of(Step(position, *room.after(self._entry, position)), self._entry.link)
 
     async def _served(
         self, peer: Peer, step: Step, transport: Transport, goodbye: asyncio.Event
