@@ -1,7 +1,8 @@
 """Database servers for tests and benchmarks: each as its own user, on a Unix socket, gone afterwards.
 
-None listens on a port, so none is reached by, or reaches, anything else; that also holds where a test has no
-network. Without root, or without the package, a server is not to be had, and whoever wants it does without.
+PgBouncer stands before PostgreSQL as in hospitals. None listens on a port, so none is reached by, or reaches,
+anything else; that also holds where a test has no network. Without root, or without the package, a server is
+not to be had, and whoever wants it does without.
 """
 
 import os
@@ -20,9 +21,12 @@ _INITDB = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 _IS_ROOT = os.geteuid() == 0
 
 HAS_POSTGRESQL = bool(_INITDB) and _IS_ROOT
+HAS_PGBOUNCER = HAS_POSTGRESQL and shutil.which("pgbouncer", path="/usr/sbin:/usr/bin") is not None
 HAS_REDIS = shutil.which("redis-server") is not None and _IS_ROOT
 
 _PATIENCE_SECONDS = 20
+_POOLER_PORT = 6432
+"""No port is opened: the socket's file is named after it."""
 
 
 @contextmanager
@@ -47,6 +51,34 @@ def restart_postgresql(url: str) -> None:
 def _run_postgresql(where: Path, command: str, *arguments: str) -> None:
     program = [str(_INITDB[-1].with_name(command)), "-D", str(where / "data"), *arguments]
     subprocess.run(program, check=True, **_as("postgres", where))
+
+
+_POOLING = """
+[databases]
+postgres = host={server} user=postgres
+[pgbouncer]
+listen_addr =
+unix_socket_dir = {here}
+auth_type = any
+pool_mode = transaction
+default_pool_size = {size}
+logfile = {here}/log
+"""
+
+
+@contextmanager
+def pgbouncer(url: str, *, size: int) -> Iterator[str]:
+    """Stand before PostgreSQL with so many connections to it, each lent out for one transaction at a time."""
+    with _folder_of("postgres") as where:
+        settings = where / "pgbouncer.ini"
+        settings.write_text(_POOLING.format(server=url.rpartition("host=")[2], here=where, size=size))
+        command = ["/usr/sbin/pgbouncer", "--quiet", str(settings)]
+        with subprocess.Popen(command, **_as("postgres", where), stderr=subprocess.DEVNULL) as process:
+            try:
+                _await_socket(where / f".s.PGSQL.{_POOLER_PORT}", process)
+                yield f"postgresql://postgres@/postgres?host={where}&port={_POOLER_PORT}"
+            finally:
+                process.kill()
 
 
 class RedisServer:
