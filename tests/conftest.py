@@ -86,7 +86,7 @@ def postgresql() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def pgbouncer(postgresql: str) -> Iterator[str]:
-    """Start one before the server, with fewer connections than the tests ask for at once, and return its URL."""
+    """Start one before the server, with fewer connections than are asked for at once, and return its URL."""
     with servers.pgbouncer(postgresql, size=4) as url:
         yield url
 

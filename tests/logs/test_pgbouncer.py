@@ -1,4 +1,4 @@
-"""A log behind PgBouncer, which lends a connection for a transaction at a time: asked, and heard beside it."""
+"""A log behind PgBouncer, which lends a connection for one transaction: asked, and heard beside it."""
 
 import asyncio
 from contextlib import aclosing
