@@ -10,8 +10,8 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
@@ -25,6 +25,8 @@ HAS_PGBOUNCER = HAS_POSTGRESQL and shutil.which("pgbouncer", path="/usr/sbin:/us
 HAS_REDIS = shutil.which("redis-server") is not None and _IS_ROOT
 
 _PATIENCE_SECONDS = 20
+_IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""Where Redis saves what need not be durable: each save ends with an fsync, and clients wait five seconds."""
 _POOLER_PORT = 6432
 """No port is opened: the socket's file is named after it."""
 
@@ -109,14 +111,14 @@ class RedisServer:
         files = ("--dir", str(self._where), "--save", "", "--appendonly", *self._journal)
         command = ["redis-server", "--port", "0", "--unixsocket", f"{self._where}/socket", *files]
         process = subprocess.Popen(command, **_as("redis", self._where))
-        _await_socket(self._where / "socket", process)
+        _await_socket(self._where / "socket", process, is_ready=_pongs)
         return process
 
 
 @contextmanager
 def redis(*, fsync: bool = False) -> Iterator[RedisServer]:
     """Start Redis; with `fsync` a write is on the disk before it is answered."""
-    with _folder_of("redis") as where:
+    with _folder_of("redis", beneath=None if fsync else _IN_MEMORY) as where:
         server = RedisServer(where, fsync=fsync)
         try:
             yield server
@@ -124,21 +126,31 @@ def redis(*, fsync: bool = False) -> Iterator[RedisServer]:
             server.kill()
 
 
-def _await_socket(path: Path, server: subprocess.Popen[bytes]) -> None:
+def _await_socket(
+    path: Path,
+    server: subprocess.Popen[bytes],
+    *,
+    is_ready: Callable[[socket.socket], bool] = lambda _: True,
+) -> None:
     deadline = monotonic() + _PATIENCE_SECONDS
-    while not _answers(path):
+    while not _answers(path, is_ready):
         if server.poll() is not None or monotonic() > deadline:
             raise RuntimeError("the server did not start")
         sleep(0.01)
 
 
-def _answers(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as client:
-        try:
-            client.connect(str(path))
-        except OSError:
-            return False
-    return True
+def _answers(path: Path, is_ready: Callable[[socket.socket], bool]) -> bool:
+    with socket.socket(socket.AF_UNIX) as client, suppress(OSError):
+        client.settimeout(_PATIENCE_SECONDS)
+        client.connect(str(path))
+        return is_ready(client)
+    return False
+
+
+def _pongs(client: socket.socket) -> bool:
+    """Whether Redis serves: it takes connections before it has loaded what it saved."""
+    client.sendall(b"PING\r\n")
+    return client.recv(7) == b"+PONG\r\n"
 
 
 def _as(user: str, where: Path) -> dict[str, Any]:
@@ -147,8 +159,8 @@ def _as(user: str, where: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _folder_of(user: str) -> Iterator[Path]:
-    where = Path(tempfile.mkdtemp(prefix="hug"))
+def _folder_of(user: str, *, beneath: str | None = None) -> Iterator[Path]:
+    where = Path(tempfile.mkdtemp(prefix="hug", dir=beneath))
     shutil.chown(where, user)
     try:
         yield where
