@@ -1,8 +1,8 @@
 """Database servers for tests and benchmarks: each as its own user, on a Unix socket, gone afterwards.
 
-PgBouncer stands before PostgreSQL as in hospitals. None listens on a port, so none is reached by, or reaches,
-anything else; that also holds where a test has no network. Without root, or without the package, a server is
-not to be had, and whoever wants it does without.
+PgBouncer stands before PostgreSQL as in hospitals. None listens on a port that is used, so none is reached
+by, or reaches, anything else; that also holds where a test has no network. Without root, or without the
+package, a server is not to be had, and whoever wants it does without.
 """
 
 import os
@@ -10,7 +10,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -86,8 +86,9 @@ def pgbouncer(url: str, *, size: int) -> Iterator[str]:
 class RedisServer:
     """One that can be killed and started again; it then begins where it last saved."""
 
-    def __init__(self, where: Path, *, fsync: bool) -> None:
+    def __init__(self, where: Path, *, fsync: bool, options: Sequence[str] = ()) -> None:
         self._where = where
+        self._options = options
         self._journal = ("yes", "--appendfsync", "always") if fsync else ("no",)
         self._process = self._started()
 
@@ -109,7 +110,8 @@ class RedisServer:
 
     def _started(self) -> subprocess.Popen[bytes]:
         files = ("--dir", str(self._where), "--save", "", "--appendonly", *self._journal)
-        command = ["redis-server", "--port", "0", "--unixsocket", f"{self._where}/socket", *files]
+        places = ("--port", "0", "--unixsocket", f"{self._where}/socket")
+        command = ["redis-server", *places, *files, *self._options]
         process = subprocess.Popen(command, **_as("redis", self._where))
         _await_socket(self._where / "socket", process, is_ready=_pongs)
         return process
@@ -124,6 +126,34 @@ def redis(*, fsync: bool = False) -> Iterator[RedisServer]:
             yield server
         finally:
             server.kill()
+
+
+@contextmanager
+def redis_in_cluster() -> Iterator[RedisServer]:
+    """Start Redis as a node of a cluster that has no slot yet; the other one, `ELSEWHERE`, is not there.
+
+    The port at which it would hear from that one is the only one that is open here, on loopback.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        bus = bound.getsockname()[1]
+    nodes = _NODES.format(here="1" * len(ELSEWHERE), bus=bus, elsewhere=ELSEWHERE)
+    options = ("--cluster-enabled", "yes", "--cluster-port", str(bus), "--bind", "127.0.0.1")
+    with _folder_of("redis", beneath=_IN_MEMORY) as where:
+        (where / "nodes.conf").write_text(nodes)
+        shutil.chown(where / "nodes.conf", "redis")
+        server = RedisServer(where, fsync=False, options=(*options, "--cluster-node-timeout", "60000"))
+        try:
+            yield server
+        finally:
+            server.kill()
+
+
+ELSEWHERE = "2" * 40
+_NODES = """\
+{here} 127.0.0.1:1@{bus} myself,master - 0 0 1 connected
+{elsewhere} 127.0.0.1:1@1 master - 0 0 2 connected
+vars currentEpoch 2 lastVoteEpoch 0
+"""
 
 
 def _await_socket(
