@@ -85,6 +85,13 @@ def postgresql() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def pgbouncer(postgresql: str) -> Iterator[str]:
+    """Start one before the server, with fewer connections than are asked for at once, and return its URL."""
+    with servers.pgbouncer(postgresql, size=4) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def redis() -> Iterator[str]:
     """Start a server, and return its URL."""
     with servers.redis() as server:

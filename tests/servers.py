@@ -1,7 +1,8 @@
 """Database servers for tests and benchmarks: each as its own user, on a Unix socket, gone afterwards.
 
-None listens on a port, so none is reached by, or reaches, anything else; that also holds where a test has no
-network. Without root, or without the package, a server is not to be had, and whoever wants it does without.
+PgBouncer stands before PostgreSQL as in hospitals. None listens on a port that is used, so none is reached
+by, or reaches, anything else; that also holds where a test has no network. Without root, or without the
+package, a server is not to be had, and whoever wants it does without.
 """
 
 import os
@@ -9,8 +10,8 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
@@ -20,9 +21,14 @@ _INITDB = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 _IS_ROOT = os.geteuid() == 0
 
 HAS_POSTGRESQL = bool(_INITDB) and _IS_ROOT
+HAS_PGBOUNCER = HAS_POSTGRESQL and shutil.which("pgbouncer", path="/usr/sbin:/usr/bin") is not None
 HAS_REDIS = shutil.which("redis-server") is not None and _IS_ROOT
 
 _PATIENCE_SECONDS = 20
+_IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""Where Redis saves what need not be durable: each save ends with an fsync, and clients wait five seconds."""
+_POOLER_PORT = 6432
+"""No port is opened: the socket's file is named after it."""
 
 
 @contextmanager
@@ -49,11 +55,40 @@ def _run_postgresql(where: Path, command: str, *arguments: str) -> None:
     subprocess.run(program, check=True, **_as("postgres", where))
 
 
+_POOLING = """
+[databases]
+postgres = host={server} user=postgres
+[pgbouncer]
+listen_addr =
+unix_socket_dir = {here}
+auth_type = any
+pool_mode = transaction
+default_pool_size = {size}
+logfile = {here}/log
+"""
+
+
+@contextmanager
+def pgbouncer(url: str, *, size: int) -> Iterator[str]:
+    """Stand before PostgreSQL with so many connections to it, each lent out for one transaction at a time."""
+    with _folder_of("postgres") as where:
+        settings = where / "pgbouncer.ini"
+        settings.write_text(_POOLING.format(server=url.rpartition("host=")[2], here=where, size=size))
+        command = ["/usr/sbin/pgbouncer", "--quiet", str(settings)]
+        with subprocess.Popen(command, **_as("postgres", where), stderr=subprocess.DEVNULL) as process:
+            try:
+                _await_socket(where / f".s.PGSQL.{_POOLER_PORT}", process)
+                yield f"postgresql://postgres@/postgres?host={where}&port={_POOLER_PORT}"
+            finally:
+                process.kill()
+
+
 class RedisServer:
     """One that can be killed and started again; it then begins where it last saved."""
 
-    def __init__(self, where: Path, *, fsync: bool) -> None:
+    def __init__(self, where: Path, *, fsync: bool, options: Sequence[str] = ()) -> None:
         self._where = where
+        self._options = options
         self._journal = ("yes", "--appendfsync", "always") if fsync else ("no",)
         self._process = self._started()
 
@@ -75,16 +110,17 @@ class RedisServer:
 
     def _started(self) -> subprocess.Popen[bytes]:
         files = ("--dir", str(self._where), "--save", "", "--appendonly", *self._journal)
-        command = ["redis-server", "--port", "0", "--unixsocket", f"{self._where}/socket", *files]
+        places = ("--port", "0", "--unixsocket", f"{self._where}/socket")
+        command = ["redis-server", *places, *files, *self._options]
         process = subprocess.Popen(command, **_as("redis", self._where))
-        _await_socket(self._where / "socket", process)
+        _await_socket(self._where / "socket", process, is_ready=_pongs)
         return process
 
 
 @contextmanager
 def redis(*, fsync: bool = False) -> Iterator[RedisServer]:
     """Start Redis; with `fsync` a write is on the disk before it is answered."""
-    with _folder_of("redis") as where:
+    with _folder_of("redis", beneath=None if fsync else _IN_MEMORY) as where:
         server = RedisServer(where, fsync=fsync)
         try:
             yield server
@@ -92,21 +128,59 @@ def redis(*, fsync: bool = False) -> Iterator[RedisServer]:
             server.kill()
 
 
-def _await_socket(path: Path, server: subprocess.Popen[bytes]) -> None:
+@contextmanager
+def redis_in_cluster() -> Iterator[RedisServer]:
+    """Start Redis as a node of a cluster that has no slot yet; the other one, `ELSEWHERE`, is not there.
+
+    The port at which it would hear from that one is the only one that is open here, on loopback.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        bus = bound.getsockname()[1]
+    nodes = _NODES.format(here="1" * len(ELSEWHERE), bus=bus, elsewhere=ELSEWHERE)
+    options = ("--cluster-enabled", "yes", "--cluster-port", str(bus), "--bind", "127.0.0.1")
+    with _folder_of("redis", beneath=_IN_MEMORY) as where:
+        (where / "nodes.conf").write_text(nodes)
+        shutil.chown(where / "nodes.conf", "redis")
+        server = RedisServer(where, fsync=False, options=(*options, "--cluster-node-timeout", "60000"))
+        try:
+            yield server
+        finally:
+            server.kill()
+
+
+ELSEWHERE = "2" * 40
+_NODES = """\
+{here} 127.0.0.1:1@{bus} myself,master - 0 0 1 connected
+{elsewhere} 127.0.0.1:1@1 master - 0 0 2 connected
+vars currentEpoch 2 lastVoteEpoch 0
+"""
+
+
+def _await_socket(
+    path: Path,
+    server: subprocess.Popen[bytes],
+    *,
+    is_ready: Callable[[socket.socket], bool] = lambda _: True,
+) -> None:
     deadline = monotonic() + _PATIENCE_SECONDS
-    while not _answers(path):
+    while not _answers(path, is_ready):
         if server.poll() is not None or monotonic() > deadline:
             raise RuntimeError("the server did not start")
         sleep(0.01)
 
 
-def _answers(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as client:
-        try:
-            client.connect(str(path))
-        except OSError:
-            return False
-    return True
+def _answers(path: Path, is_ready: Callable[[socket.socket], bool]) -> bool:
+    with socket.socket(socket.AF_UNIX) as client, suppress(OSError):
+        client.settimeout(_PATIENCE_SECONDS)
+        client.connect(str(path))
+        return is_ready(client)
+    return False
+
+
+def _pongs(client: socket.socket) -> bool:
+    """Whether Redis serves: it takes connections before it has loaded what it saved."""
+    client.sendall(b"PING\r\n")
+    return client.recv(7) == b"+PONG\r\n"
 
 
 def _as(user: str, where: Path) -> dict[str, Any]:
@@ -115,8 +189,8 @@ def _as(user: str, where: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _folder_of(user: str) -> Iterator[Path]:
-    where = Path(tempfile.mkdtemp(prefix="hug"))
+def _folder_of(user: str, *, beneath: str | None = None) -> Iterator[Path]:
+    where = Path(tempfile.mkdtemp(prefix="hug", dir=beneath))
     shutil.chown(where, user)
     try:
         yield where

@@ -1,9 +1,10 @@
 """What a deployment tells those who watch it: a whole visit in spans and figures, and nobody in them."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
@@ -14,16 +15,17 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 from tests.canaries import Flock
 
-from hugathome import Participant, Session, SmsNotSent, blocking
+from hugathome import OneTimeCodes, Participant, Session, SmsNotSent, blocking
 from hugathome.codes import Sms
 from hugathome.errors import CodeRejected, StoreUnavailable
 from hugathome.otel import DURATION, OpenTelemetry
 from hugathome.sending.ways import taken
 from hugathome.sms import OutboxSms
-from hugathome.stores import open_store
+from hugathome.stores import open_code_store, open_store
 from hugathome.telemetry import METRICS, SILENT
-from hugathome.testing import FakeHugAtHome, Network, Robot
+from hugathome.testing import FakeHugAtHome, Network, Outbox, Robot
 
+KEY = b"a key that is only ever used in tests"
 NAME, NUMBER, PERSON = "Zebulon Quokkabert", "+41791239746", "urn:pid:bilby-5521"
 DOCTOR = Participant(id="dr-wallaby", role="practitioner", name="Dr Wallaby")
 PATIENT = Participant(id="p-numbat", role="patient", name=NAME, phone=NUMBER, reference=PERSON)
@@ -209,7 +211,7 @@ async def test_without_a_telemetry_calls_are_what_they_were() -> None:
 
 def test_a_host_without_an_event_loop_is_watched_the_same(watch: Watch) -> None:
     hug = blocking.HugAtHome(
-        key=b"a key that is only ever used in tests",
+        key=KEY,
         store=open_store("memory://"),
         sms=OutboxSms(),
         site="https://visit.example.ch",
@@ -229,6 +231,42 @@ def test_a_host_without_an_event_loop_is_watched_the_same(watch: Watch) -> None:
         )
 
     assert [span.name for span in watch.spans] == ["hugathome.sessions.plan"]
+
+
+@pytest.mark.parametrize("kind", [OneTimeCodes, blocking.OneTimeCodes])
+async def test_codes_alone_are_watched_the_same_and_name_nobody(watch: Watch, kind: Any) -> None:
+    sms = OutboxSms()
+    canaries = Flock()
+    codes = kind(
+        key=KEY,
+        store=open_code_store("memory://"),
+        sms=sms,
+        site="https://www.example.ch",
+        brand="HUG@home",
+        telemetry=watch.telemetry,
+    )
+
+    challenge_id = await done(codes.send(NUMBER, subject=PERSON, purpose="log-in"))
+    code = str(Outbox(sms).last(to=NUMBER).code)
+    with pytest.raises(CodeRejected):
+        await done(codes.verify(challenge_id, f"{(int(code) + 1) % 1_000_000:06}"))
+    await done(codes.verify(challenge_id, code))
+
+    figures, exported = watch.figures, watch.exported
+    assert figures["hugathome.messages", "sent"] == 1
+    assert figures["hugathome.answers", "rejected"] == figures["hugathome.answers", "accepted"] == 1
+    assert figures[DURATION, "desk.send"] == 1
+    assert watch.span("hugathome.desk.verify").status.status_code is StatusCode.UNSET
+    for name, word in {"challenge": challenge_id, "person": PERSON}.items():
+        canaries.add(name, word)
+    canaries.add_number("number", NUMBER[3:])
+    canaries.add_digits("code", code)
+    assert canaries.heard(exported) == set()
+
+
+async def done(called: object) -> Any:
+    """Return what a call of either kind of host has come to."""
+    return await called if isinstance(called, Awaitable) else called
 
 
 async def test_without_a_provider_of_the_hosts_nothing_is_kept_and_nothing_fails() -> None:

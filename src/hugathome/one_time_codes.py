@@ -27,6 +27,7 @@ from hugathome.reach.voice import VoiceGateway
 from hugathome.roles import ORGANISATION_ID, AnyLanguage, language_of
 from hugathome.sending.desk import Desk
 from hugathome.sending.ways import Ways
+from hugathome.telemetry import SILENT, Telemetry, watch
 from hugathome.verifier import Randomness, Verifier
 from hugathome.wording.letterhead import Letterhead
 from hugathome.wording.texts import Texts
@@ -54,21 +55,24 @@ class CodesAlone:
         organisation: str = "default",
         clock: Clock = SystemClock(),
         randomness: Randomness = token_bytes,
+        telemetry: Telemetry = SILENT,
     ) -> None:
         """Put the parts together.
 
         `key`: at least 32 bytes, or several by name, of which the first signs. `site`: where the code is
         typed; its host ends each message, so that a phone offers the code there and nowhere else.
         `voice` and `channels`: how a code reaches whoever gets no SMS. `texts`: your own wordings of the
-        SMS. Raises `ConfigurationError`.
+        SMS. `telemetry`: where figures and spans go, such as `hugathome.otel.OpenTelemetry()`. Raises
+        `ConfigurationError`.
         """
         if not isinstance(organisation, str) or not ORGANISATION_ID.fullmatch(organisation):
             raise ConfigurationError("organisation= takes at most 32 of A-Z a-z 0-9 _ -")
         self._site = site
         self._keys = KeyRing(key)
         self._store = self._adapted(store)
+        verifier = Verifier(store=self._store, keys=self._keys, clock=clock, randomness=randomness)
         self._desk = Desk(
-            verifier=Verifier(store=self._store, keys=self._keys, clock=clock, randomness=randomness),
+            verifier=verifier,
             ways=Ways(
                 sms=self._adapted(sms),
                 voice=self._adapted(voice),
@@ -80,6 +84,7 @@ class CodesAlone:
             policy=policy,
             organisation=organisation,
         )
+        watch((verifier, self._desk), telemetry)
 
     def receipt_url(self, gateway: str) -> str:
         """Return where a gateway posts its receipts, to a view of yours; for nobody else to see."""

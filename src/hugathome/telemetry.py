@@ -1,6 +1,7 @@
 """What those who run a deployment may watch: spans of calls and a handful of figures, and about nobody.
 
     HugAtHome(…, telemetry=OpenTelemetry())         hugathome.otel, or whatever fills `Telemetry`
+    OneTimeCodes(…, telemetry=OpenTelemetry())
 
 No session, participant, organisation or text is ever handed to a telemetry: a call has its name and the kind
 of error that it ended with, a figure at most one label out of the few words that its `Metric` names. Without
@@ -49,7 +50,10 @@ RELAYED = Metric(
     "hugathome.relayed", Kind.COUNTER, "{message}", "Offers, answers and candidates passed on.", "type"
 )
 MESSAGES = Metric("hugathome.messages", Kind.COUNTER, "{message}", "Messages given to a gateway.", "outcome")
-METRICS: Final = (ROOMS, CONNECTIONS, JOINS, RESUMES, CLOSES, RELAYED, MESSAGES)
+ANSWERS = Metric(
+    "hugathome.answers", Kind.COUNTER, "{answer}", "Codes that were typed for a challenge.", "verdict"
+)
+METRICS: Final = (ROOMS, CONNECTIONS, JOINS, RESUMES, CLOSES, RELAYED, MESSAGES, ANSWERS)
 """All there are. How long calls take is in their spans, that of appending to the log (`log.append`) too."""
 
 

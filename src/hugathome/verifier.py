@@ -49,6 +49,7 @@ from hugathome.reach.addresses import Address, read_address
 from hugathome.record.history import DeliveryStatus
 from hugathome.sending.limiter import Count, Limiter, a_failure, a_send
 from hugathome.sending.races import saved
+from hugathome.telemetry import ANSWERS, SILENT, Telemetry
 
 Randomness = Callable[[int], bytes]
 """Returns this many unpredictable bytes: `secrets.token_bytes`, or a seeded stand-in in a test."""
@@ -75,6 +76,8 @@ class CodeMessage:
 
 class Verifier:
     """Sends codes and judges answers for one deployment."""
+
+    telemetry: Telemetry = SILENT
 
     def __init__(self, *, store: ChallengeStore, keys: KeyRing, clock: Clock, randomness: Randomness) -> None:
         self._store = store
@@ -211,6 +214,7 @@ class Verifier:
                 if verdict is Verdict.REJECTED and not is_counted:
                     failure = self._failure(challenge, policy)
                     await self._limiter.count_anyway(failure, now=self._clock.now())
+                self.telemetry.add(ANSWERS, label=verdict)
                 return _told(after, verdict)
         raise StoreUnavailable("the challenge changed under every attempt to judge it")
 

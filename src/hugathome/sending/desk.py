@@ -17,13 +17,17 @@ from hugathome.reach.receipts import Receipt, reference_of
 from hugathome.record.history import DeliveryStatus
 from hugathome.roles import AnyLanguage, Language, language_of
 from hugathome.sending.ways import Ways, taken
+from hugathome.telemetry import SILENT, Telemetry, spanned
 from hugathome.verifier import CodeMessage, Verifier
 from hugathome.wording import words
 from hugathome.wording.letterhead import Letterhead
 
 
+@spanned("desk")
 class Desk:
     """Codes of one organisation, under one policy."""
+
+    telemetry: Telemetry = SILENT
 
     def __init__(
         self,
@@ -94,7 +98,7 @@ class Desk:
         way = await self._ways.chosen(to, name=channel)
         message = await self._verifier.reserve(challenge, self._policy, rotate=rotate)
         try:
-            await taken(way.send, self._notice(message, to))
+            await taken(way.send, self._notice(message, to), telemetry=self.telemetry)
         except NotDelivered as refusal:
             await self._noted(message, DeliveryStatus.FAILED)
             with suppress(StoreUnavailable):  # it has counted then

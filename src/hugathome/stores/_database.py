@@ -110,6 +110,7 @@ class _Owned:
         What is replaced is overwritten: it would else lie in free pages for as long as the file does.
         """
         if not self._is_sqlite:
+            sa.event.listen(engine, "connect", _refrain_behind_a_pooler)
             return
 
         @sa.event.listens_for(engine, "connect")
@@ -277,6 +278,22 @@ class BlockingDatabase(_Owned):
             self._let_go()
             self._engine.dispose()
             del self._engine
+
+
+def _refrain_behind_a_pooler(raw: Any, record: sa.pool.ConnectionPoolEntry) -> None:
+    """Have nothing prepared on a connection that a pooler lends another server process for each transaction.
+
+    What is prepared in one process the next does not know, or has under the same name. A pooler is told by
+    the number of its process: it makes one up, and PostgreSQL says another.
+    """
+    cursor = raw.cursor()
+    cursor.execute("SELECT pg_backend_pid()")
+    (answering,) = cursor.fetchone()
+    cursor.close()
+    raw.rollback()
+    connection: Any = record.driver_connection
+    if connection.info.backend_pid != answering:
+        connection.prepare_threshold = None
 
 
 def _has_pipelines() -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 import redis
 import redis.asyncio
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import AskError, NoScriptError, RedisError
 from redis.retry import Retry
 
 from hugathome.errors import ConfigurationError, StoreUnavailable
@@ -115,10 +115,16 @@ def translated() -> Iterator[None]:
     """Raise redis-py's errors as ours, naming the kind and no value."""
     try:
         yield
+    except AskError:  # MOVED is one too
+        raise StoreUnavailable(_REDIRECTED) from None
     except (RedisError, OSError) as failed:
         raise StoreUnavailable(f"Redis refused: {type(failed).__name__}") from None
 
 
+_REDIRECTED: Final = (
+    "Redis sends this to another node of its cluster, and no redirection is followed: "
+    "give the address of a proxy of the cluster's, or of a primary that has all slots"
+)
 _ON_A_LOOP: Final = {"socket_timeout": None}
 """The client's own time limit on sending, `asyncio.wait_for`, may lose a cancellation before Python 3.12."""
 
