@@ -77,9 +77,10 @@ export class Guide {
     for (const unhook of this._hooks) unhook();
   }
 
-  /** Send a message of the host's own to everybody else inside, if this person is in the visit. */
+  /** Send a message of the host's own to everybody else inside; whoever has not joined is told that they have not. */
   publish(topic, data = null) {
     if (this._stay) this._stay.publish(topic, data);
+    else this._announce("refused", { topic, code: "not-admitted" });
   }
 
   get _kept() {
