@@ -1,8 +1,11 @@
-"""What holds for every test: examples are the same in every run, media run one after another, and in CI a
-skip is a failure."""
+"""What holds for every test: examples are the same in every run, media run one after another, nobody waits
+for ever, and in CI a skip is a failure."""
 
+import asyncio
+import functools
+import inspect
 import os
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,9 @@ settings.register_profile("fixed", derandomize=True, deadline=None)
 settings.register_profile("proof", max_examples=500, deadline=None, print_blob=True)
 settings.load_profile("fixed")  # `--hypothesis-profile=proof` comes after it
 
+PATIENCE = 120
+"""Seconds that a test may take which awaits anything: before `faulthandler_timeout` ends its whole worker."""
+
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -29,6 +35,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not is_media(item))
     for item in filter(is_media, items):
         item.add_marker(pytest.mark.xdist_group("media"))
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-asyncio makes of it what pytest can call
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Bound every test that awaits: one that waits for what never comes fails, and tells where it stood."""
+    if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
+        item.obj = _bounded(item.obj)
+
+
+def _bounded(test: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    @functools.wraps(test)
+    async def bounded(**fixtures: object) -> None:
+        bound = asyncio.timeout(PATIENCE)
+        try:
+            async with bound:
+                await test(**fixtures)
+        except TimeoutError as waited:
+            if bound.expired():
+                raise AssertionError(f"still waiting after {PATIENCE} seconds") from waited
+            raise
+
+    return bounded
 
 
 @pytest.hookimpl(wrapper=True)

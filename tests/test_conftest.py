@@ -23,6 +23,17 @@ def test_call(call: int) -> None:
         workers.write(os.environ["PYTEST_XDIST_WORKER"] + " ")
 """
 
+WAITING = """
+import asyncio
+async def test_waiting() -> None:
+    never_comes = asyncio.Event()
+    await never_comes.wait()
+async def test_after_it() -> None: ...
+async def test_own_bound() -> None:
+    async with asyncio.timeout(0):
+        await asyncio.Event().wait()
+"""
+
 EXAMPLES = """
 from hypothesis import given, strategies as st
 @given(st.integers())
@@ -33,9 +44,11 @@ def test_number(number: int) -> None:
 
 
 def run_pytest(
-    folder: Path, tests: Mapping[str, str], *options: str, **environment: str
+    folder: Path, tests: Mapping[str, str], *options: str, patience: float = 120, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    (folder / "conftest.py").write_text((HERE / "conftest.py").read_text())
+    rules = (HERE / "conftest.py").read_text()
+    assert "\nPATIENCE = 120\n" in rules
+    (folder / "conftest.py").write_text(rules.replace("PATIENCE = 120", f"PATIENCE = {patience}"))
     (folder / "tests").mkdir(exist_ok=True)
     for drawn_on in ("servers.py", "front_desk.py"):
         (folder / "tests" / drawn_on).write_text((HERE / drawn_on).read_text())
@@ -87,6 +100,15 @@ def test_media_run_one_after_another_on_one_worker(tmp_path: Path) -> None:
     assert "6 passed" in result.stdout
     workers = (tmp_path / "workers").read_text().split()
     assert len(set(workers)) == 1, "pytest and pytest-xdist do not go together: see pyproject.toml"
+
+
+def test_who_waits_for_ever_fails_and_tells_where(tmp_path: Path) -> None:
+    result = run_pytest(tmp_path, {"it": WAITING}, "--override-ini=asyncio_mode=auto", patience=0.2)
+
+    assert "1 passed" in result.stdout
+    assert ">       await never_comes.wait()" in result.stdout
+    assert "AssertionError: still waiting after 0.2 seconds" in result.stdout
+    assert "test_own_bound - TimeoutError" in result.stdout
 
 
 def test_examples_are_the_same_in_every_run_but_the_proofs(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The demonstration's clinic, open on loopback."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -24,7 +25,7 @@ class Visitor:
 
     async def sees(self, what: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
         """Return the first board, of those that come, of which `what` is true."""
-        async with self.http.stream("GET", "board") as stream:
+        async with asyncio.timeout(20), self.http.stream("GET", "board") as stream:
             async for line in stream.aiter_lines():
                 if line.startswith("data: ") and what(board := json.loads(line.removeprefix("data: "))):
                     return dict(board)

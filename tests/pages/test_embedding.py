@@ -1,5 +1,6 @@
 """The room in a host's own page on another origin: as a frame, and as an element."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -46,6 +47,12 @@ PUBLISH = {
         { target: "hugathome", topic: "hand", data: %s }, "*")""",
     "element": """document.querySelector("hugathome-visit").publish("hand", %s)""",
 }
+PUBLISH_FROM_NOWHERE = """
+() => new Promise((told) => {
+    window.visit.addEventListener("hugathome-refused", ({ detail }) => told(detail), { once: true });
+    window.visit.publish("hand", { raised: true });
+})
+"""
 NOTHING_IS_OPEN = f"() => Object.values(({WHAT_IS_OPEN.strip()})()).every((many) => many === 0)"
 
 WHAT_STICKS_OUT = """
@@ -193,7 +200,11 @@ async def test_a_page_and_the_others_inside_send_each_other_messages_of_its_own(
     framed = f'<iframe src="{room}" allow="{ALLOWED}" width="1000" height="700"></iframe>'
     page = await host_page(chromium, host, framed if kind == "frame" else element(clinic, session))
     inner = page.main_frame.child_frames[0] if kind == "frame" else page
+    await inner.locator("[data-action=join]:visible").wait_for()
+    await page.evaluate(PUBLISH[kind] % '"too early"')
+    await comes_true(page, "() => window.heard.some(({ name }) => name === 'refused')")
     await use(inner, "join")
+    await inner.locator("[data-view=visit]").wait_for()
     grant = clinic.hug.grant(session.id, "nurse")
     async with Robot.from_grant(grant, at=f"{clinic.base}/visit", media=False) as nurse:
         await nurse.waiting()
@@ -203,13 +214,15 @@ async def test_a_page_and_the_others_inside_send_each_other_messages_of_its_own(
 
         for data in ('{"raised": true}', '"%s"' % ("x" * 64)):
             await page.evaluate(PUBLISH[kind] % data)
-        said = await anext(heard_by_nurse)
+        async with asyncio.timeout(20):
+            said = await anext(heard_by_nurse)
         await nurse.peer.publish("bell", [1, None])
 
         assert (said.topic, said.data, said.participant) == ("hand", {"raised": True}, "dr-rossi")
         await comes_true(page, "() => window.heard.filter(({ name }) => name === 'app').length === 1")
         assert await heard(page, "app") == [{"topic": "bell", "data": [1, None], "participant": "nurse"}]
-        assert await heard(page, "refused") == [{"topic": "hand", "code": "too-long"}]
+        codes = ["not-admitted", "too-long"]
+        assert await heard(page, "refused") == [{"topic": "hand", "code": code} for code in codes]
 
 
 async def test_an_element_that_is_taken_out_leaves_nothing_open_and_begins_again_where_it_was(
@@ -228,6 +241,7 @@ async def test_an_element_that_is_taken_out_leaves_nothing_open_and_begins_again
     await page.evaluate("window.visit = document.querySelector('hugathome-visit'); window.visit.remove()")
     await comes_true(page, NOTHING_IS_OPEN)
     assert await page.evaluate("window.visit.shadowRoot.childElementCount") == 0
+    assert await page.evaluate(PUBLISH_FROM_NOWHERE) == {"topic": "hand", "code": "not-admitted"}
     await page.evaluate("document.body.append(window.visit)")
 
     await element_in_state(page, "visit")

@@ -70,6 +70,7 @@ def test_a_transfer_takes_two_steps_and_nothing_changes_before_the_second() -> N
     ("who", "command", "code"),
     [
         ("colleague", Transfer(participant="colleague"), "not-the-host"),
+        ("colleague", Transfer(participant="dr"), "not-the-host"),
         ("pat", Transfer(participant="colleague"), "not-the-host"),
         ("dr", Transfer(participant="pat"), "not-here"),
         ("dr", Transfer(participant="nobody"), "not-here"),
@@ -99,6 +100,20 @@ def test_an_offer_is_taken_back_and_ends_when_the_colleague_goes_away() -> None:
 
     told = scene.does("colleague", TransferAccept(participant="dr"), conn=2)
     assert heard(told, "colleague") == [Error(code="not-offered", ref=1)]
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+def test_who_is_offered_it_may_decline_and_it_stays_where_it_is(is_away: bool) -> None:
+    scene = ward()
+    scene.does("dr", Transfer(participant="colleague"))
+    if is_away:
+        scene.add(Detached(peer="p_dr", conn=1))
+
+    told = scene.does("colleague", Transfer(participant="dr"))
+
+    assert shown(scene.room, "pat") == {"dr": "held"}
+    seen = [each for each in heard(told, "pat") if isinstance(each, ParticipantChanged)]
+    assert [(each.participant, each.host) for each in seen] == [("colleague", None)]
 
 
 def test_it_is_kept_for_a_host_who_comes_back_even_on_another_device() -> None:

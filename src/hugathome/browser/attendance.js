@@ -14,10 +14,13 @@ export class Attendance {
   /**
    * `closed(end)` is called when the hub has closed for good, `failed(problem)` once no grant can be had;
    * `freshGrant()` trades the pass; `needsTexts()` says whether somebody reads and writes from the beginning.
+   * A clinician's desk is given the `pass()`, and an `attempt(work)` that says refusals; `use(controls)` adds its
+   * controls to the page's.
    */
-  constructor({ page, devices, sounds, modality, freshGrant, needsTexts, announce, closed, failed }) {
+  constructor({ page, devices, sounds, modality, freshGrant, needsTexts, pass, attempt, use, announce, closed, failed }) {
     Object.assign(this, { _page: page, _devices: devices, _sounds: sounds, _announce: announce, _closed: closed });
-    this._needsTexts = needsTexts;
+    Object.assign(this, { _needsTexts: needsTexts, _pass: pass, _attempt: attempt, _use: use });
+    this._desk = "closed";
     this._modality = modality;
     this._saidAs = null;
     this._introduction = null;
@@ -129,9 +132,10 @@ export class Attendance {
     const { roster, participant: me } = client;
     const canAdmit = client.can.includes("admit");
     if (canAdmit) this._announceArrivals();
+    if (canAdmit) this._openDesk(); // everything else is shown meanwhile
     page.stage.tiles({ streams, roster, quality, reason: this._reason(canAdmit) });
     page.stage.advise(this._advice());
-    page.people.show(roster, { canAdmit, me, modality });
+    page.people.show(roster, { canAdmit: this._desk === "open", me, modality });
     page.talk.show(client.texts, { roster, me, longest: this._visit.limits.text });
     this._openTexts();
     page.arrange({ canAdmit, modality });
@@ -144,6 +148,21 @@ export class Attendance {
   _openTexts() {
     if (this._needsTexts() && this._may().canText) this._page.talk.open();
     this._needsTexts = () => false;
+  }
+
+  /** Load what only those use who let people in; nothing of it is seen before it works. */
+  async _openDesk() {
+    if (this._desk !== "closed") return;
+    this._desk = "opening";
+    const loaded = await import("./desk.js").catch(() => null);
+    if (this._isOver) return;
+    this._desk = loaded === null ? "closed" : "open";
+    if (loaded === null) return this._page.notice("offline"); // whatever changes next tries again
+    const { people } = this._page;
+    const me = () => this.client.participant;
+    const desk = new loaded.Desk({ people, me, say: (command) => this.say(command), pass: this._pass, attempt: this._attempt });
+    this._use(desk.controls);
+    this.show();
   }
 
   /** Why there is nobody to be seen. */

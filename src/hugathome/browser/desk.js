@@ -4,9 +4,13 @@ import { ask } from "./api.js";
 const RINGS_FOR = 60; // seconds
 
 export class Desk {
-  /** `say(command)` speaks to the hub, `pass()` returns the page's own pass, `attempt(work)` says refusals. */
-  constructor({ people, say, pass, attempt }) {
+  /**
+   * `me()` returns who sits at it, `say(command)` speaks to the hub, `pass()` returns the page's own pass,
+   * `attempt(work)` says refusals.
+   */
+  constructor({ people, me, say, pass, attempt }) {
     this._people = people;
+    this._me = me;
     this._say = say;
     this._pass = pass;
     this._attempt = attempt;
@@ -16,12 +20,17 @@ export class Desk {
   /** The controls that are the clinician's alone. */
   get controls() {
     const about = (type) => (control) => this._say({ type, participant: personOf(control) });
+    const seat = (type, whose) => (control) => this._say({ type, participant: whose(control), capability: "host" });
     const modality = (how) => () => this._say({ type: "modality", modality: how });
     return {
       admit: about("admit"),
       deny: about("deny"),
       remove: about("remove"),
       "return-to-waiting": about("return-to-waiting"),
+      "offer-seat": seat("transfer", personOf),
+      "keep-seat": seat("transfer", this._me),
+      "take-seat": seat("transfer-accept", personOf),
+      "decline-seat": seat("transfer", personOf), // back to whoever offers it
       "modality-video": modality("video"),
       "modality-audio": modality("audio"),
       "modality-phone": modality("phone"),

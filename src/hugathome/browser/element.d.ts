@@ -30,7 +30,10 @@ export interface Announced {
   text: Record<string, never>;
   /** A message of your own has come, from this participant. */
   app: { topic: string; data: unknown; participant: string };
-  /** A message of your own was refused, such as "not-permitted" where the server has not switched them on. */
+  /**
+   * A message of your own was not sent on, and why: "not-admitted" where this person is not in the visit,
+   * "not-permitted" where the server has not switched them on, "too-long", or "malformed".
+   */
   refused: { topic: string; code: string };
   /** It cannot go on; `kind` is the last word of the problem's type, such as "grant-refused". */
   problem: { kind: string };
@@ -60,7 +63,10 @@ export interface HugathomeOrder {
  */
 export interface HugathomeVisit extends HTMLElement {
   readonly dataset: DOMStringMap & { state?: VisitState; link?: VisitLink };
-  /** Send a message of your own to everybody else inside: at most 4,096 bytes of JSON, no answer. */
+  /**
+   * Send a message of your own to everybody else inside: at most 4,096 bytes of JSON. There is no answer but
+   * `hugathome-refused`; what is said while the connection is away is sent once it is back.
+   */
   publish(topic: string, data?: unknown): void;
 }
 

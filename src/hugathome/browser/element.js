@@ -39,9 +39,10 @@ class HugathomeVisit extends HTMLElement {
     this._begin();
   }
 
-  /** Send a message of the host's own to everybody else inside. */
+  /** Send a message of the host's own to everybody else inside; what cannot be sent is told as `refused`. */
   publish(topic, data) {
     if (this._guide !== null) this._guide.publish(topic, data);
+    else this._announce("refused", { topic, code: "not-admitted" });
   }
 
   _begin() {

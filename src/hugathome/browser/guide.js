@@ -6,7 +6,6 @@ import { Problem } from "./api.js";
 import { Arrival } from "./arrival.js";
 import { Awake } from "./awake.js";
 import { Check } from "./check.js";
-import { Desk } from "./desk.js";
 import { Devices } from "./devices.js";
 import { Sounds } from "./sounds.js";
 import { Working } from "./working.js";
@@ -50,7 +49,9 @@ export class Guide {
     this._turn = 0;
     this._later = null;
     this._working = new Working();
-    page.listen(this._controls(), announce);
+    this._uses = {};
+    this._use(this._controls());
+    page.listen(this._uses, announce);
     this._hooks = [
       hook(window, "online", () => this._online()),
       hook(window, "pageshow", ({ persisted }) => persisted && this._returned()),
@@ -77,25 +78,24 @@ export class Guide {
     for (const unhook of this._hooks) unhook();
   }
 
-  /** Send a message of the host's own to everybody else inside, if this person is in the visit. */
+  /** Send a message of the host's own to everybody else inside; whoever has not joined is told that they have not. */
   publish(topic, data = null) {
     if (this._stay) this._stay.publish(topic, data);
+    else this._announce("refused", { topic, code: "not-admitted" });
   }
 
   get _kept() {
     return this._arrival.kept;
   }
 
+  /** From now on these controls do what they name. */
+  _use(controls) {
+    for (const [action, use] of Object.entries(controls)) this._uses[action] = this._working.once(use);
+  }
+
   _controls() {
-    const desk = new Desk({
-      people: this._page.people,
-      say: (command) => this._stay.say(command),
-      pass: () => this._kept.value.pass,
-      attempt: (work) => this._try(work),
-    });
-    const parts = [this._arrival.controls, this._check.controls, desk.controls];
-    const all = Object.assign({}, ...parts, this._controlsOfEntrance(), this._controlsOfVisit());
-    return Object.fromEntries(Object.entries(all).map(([action, use]) => [action, this._working.once(use)]));
+    const parts = [this._arrival.controls, this._check.controls];
+    return Object.assign({}, ...parts, this._controlsOfEntrance(), this._controlsOfVisit());
   }
 
   _controlsOfEntrance() {
@@ -160,6 +160,9 @@ export class Guide {
       modality: this._arrival.face.modality,
       freshGrant: () => this._arrival.freshGrant(),
       needsTexts: () => this._arrival.face.adjustments.includes("open-messages"),
+      pass: () => this._kept.value.pass,
+      attempt: (work) => this._try(work),
+      use: (controls) => this._use(controls),
       announce: this._announce,
       closed: (end) => this._close(end),
       failed: (problem) => this._fail(problem),

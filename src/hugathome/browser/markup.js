@@ -16,6 +16,11 @@ const ABOVE = `
 <div class="notice ring" data-ringing role="alert" hidden>
   <span class="line">${icon("bell")}<strong data-word="ringing"></strong></span>
   <button class="primary" type="button" data-action="answer" data-word="answer"></button>
+</div>
+<div class="notice" data-seat role="alert" hidden>
+  <p data-seat-text></p>
+  <button class="primary" type="button" data-action="take-seat" data-word="takeSeat"></button>
+  <button type="button" data-action="decline-seat" data-word="declineSeat"></button>
 </div>`;
 
 const LOADING = `
@@ -195,6 +200,8 @@ const PERSON = `
   <div class="acts">
     <button class="primary" type="button" data-action="admit" data-word="admit"></button>
     <button type="button" data-action="call">${icon("bell")}<span data-label></span></button>
+    <button type="button" data-action="offer-seat" data-word="offerSeat"></button>
+    <button type="button" data-action="keep-seat" data-word="keepSeat"></button>
     <details>
       <summary class="button" data-action="more">${icon("more")}<span class="unseen" data-word="more"></span></summary>
       <button type="button" data-action="return-to-waiting" data-word="returnToWaiting"></button>

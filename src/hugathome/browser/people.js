@@ -12,11 +12,13 @@ export class People {
   constructor(elements) {
     this._elements = elements;
     this._calls = new Map();
+    this._leads = false;
   }
 
   /** Name nobody any more. */
   clear() {
     this._elements.one("[data-people]").textContent = "";
+    this._elements.toggle("[data-seat]", false);
     this._offerWhom([]);
     this._elements.one("#proof").value = "";
     this._elements.text("[data-phone-said]", null);
@@ -27,7 +29,9 @@ export class People {
     this._elements.toggle("[data-people-panel]", canAdmit);
     this._elements.toggle("[data-phone-panel]", canAdmit && modality === "phone");
     if (!canAdmit) return;
+    this._leads = hostOf(roster, me) === "held";
     this._list([...roster.values()].filter((each) => each.participant !== me));
+    this._offerSeat(roster, me);
     for (const how of ["video", "audio", "phone"]) {
       this._elements.control(`modality-${how}`).setAttribute("aria-pressed", String(how === modality));
     }
@@ -51,11 +55,12 @@ export class People {
     return item;
   }
 
-  _describe(item, { participant, name, role, state, step, stepAt, admitted }) {
-    const { roles, states } = this._elements.words;
+  _describe(item, { participant, name, role, state, step, stepAt, admitted, host }) {
+    const { roles, states, hosts } = this._elements.words;
     item.dataset.state = state;
     write(item.querySelector("[data-name]"), name);
-    write(item.querySelector("[data-how]"), `${roles[role] || role}, ${states[state] || state}`);
+    const how = [roles[role] || role, states[state] || state, hosts[host]];
+    write(item.querySelector("[data-how]"), how.filter(Boolean).join(", "));
     write(item.querySelector("[data-last]"), this._last(step, stepAt));
     item.querySelector("[data-last]").classList.toggle("is-urgent", URGENT.has(step));
     const isWaiting = state === "arrived" || (state === "away" && !admitted);
@@ -64,6 +69,8 @@ export class People {
     this._offer(item, "deny", isWaiting);
     this._offer(item, "return-to-waiting", isInside);
     this._offer(item, "remove", isInside);
+    this._offer(item, "offer-seat", this._leads && role === "practitioner" && state === "admitted" && !host);
+    this._offer(item, "keep-seat", this._leads && host === "offered");
     item.querySelector("details").hidden = role === "practitioner" || !(isWaiting || isInside);
     this._describeCall(item, { participant, step, isOffered: role !== "practitioner" && !isInside && !OUT.has(state) });
   }
@@ -76,6 +83,18 @@ export class People {
 
   _offer(item, action, isOffered) {
     item.querySelector(`[data-action="${action}"]`).hidden = !isOffered;
+  }
+
+  /** Ask whoever is offered the host's seat whether they take it. */
+  _offerSeat(roster, me) {
+    const holder = [...roster.values()].find(({ host }) => host === "held");
+    const seat = this._elements.one("[data-seat]");
+    const isAsked = hostOf(roster, me) === "offered" && holder !== undefined;
+    if (!isAsked && seat.contains(this._elements.focused)) this._elements.one('[data-view="visit"] h1').focus();
+    seat.hidden = !isAsked;
+    if (!isAsked) return;
+    seat.dataset.person = holder.participant;
+    this._elements.text("[data-seat-text]", fill(this._elements.words.seatOffered, { name: holder.name }));
   }
 
   // --- Calls ---------------------------------------------------------------------------------------
@@ -157,4 +176,8 @@ export class People {
     const time = this._elements.time(new Date());
     this._elements.text("[data-phone-said]", fill(this._elements.words.identified, { time }));
   }
+}
+
+function hostOf(roster, participant) {
+  return (roster.get(participant) || {}).host;
 }

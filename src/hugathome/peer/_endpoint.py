@@ -267,7 +267,7 @@ class Peer:
             yield self._published.popleft()
 
     async def transfer(self, participant: str) -> None:
-        """Offer the host's seat to a colleague; to oneself, take the offer back."""
+        """Offer the host's seat to a colleague; to whoever has it, take the offer back, or decline it."""
         await self._say(Transfer(participant=participant))
 
     async def accept_transfer(self, participant: str) -> None:

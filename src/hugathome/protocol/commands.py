@@ -109,8 +109,8 @@ def _noted(room: "Room", peer: Peer, told: NoteStep | Media, *, at: datetime) ->
 def _passed_on(room: "Room", by: str, wish: Transfer | TransferAccept) -> HostSeat:
     if isinstance(wish, TransferAccept):
         return room.seat.accepted(by=by, holder=wish.participant)
-    if not is_eligible(room, wish.participant):
-        raise Refused("not-here")
+    if wish.participant != room.seat.holder and not is_eligible(room, wish.participant):
+        raise Refused("not-here")  # who has it may be away when the offer is declined
     return room.seat.offered(by=by, to=wish.participant)
 
 

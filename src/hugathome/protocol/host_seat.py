@@ -5,6 +5,7 @@
     grace   `transfer-accept`                  held    by the colleague
     grace   `vacated`: the two minutes passed  free
     held    `transfer`, `transfer-accept`      held    by the colleague; until then, nothing has changed
+    held    `transfer`, `transfer` back        held    nothing has changed: it was declined
     any     they leave, or are put out         free
     free    a practitioner is here, or comes   held    by whoever has been here longest
 
@@ -31,7 +32,9 @@ class HostSeat(Record):
     """The offset at which the holder's device went away; none while it is here."""
 
     def offered(self, *, by: str, to: str) -> "HostSeat":
-        """Offer it to a colleague; to oneself, it is offered to nobody any more."""
+        """Offer it to a colleague; to whoever has it, take the offer back, or decline it."""
+        if by == self.offered_to and to == self.holder:
+            return self.but(offered_to=None)
         if by != self.holder:
             raise Refused("not-the-host")
         return self.but(offered_to=None if to == by else to)

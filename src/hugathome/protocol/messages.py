@@ -200,7 +200,7 @@ class ReturnToWaiting(_OfSomebody):
 
 
 class Transfer(_OfSomebody):
-    """Offer a colleague the host's seat; offered to oneself, the offer is taken back."""
+    """Offer a colleague the host's seat; offered to whoever has it, the offer is taken back, or declined."""
 
     type: Literal["transfer"] = "transfer"
     capability: Literal["host"] = "host"

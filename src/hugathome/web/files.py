@@ -8,7 +8,7 @@ request.
 
 import gzip
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
@@ -58,13 +58,13 @@ class Files:
         """Return the modules that `entry` cannot run without: each once, the nearest first."""
         return self._reached([entry])[1:]
 
-    def needed_later_by(self, entry: str) -> Sequence[str]:
-        """Return the modules that `entry` and what it needs ask for as they run, and what those need."""
-        first = self._reached([entry])
+    def needed_later_by(self, *entries: str) -> Sequence[str]:
+        """Return the modules that `entries` and what they need ask for as they run, and what those need."""
+        first = self._reached(entries)
         later = [each for name in first for each in _LATER.findall(self._source(name))]
         return [each for each in self._reached(later) if each not in first]
 
-    def _reached(self, names: Sequence[str]) -> list[str]:
+    def _reached(self, names: Iterable[str]) -> list[str]:
         reached = dict.fromkeys(names)
         waiting = list(reached)
         for name in waiting:

@@ -59,7 +59,9 @@ class Pages:
         page = files("hugathome") / "browser" / "page.html"
         self._template = Template(page.read_text(encoding="utf-8"))
         self._release = client.release
-        self._first, self._later = client.needed_by("main.js"), client.needed_later_by("main.js")
+        self._first, inside = client.needed_by("main.js"), client.needed_later_by("main.js")
+        at_the_desk = client.needed_later_by("main.js", *inside)
+        self._later: Mapping[Kind, Sequence[str]] = {"patient": inside, "room": [*inside, *at_the_desk]}
         self._entry = entry if entry is not None and "{reference}" not in entry else ""
         self._frames = " ".join(frames)
         self._headers: Mapping[Kind, Mapping[str, str]] = {
@@ -97,16 +99,16 @@ class Pages:
             "without_script": _WITHOUT_SCRIPT[spoken],
         }
         escaped = {name: html.escape(value) for name, value in filled.items()}
-        return self._template.substitute(escaped, **self._preloads(client, spoken)).encode()
+        return self._template.substitute(escaped, **self._preloads(kind, client, spoken)).encode()
 
-    def _preloads(self, client: str, spoken: Language) -> Mapping[str, str]:
-        """Return links to all modules, so that none waits for another; to those of later on by themselves."""
+    def _preloads(self, kind: Kind, client: str, spoken: Language) -> Mapping[str, str]:
+        """Return links to all modules, so that none waits for another; patients need no clinician's."""
 
         def links(names: Sequence[str], *, how: str = "") -> str:
             return "\n".join(f'<link rel="modulepreload" href="{client}{name}"{how}>' for name in names)
 
         first = links([f"words-{spoken}.js", *self._first])
-        return {"preloads": first, "later": links(self._later, how=' fetchpriority="low"')}
+        return {"preloads": first, "later": links(self._later[kind], how=' fetchpriority="low"')}
 
 
 def _page_headers(socket: str, ancestors: str) -> Mapping[str, str]:
