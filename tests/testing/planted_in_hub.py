@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from tests.testing.planted_in_fold import Plant
 
-from hugathome import hub
 from hugathome.errors import HugathomeError, SessionEnded, TransportClosed
 from hugathome.hub import Hub
 from hugathome.protocol.connections import Peer
@@ -20,6 +19,7 @@ from hugathome.protocol.messages import AskIceServers, ClientMessage, Close, Com
 from hugathome.protocol.parts import without_peer
 from hugathome.protocol.wire import CloseCode, Limits
 from hugathome.record.history import Action, Change
+from hugathome.rooms import reception
 from hugathome.rooms.link import Link, _Allowance
 from hugathome.rooms.live import LiveRoom, Reading, Step, reads_on
 from hugathome.session import Session
@@ -189,7 +189,9 @@ def what_is_said_elsewhere_is_not_followed(patch: pytest.MonkeyPatch) -> None:
 
 
 def the_end_is_a_bad_grant(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(hub, "_CLOSES", tuple(each for each in hub._CLOSES if each[0] is not SessionEnded))
+    patch.setattr(
+        reception, "_CLOSES", tuple(each for each in reception._CLOSES if each[0] is not SessionEnded)
+    )
 
 
 def untold(action: Action, *, by_the_hospital: bool = False) -> Plant:
