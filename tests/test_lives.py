@@ -61,6 +61,8 @@ TEACHING = Service(id="teaching", welcome=tuple(Seat(role=role) for role in Role
 SERVICES = {**presets(), "teaching": TEACHING}
 OFTEN = st.sampled_from([DOCTOR, DOCTOR, DOCTOR, *EVERYBODY])
 DEED = st.tuples(st.sampled_from(sorted(DEEDS)), OFTEN, st.sampled_from([PATIENT, PATIENT, *EVERYBODY]))
+SHARES = 25
+"""In how many tests all examples of the proof are tried, each drawn anew: none takes long."""
 _LIVES = count(1)
 
 
@@ -386,8 +388,10 @@ def clinic(store_url: str) -> Iterator[Clinic]:
 
 
 @pytest.mark.hypothesis
-def test_whole_lives_under_competing_workers(clinic: Clinic) -> None:
+@pytest.mark.parametrize("share", range(SHARES if is_in_full() else 1))
+def test_whole_lives_under_competing_workers(clinic: Clinic, share: int) -> None:
+    few = settings(max_examples=6, stateful_step_count=30)
     run_state_machine_as_test(
         lambda: Lives(clinic),  # type: ignore[arg-type]  # it calls what it is given, a class or not
-        settings=None if is_in_full() else settings(max_examples=6, stateful_step_count=30),
+        settings=settings(max_examples=settings().max_examples // SHARES) if is_in_full() else few,
     )

@@ -98,7 +98,7 @@ class _Owned:
         self._is_each_alone = is_each_alone
         self._is_ready = False
         self._at_hand: dict[int, sa.Connection] = {}
-        """The connection that did the last statement, by its process: no child takes its parent's."""
+        """The connection that wrote last, by its process: no child takes its parent's."""
 
     @property
     def _is_sqlite(self) -> bool:
@@ -145,10 +145,51 @@ class _Owned:
         except BaseException:
             connection.close()
             raise
-        is_idle = not connection.in_transaction()
-        if not is_idle or self._at_hand.setdefault(os.getpid(), connection) is not connection:
+        if connection.in_transaction():
             connection.close()
+        else:
+            self._keep_at_hand(connection)
         return result
+
+    def _committed(self, engine: sa.Engine, work: Work[T]) -> T:
+        """Run `work` in a transaction of its own."""
+        connection, result = self._begun(engine, work)
+        try:
+            connection.commit()
+        except BaseException:
+            connection.close()
+            raise
+        self._is_ready = True  # now that the tables are committed
+        self._keep_at_hand(connection)
+        return result
+
+    def _begun(self, engine: sa.Engine, work: Work[T]) -> tuple[sa.Connection, T]:
+        """Return what came of `work`, and the connection on which it waits to be committed.
+
+        One that is at hand may be lost by now. That shows before anything is committed, and costs nothing
+        where it is not; one from the pool, of which that is asked, does the work then.
+        """
+        if (at_hand := self._at_hand.pop(os.getpid(), None)) is not None:
+            try:
+                return at_hand, self._tried(at_hand, work)
+            except sa.exc.DBAPIError as failed:
+                if not failed.connection_invalidated:
+                    raise
+        connection = engine.connect()
+        return connection, self._tried(connection, work)
+
+    def _tried(self, connection: sa.Connection, work: Work[T]) -> T:
+        try:
+            connection.begin()
+            return self._done(connection, work)
+        except BaseException:
+            connection.close()
+            raise
+
+    def _keep_at_hand(self, connection: sa.Connection) -> None:
+        """Keep a connection for the next call, unless there is one already."""
+        if self._at_hand.setdefault(os.getpid(), connection) is not connection:
+            connection.close()
 
     def _let_go(self) -> None:
         """Give back to the pool what is at hand."""
@@ -194,10 +235,7 @@ class AsyncDatabase(_Owned):
         if self._is_each_alone:
             return await self._straight(work)
         with translated():
-            async with self._engine.begin() as connection:
-                result = await connection.run_sync(self._done, work)
-            self._is_ready = True  # now that the tables are committed
-            return result
+            return await greenlet_spawn(self._committed, self._engine.sync_engine, work)
 
     async def read(self, work: Work[T]) -> T:
         """Run `work` in a transaction that takes no write lock."""
@@ -249,10 +287,7 @@ class BlockingDatabase(_Owned):
         if self._is_each_alone:
             return self._straight(work)
         with translated():
-            with self._engine.begin() as connection:
-                result = self._done(connection, work)
-            self._is_ready = True  # now that the tables are committed
-            return result
+            return self._committed(self._engine, work)
 
     async def read(self, work: Work[T]) -> T:
         """Run `work` in a transaction that takes no write lock."""

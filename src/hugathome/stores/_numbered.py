@@ -10,28 +10,43 @@ from typing import Any
 import sqlalchemy as sa
 
 from hugathome.record.audit import START, Append, Head, SealedEntry
-from hugathome.stores._statement import Statement, together
-from hugathome.stores._tables import AUDIT, COUNTERS, EVENTS
+from hugathome.record.shelf import StoredSession
+from hugathome.stores._statement import Answer, Said, Statement, together
+from hugathome.stores._tables import AUDIT, COUNTERS, EVENTS, SESSIONS
 
 
-def append(
+def append(connection: sa.Connection, organisation: str, audit: Append) -> None:
+    """Link what `audit` makes of the trail's head, in the transaction of `connection`."""
+    answers = together(connection, _COUNT.with_(of=organisation, more=0), _LAST.with_(of=organisation))
+    _, head = _place(connection, organisation, answers, 0)
+    together(connection, *_linked(organisation, audit(head)))
+
+
+def counted_if_saved(session: StoredSession, *, count: int) -> tuple[Said, Said]:
+    """Return what counts events if a session was saved before in the same transaction, and then looks there.
+
+    To be sent together with what saves it; a save that was refused locks nothing. That its body stands there,
+    which is sealed under a number of its own, says that it was this one.
+    """
+    of = session.organisation
+    count_it = _COUNT_IF_SAVED.with_(of=of, more=count, saved=session.id, written=session.body)
+    return count_it, _LAST.with_(of=of)
+
+
+def numbered(
     connection: sa.Connection,
-    organisation: str,
+    session: StoredSession,
+    answers: Sequence[Answer],
     *,
-    session_id: str = "",
-    events: Sequence[bytes] = (),
-    audit: Append | None = None,
-) -> None:
-    """Number events, and link what `audit` makes of the trail's head, in the transaction of `connection`."""
-    if not events and audit is None:
-        return
-    last, head = _behind_the_lock(connection, organisation, count=len(events))
-    names = {"organisation": organisation, "session_id": session_id}
-    numbered = enumerate(events, start=last - len(events) + 1)
-    rows = [_INSERT_EVENT.with_(**names, position=position, body=body) for position, body in numbered]
-    entries = () if audit is None else audit(head)
-    rows += [_INSERT_ENTRY.with_(organisation=organisation, **_columns(entry)) for entry in entries]
-    together(connection, *rows)
+    events: Sequence[bytes],
+    audit: Append | None,
+) -> list[Said]:
+    """Return what inserts a session's events and entries, from what `counted_if_saved` was answered."""
+    last, head = _place(connection, session.organisation, answers, len(events))
+    names = {"organisation": session.organisation, "session_id": session.id}
+    in_order = enumerate(events, start=last - len(events) + 1)
+    rows = [_INSERT_EVENT.with_(**names, position=position, body=body) for position, body in in_order]
+    return rows if audit is None else rows + _linked(session.organisation, audit(head))
 
 
 def events_of(
@@ -73,15 +88,20 @@ def head_of(connection: sa.Connection, organisation: str) -> Head:
     return START if row is None else Head(position=row.position, digest=row.digest)
 
 
-def _behind_the_lock(connection: sa.Connection, organisation: str, *, count: int) -> tuple[int, Head]:
-    """Count events, and return the position of the last one and the head of the trail."""
-    last = _LAST.with_(of=organisation)
-    counted, found = together(connection, _COUNT.with_(of=organisation, more=count), last)
+def _place(
+    connection: sa.Connection, organisation: str, answers: Sequence[Answer], count: int
+) -> tuple[int, Head]:
+    """Return the position of the last event that was counted, and the head of the trail."""
+    counted, found = answers
     if counted.changed == 0:
         connection.execute(sa.insert(COUNTERS).values(organisation=organisation, position=count))
-        (found,) = together(connection, last)
+        found = _LAST.on(connection, of=organisation)
     ((position, of_entry, digest),) = found.rows
     return position, START if digest is None else Head(position=of_entry, digest=digest)
+
+
+def _linked(organisation: str, entries: Sequence[SealedEntry]) -> list[Said]:
+    return [_INSERT_ENTRY.with_(organisation=organisation, **_columns(entry)) for entry in entries]
 
 
 def _columns(entry: SealedEntry) -> dict[str, Any]:
@@ -107,6 +127,10 @@ def _of_the_last_entry(name: str) -> sa.Label[Any]:
 _MINE = COUNTERS.c.organisation == sa.bindparam("of")
 _COUNT = Statement(
     sa.update(COUNTERS).where(_MINE).values(position=COUNTERS.c.position + sa.bindparam("more"))
+)
+_SAVED = sa.exists().where(SESSIONS.c.id == sa.bindparam("saved"), SESSIONS.c.body == sa.bindparam("written"))
+_COUNT_IF_SAVED = Statement(
+    sa.update(COUNTERS).where(_MINE, _SAVED).values(position=COUNTERS.c.position + sa.bindparam("more"))
 )
 _LAST = Statement(
     sa.select(COUNTERS.c.position, _of_the_last_entry("position"), _of_the_last_entry("digest")).where(_MINE)

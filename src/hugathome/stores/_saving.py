@@ -1,35 +1,73 @@
-"""How a session is saved: its row, under compare-and-swap, and the look-ups and tags that lead to it."""
+"""How a session is saved: its row, under compare-and-swap, what leads to it, and what it gave rise to.
 
-from collections.abc import Mapping
+Two round trips where the driver can: what changes its row and asks for places behind the organisation's
+lock, and then all that is written there. Everybody takes the lock before what leads to a session, so that two
+who want the same slot never wait for each other.
+"""
+
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
 
+from hugathome.record.audit import Append
 from hugathome.record.shelf import StoredSession
+from hugathome.stores._numbered import counted_if_saved, numbered
 from hugathome.stores._records import microseconds
-from hugathome.stores._statement import Said, Statement, together
+from hugathome.stores._statement import Answer, Said, Statement, together
 from hugathome.stores._tables import LOOKUPS, SESSIONS, TAGS
 
 Lead = tuple[str, int | None]
 """The digest of a look-up, or of a tag and where the session stands there."""
 
 
-def saved(connection: sa.Connection, session: StoredSession, *, expected: int) -> bool:
-    """Save a session with what leads to it; return False, having changed nothing, if it may not be."""
-    values = {column.name: getattr(session, column.name) for column in SESSIONS.columns}
+def saved(
+    connection: sa.Connection,
+    session: StoredSession,
+    *,
+    expected: int,
+    events: Sequence[bytes],
+    audit: Append | None,
+) -> bool:
+    """Save a session with all of it; return False, having changed nothing, if it may not be."""
+    is_told = bool(events) or audit is not None
+    count = counted_if_saved(session, count=len(events)) if is_told else ()
     if expected == 0:
-        if _is_taken(connection, session):
-            return False
-        connection.execute(sa.insert(SESSIONS).values(values))
-        _lead_to(connection, session, kept=set())
-        return True
-    update = _UPDATE.with_(expected=expected, **_plain(values))
-    updated, leading = together(connection, update, _LEADING.with_(of=session.id))
-    if updated.changed == 0:
+        kept, counted = _inserted(connection, session, count)
+    else:
+        kept, counted = _updated(connection, session, count, expected=expected)
+    if kept is None:
         return False
-    _lead_to(connection, session, kept={(digest, at) for digest, at in leading.rows})
+    rows = _leads(session, kept=kept)
+    if is_told:
+        rows += numbered(connection, session, counted, events=events, audit=audit)
+    if rows:
+        together(connection, *rows)
     return True
+
+
+def _inserted(
+    connection: sa.Connection, session: StoredSession, count: Sequence[Said]
+) -> tuple[set[Lead] | None, list[Answer]]:
+    """Insert a session, and return what leads there and how it was counted; None if it may not be."""
+    if _is_taken(connection, session):
+        return None, []
+    connection.execute(sa.insert(SESSIONS).values(_columns(session)))
+    return set(), together(connection, *count) if count else []
+
+
+def _updated(
+    connection: sa.Connection, session: StoredSession, count: Sequence[Said], *, expected: int
+) -> tuple[set[Lead] | None, list[Answer]]:
+    """Change a session, and return what leads there and how it was counted; None if another was faster."""
+    update = _UPDATE.with_(expected=expected, **_plain(_columns(session)))
+    updated, leading, *counted = together(connection, update, _LEADING.with_(of=session.id), *count)
+    return {(digest, at) for digest, at in leading.rows} if updated.changed else None, counted
+
+
+def _columns(session: StoredSession) -> dict[str, Any]:
+    return {column.name: getattr(session, column.name) for column in SESSIONS.columns}
 
 
 def _is_taken(connection: sa.Connection, session: StoredSession) -> bool:
@@ -51,19 +89,17 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     return {f"new_{name}": value for name, value in {**values, **plain}.items()}
 
 
-def _lead_to(connection: sa.Connection, session: StoredSession, *, kept: set[Lead]) -> None:
-    """Let look-ups and tags lead to a session; mostly, they do already.
+def _leads(session: StoredSession, *, kept: set[Lead]) -> list[Said]:
+    """Return what lets look-ups and tags lead to a session; mostly, they do already.
 
     In the order of their digests: two sessions that want the same look-ups never wait for each other.
     """
     wanted: set[Lead] = {(digest, None) for digest in session.lookups}
     wanted |= {(digest, microseconds(at)) for digest, at in session.tags.items()}
-    changes = [
+    return [
         _forgotten(lead, session.id) if lead in kept else _added(lead, session.id)
         for lead in sorted(kept ^ wanted, key=itemgetter(0))
     ]
-    if changes:
-        together(connection, *changes)
 
 
 def _forgotten(lead: Lead, session_id: str) -> Said:

@@ -20,6 +20,21 @@ class Answer(NamedTuple):
     rows: Sequence[Any]
 
 
+class Spoken(NamedTuple):
+    """What a driver is spoken to in, and under which name it is remembered."""
+
+    dialect: sa.Dialect
+    schemas: Any
+    name: object
+
+    @classmethod
+    def on(cls, connection: sa.Connection) -> "Spoken":
+        """Return how a connection is spoken to."""
+        dialect, schemas = connection.dialect, connection.get_execution_options().get("schema_translate_map")
+        mapped = frozenset(schemas.items()) if schemas else None
+        return cls(dialect, schemas, (dialect.name, dialect.driver, dialect.paramstyle, mapped))
+
+
 class Said(NamedTuple):
     """A statement with its values, to be sent together with others."""
 
@@ -43,27 +58,28 @@ class Statement:
         """Return it with its values."""
         return Said(self, values)
 
-    def words(self, connection: sa.Connection, values: dict[str, object]) -> tuple[str, Any]:
-        """Return its text and its values, as the driver of a connection takes them."""
-        dialect, schemas = connection.dialect, connection.get_execution_options().get("schema_translate_map")
-        spoken = (dialect.name, dialect.driver, dialect.paramstyle, frozenset((schemas or {}).items()))
-        compiled, constants = self._compiled.get(spoken) or self._compile(spoken, dialect, schemas)
-        return compiled.string, arranged(compiled, constants | values)
+    def words(self, spoken: Spoken, values: dict[str, object]) -> tuple[str, Any]:
+        """Return its text and its values, as a driver takes them."""
+        compiled, constants = self._compiled.get(spoken.name) or self._compile(spoken)
+        return compiled.string, arranged(compiled, constants | values if constants else values)
 
-    def _compile(self, spoken: object, dialect: sa.Dialect, schemas: Any) -> tuple[Any, dict[str, object]]:
+    def _compile(self, spoken: Spoken) -> tuple[Any, dict[str, object]]:
         """Return it in a driver's words, for a host's schemas, with what it says itself, such as a limit."""
+        dialect, schemas = spoken.dialect, spoken.schemas
         where = {"schema_translate_map": schemas, "render_schema_translate": True} if schemas else {}
         compiled = self._statement.compile(dialect=dialect, **where)
         constants = {name: value for name, value in compiled.params.items() if value is not None}
-        return self._compiled.setdefault(spoken, (compiled, constants))
+        return self._compiled.setdefault(spoken.name, (compiled, constants))
 
 
 def together(connection: sa.Connection, *said: Said) -> list[Answer]:
     """Execute statements in order, where the driver can in one round trip; raise what SQLAlchemy would."""
-    words = [statement.words(connection, values) for statement, values in said]
+    spoken = Spoken.on(connection)
+    words = [statement.words(spoken, values) for statement, values in said]
     try:
         if len(words) == 1 or not connection.get_execution_options().get(PIPELINED):
-            return [_executed(connection, text, values) for text, values in words]
+            cursor = connection.connection.cursor()
+            return [_executed(cursor, text, values) for text, values in words]
         raw: Any = connection.connection.driver_connection
         if connection.dialect.is_async:
             return await_only(_piped_on_a_loop(raw, words))
@@ -77,8 +93,7 @@ def arranged(compiled: Any, values: dict[str, object]) -> Any:
     return [values[name] for name in compiled.positiontup] if compiled.positional else values
 
 
-def _executed(connection: sa.Connection, text: str, values: Any) -> Answer:
-    cursor = connection.connection.cursor()
+def _executed(cursor: Any, text: str, values: Any) -> Answer:
     cursor.execute(text, values)
     return Answer(cursor.rowcount, cursor.fetchall() if cursor.description else ())
 

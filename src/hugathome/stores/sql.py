@@ -94,10 +94,7 @@ class SqlSessions:
         """Save all of it in one transaction, or nothing."""
 
         def save(connection: sa.Connection) -> bool:
-            if not saved(connection, session, expected=expected):
-                return False
-            append(connection, session.organisation, session_id=session.id, events=events, audit=audit)
-            return True
+            return saved(connection, session, expected=expected, events=events, audit=audit)
 
         try:
             return await self._database.run(save)
@@ -120,7 +117,7 @@ class SqlSessions:
         """Append what `audit` makes of the trail's head, in a transaction."""
 
         def work(connection: sa.Connection) -> None:
-            append(connection, organisation, audit=audit)
+            append(connection, organisation, audit)
 
         try:
             await self._database.run(work)
