@@ -15,8 +15,8 @@ from tests.pages.across_failures import FAULTS, LONGEST_PAUSE, TRIES, back_offs,
 from tests.pages.proxies import HAS_HAPROXY
 
 SAMPLE = ("kill of the patient's worker, on postgresql", "kill of redis")
-"""Of those that leave the log as it was: after the others, each page makes its connections anew at a moment of
-its own, and how long the picture stands still depends on both."""
+"""Of those that leave the log as it was: after the others, each page makes its connections anew at a moment
+of its own, and how long the picture stands still depends on both."""
 pytestmark = [
     pytest.mark.media,
     pytest.mark.browser,
