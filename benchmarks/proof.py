@@ -226,6 +226,20 @@ FIGURES = (
         at_most=0,
     ),
     Figure(
+        "visits of two pages on two workers in which a worker, Redis or PostgreSQL fails, nothing written is "
+        "lost or doubled and no SMS needed: seconds that a picture stood still at the most",
+        "across_failures.py",
+        key="longest_pause_s",
+        at_most=1,
+    ),
+    Figure(
+        "the same: tries of a page to come back, from when it could be served",
+        "across_failures.py",
+        key="tries",
+        at_most=3,
+    ),
+    Figure("the same: seconds of it", "across_failures.py", key="away_s"),
+    Figure(
         "Autobahn cases that fail at the mounted application, and not at uvicorn's WebSockets alone",
         "autobahn.py",
         key="beyond",

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+from typing import Protocol
 
 from playwright.async_api import Browser, BrowserContext, Frame, Page, WebSocket, expect
 from tests.pages.clinic import PHONE, Clinic
 
 from hugathome import Session
+from hugathome.sms import OutboxSms
 from hugathome.testing import Outbox
 
 FLAGS = [
@@ -61,14 +63,27 @@ BRIGHTNESS = """
 """
 
 
-async def device(chromium: Browser, *scripts: str, viewport: dict[str, int] = HANDHELD) -> BrowserContext:
-    context = await chromium.new_context(permissions=["camera", "microphone"], viewport=viewport)  # type: ignore[arg-type]
+class HasOutbox(Protocol):
+    """A clinic whose messages can be read."""
+
+    @property
+    def sms(self) -> OutboxSms: ...
+
+
+async def device(
+    chromium: Browser, *scripts: str, viewport: dict[str, int] = HANDHELD, agent: str | None = None
+) -> BrowserContext:
+    context = await chromium.new_context(
+        permissions=["camera", "microphone"],
+        viewport=viewport,  # type: ignore[arg-type]
+        user_agent=agent,
+    )
     for script in (KEEP_CONNECTIONS, *scripts):
         await context.add_init_script(script)
     return context
 
 
-async def open_from_sms(context: BrowserContext, clinic: Clinic) -> Page:
+async def open_from_sms(context: BrowserContext, clinic: HasOutbox) -> Page:
     """Open the link and type the code of the last SMS; return the page before its devices."""
     message = Outbox(clinic.sms).last(to=PHONE)
     page = await context.new_page()

@@ -1,4 +1,7 @@
-"""A visit behind HAProxy, as one stands before hospitals: it ends what is silent, or refuses WebSockets."""
+"""A visit behind HAProxy, as one stands before hospitals: it ends what is silent, or refuses WebSockets.
+
+Or it stands before two workers, and leads each kind of device to one of them while that one answers.
+"""
 
 import asyncio
 import shutil
@@ -9,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from playwright.async_api import Browser, Page, Request, Route
+from playwright.async_api import Browser, Page, Request, Response, Route
 from tests.pages.browsing import DESKTOP, device, in_state, open_from_sms, open_room, sees_and_hears, use
 from tests.pages.clinic import Clinic
 
@@ -34,6 +37,33 @@ frontend visit
 backend server
     server visit 127.0.0.1:{behind}
 """
+_BEFORE_TWO = """
+global
+    maxconn 200
+defaults
+    mode http
+    option httpchk GET /visit/health
+    option redispatch 1
+    retries 3
+    timeout check 1s
+    timeout connect 1s
+    timeout client 5m
+    timeout server 5m
+    timeout tunnel 5m
+    default-server check inter 500ms fall 1 rise 1 observe layer4 error-limit 1 on-error mark-down
+frontend visits
+    bind 127.0.0.1:{front}
+    use_backend handhelds if {{ req.hdr(User-Agent) -m sub {handheld} }}
+    default_backend desktops
+backend desktops
+    server one 127.0.0.1:{one}
+    server other 127.0.0.1:{other} backup
+backend handhelds
+    server other 127.0.0.1:{other}
+    server one 127.0.0.1:{one} backup
+"""
+DESKTOP_AGENT, HANDHELD_AGENT = "Desktop", "Handheld"
+"""As what a browser says that it is, for the proxy before two workers."""
 
 
 @contextmanager
@@ -41,10 +71,26 @@ def haproxy(
     folder: Path, ports: Mapping[str, int], *, timeout: float, refuses_upgrade: bool
 ) -> Iterator[None]:
     """Stand at the port `front` before the server `behind`; what is silent for `timeout` seconds is ended."""
-    configuration = folder / "haproxy.cfg"
     refusing = _REFUSING if refuses_upgrade else ""
-    configuration.write_text(_CONFIGURATION.format(timeout=int(1000 * timeout), refusing=refusing, **ports))
-    with subprocess.Popen(["/usr/sbin/haproxy", "-q", "-f", str(configuration)]) as process:
+    with _running(folder, _CONFIGURATION.format(timeout=int(1000 * timeout), refusing=refusing, **ports)):
+        yield
+
+
+@contextmanager
+def before_two_workers(folder: Path, *, front: int, one: int, other: int) -> Iterator[None]:
+    """Stand at the port `front` before the workers `one`, which desktops come to, and `other`, for handhelds.
+
+    Who does not find theirs, or finds that it says nothing, is led to the other. What is open stays open.
+    """
+    with _running(folder, _BEFORE_TWO.format(front=front, one=one, other=other, handheld=HANDHELD_AGENT)):
+        yield
+
+
+@contextmanager
+def _running(folder: Path, configuration: str) -> Iterator[None]:
+    file = folder / "haproxy.cfg"
+    file.write_text(configuration)
+    with subprocess.Popen(["/usr/sbin/haproxy", "-q", "-f", str(file)]) as process:
         try:
             yield
         finally:
@@ -57,12 +103,18 @@ def unused_port() -> int:
 
 
 class Connections:
-    """How often a page has opened a connection to its hub, by each way."""
+    """How often a page has opened a connection to its hub, by each way, and was refused the grant for one."""
 
     def __init__(self, page: Page) -> None:
-        self.sockets = self.streams = self.polls = 0
+        self.sockets = self.streams = self.polls = self.refused = 0
         page.on("websocket", lambda _: self._opened_socket())
         page.on("request", self._asked)
+        page.on("response", self._answered)
+
+    @property
+    def tries(self) -> int:
+        """How often it has tried to reach its hub."""
+        return self.sockets + self.streams + self.polls + self.refused
 
     def _opened_socket(self) -> None:
         self.sockets += 1
@@ -72,6 +124,9 @@ class Connections:
             is_stream = request.headers.get("accept") == EVENTS
             self.streams += is_stream
             self.polls += not is_stream
+
+    def _answered(self, response: Response) -> None:
+        self.refused += response.status >= 400 and response.url.endswith("/api/grant")
 
 
 class Held(NamedTuple):
@@ -94,7 +149,7 @@ async def visit_behind_a_proxy(
     try:
         ports = {"front": front, "behind": clinic.port}
         with haproxy(folder, ports, timeout=timeout, refuses_upgrade=refuses_upgrade):
-            await _answers(front)
+            await answers(front)
             phone, desktop = await device(chromium), await device(chromium, viewport=DESKTOP)
             if refuses_upgrade:
                 await desktop.route("**/signal/*", _without_streams)
@@ -130,7 +185,8 @@ async def _without_streams(route: Route) -> None:
         await route.continue_()
 
 
-async def _answers(port: int) -> None:
+async def answers(port: int) -> None:
+    """Return once somebody listens at a port of this machine."""
     async with asyncio.timeout(10):
         while True:
             try:

@@ -7,7 +7,7 @@ back within three tries, nothing written may be missing, doubled or out of order
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from itertools import product
@@ -15,24 +15,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-import redis as driver
 from tests import servers
 from tests.lives import is_in_full
-from tests.whole_visits.server import KEY, Server, prepared
+from tests.whole_visits.two_workers import Hospital, hospital, planned
 
-from hugathome import HugAtHome, Participant
 from hugathome.clock import Clock, SystemClock
 from hugathome.device.returning import Phase
 from hugathome.errors import TransportClosed
-from hugathome.logs import open_log
 from hugathome.peer import Peer
 from hugathome.signalling import Transport
 from hugathome.sms import OutboxSms
-from hugathome.stores import open_store
 from hugathome.testing import Outbox, Robot
 from hugathome.testing.robot import PATIENCE
 from hugathome.testing.site import Answer, HttpSite
-from hugathome.web.serving import listening
 
 TRIES = 3
 PAUSE = timedelta(seconds=60 if is_in_full() else 2)
@@ -77,46 +72,6 @@ class Balancer:
         except (TransportClosed, TimeoutError):
             self._sites.reverse()
             raise TransportClosed("this worker does not answer") from None
-
-
-class Hospital(NamedTuple):
-    """Two workers, what joins them, and a host that serves nobody."""
-
-    host: HugAtHome
-    workers: tuple[Server, ...]
-    bases: tuple[str, ...]
-    sms: OutboxSms
-
-    @property
-    def sent(self) -> int:
-        """How many messages have gone out."""
-        return len(self.sms.outbox) + self.workers[0].sent
-
-
-@asynccontextmanager
-async def hospital(
-    folder: Path, sms: OutboxSms, *, database: str | None = None, log: str | None = None
-) -> AsyncGenerator[Hospital]:
-    database = database or f"sqlite:///{folder}/clinic.db"
-    with listening() as one, listening() as other:
-        ports = [probe.getsockname()[1] for probe in (one, other)]
-    bases = tuple(f"http://127.0.0.1:{port}/visit" for port in ports)
-    async with AsyncExitStack() as stack:
-        host = HugAtHome(
-            key=KEY,
-            store=open_store(database),
-            log=open_log(log or database),
-            sms=sms,
-            site=bases[0],
-            timezone="Europe/Zurich",
-            brand="HUG@home",
-        )
-        await stack.enter_async_context(host)
-        workers = [prepared(folder, port=port, site=bases[0], database=database, log=log) for port in ports]
-        for worker in workers:
-            stack.push_async_callback(worker.aclose)
-        await asyncio.gather(*(worker.start() for worker in workers))
-        yield Hospital(host, tuple(workers), bases, sms)
 
 
 class Visit(NamedTuple):
@@ -177,19 +132,7 @@ def is_back(peer: Peer, tries: int) -> bool:
 
 @asynccontextmanager
 async def visit(at: Hospital) -> AsyncGenerator[Visit]:
-    now, sent = at.host.clock.now(), at.sent
-    session = await at.host.sessions.plan(
-        organisation="hug",
-        service="cardiology",
-        starts_at=now,
-        ends_at=now + timedelta(minutes=30),
-        participants=[
-            Participant(id="dr-rossi", role="practitioner", name="Dr A. Rossi"),
-            Participant(id="p-1", role="patient", name="M. Dupont", phone="+41791234567"),
-        ],
-    )
-    await at.host.sessions.accept(session.id, "p-1", recorded_by="dr-rossi")
-    await at.host.invite(session.id, "p-1")
+    sent, session = at.sent, await planned(at.host)
     grant = at.host.grant(session.id, "dr-rossi")
     doctor = Robot.from_grant(grant, at=Balancer(*at.bases), media=False)
     sms = Outbox(at.sms).last()
@@ -273,8 +216,7 @@ async def test_a_visit_outlives_a_redis_that_was_taken_back(tmp_path: Path, sms:
         async with hospital(tmp_path, sms, log=server.url) as at, visit(at) as held:
             async with held.writing():
                 pass
-            with driver.Redis.from_url(server.url) as client:
-                client.save()
+            server.save()
             async with held.writing():
                 pass
             await held.read()
