@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import AfterValidator, Field
 
-from hugathome._model import Instant, Record
+from hugathome._model import Instant, Record, ShortText
 from hugathome.errors import InvalidInput, InvalidPhoneNumber
 from hugathome.roles import AnyRole, OrganisationId, ParticipantId, Role
 
@@ -220,3 +220,19 @@ def test_a_record_of_the_cores_own_making_is_like_one_that_was_validated() -> No
 
     assert made == Visit.made(at=NOON, sealed=b"", note="now").but(note=None)
     assert Visit.from_json(made.to_json()) == Visit(at=NOON)
+
+
+class Line(Record):
+    text: ShortText
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\rb", "a\x00b", "a\x1b[31mb", "a\x85b", "a\u2028b"])
+def test_a_short_text_is_one_line(text: str) -> None:
+    with pytest.raises(InvalidInput, match="one line"):
+        Line(text=text)
+
+
+def test_a_short_text_keeps_every_script_and_loses_the_space_around_it() -> None:
+    assert Line(text=" Zoë O\u2019Neil \U0001f44b\u200d\U0001f469\u00a0\u05e9\u05dc\n").text == (
+        "Zoë O\u2019Neil \U0001f44b\u200d\U0001f469\u00a0\u05e9\u05dc"
+    )

@@ -3,16 +3,21 @@
 A traceback holds the local variables of every function on its way, and tools that report errors send them
 along: a code as it was typed, a link, a text that was not delivered. So the frames below a public call are
 emptied before its error reaches the host. Files and lines stay, and so does whatever the error itself says.
+
+What nobody expected may say anything: of that, only the kind and the place are logged.
 """
 
+import logging
 import sys
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isfunction, isgeneratorfunction
-from traceback import clear_frames
+from traceback import clear_frames, extract_tb
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+_LOGGER = logging.getLogger("hugathome")
 
 
 def emptied(error: T, *, handled: BaseException | None = None) -> T:
@@ -25,6 +30,16 @@ def emptied(error: T, *, handled: BaseException | None = None) -> T:
         clear_frames(each.__traceback__)
         each = each.__cause__ or each.__context__
     return error
+
+
+def log_unexpected(error: BaseException) -> None:
+    """Log what kind of error came from where, and not its message, which may quote somebody."""
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            log_unexpected(each)
+        return
+    places = [f"{each.filename}:{each.lineno}" for each in extract_tb(error.__traceback__)[-3:]]
+    _LOGGER.error("unexpected %s at %s", type(error).__name__, " < ".join(reversed(places)))
 
 
 def discreet(kind: type[T]) -> type[T]:

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 from hugathome.clock import Clock
 from hugathome.consultations import Consultations
+from hugathome.discretion import log_unexpected
 from hugathome.errors import HugathomeError, TransportClosed
 from hugathome.protocol.ice import CREDENTIALS_LIFETIME, IceServer, expire, ice_servers_for
 from hugathome.protocol.messages import Close, Goaway, Hello, IceServers, ServerMessage
@@ -67,7 +68,9 @@ class Hub:
         self._reception = Reception(parts=self._parts, doorkeeper=doorkeeper)
         self._open: Counter[str] = Counter()
         """Live rooms by organisation."""
-        self._rooms: dict[str, tuple[LiveRoom, asyncio.Task[None]]] = {}
+        self._rooms: dict[str, LiveRoom] = {}
+        self._following: set[asyncio.Task[None]] = set()
+        """Of former rooms too, which may have a last word to say while their successor is there."""
         self._ends_at: datetime | None = None
         self._goodbyes: dict[object, asyncio.Event] = {}
         """Of every connection, what is set once it is to go."""
@@ -106,10 +109,10 @@ class Hub:
             goodbye.set()
             await self._parts.clock.sleep(within.total_seconds() / len(here))
         await self._is_empty.wait()
-        tasks = [task for _, task in self._rooms.values()]
-        for task in tasks:
+        following = list(self._following)
+        for task in following:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*following, return_exceptions=True)
 
     # --- One connection --------------------------------------------------------------------------
 
@@ -121,7 +124,9 @@ class Hub:
             claim = await self._reception.judged(hello, source=source)
             live = self._live(claim.session.id)
             with live.watching() as changed:
-                return await Stay(claim, live, changed, parts=self._parts).run(transport, goodbye)
+                stay = Stay(claim, live, changed, parts=self._parts)
+                del hello, claim  # a grant and a session: they would be kept for as long as the device stays
+                return await stay.run(transport, goodbye)
         except TransportClosed:
             return None
         except (HugathomeError, TooMany) as refused:
@@ -135,25 +140,28 @@ class Hub:
     # --- What all connections share --------------------------------------------------------------
 
     def _live(self, session_id: str) -> LiveRoom:
-        live, _ = self._rooms.get(session_id, (None, None))
+        live = self._rooms.get(session_id)
         if live is None or live.is_over:
             organisation = session_id.partition(".")[0]
             if self._open[organisation] >= self._parts.limits.rooms:
                 raise TooMany(_ROOMS_WAIT, "too many rooms are open")
             self._open[organisation] += 1
-            live = LiveRoom(session_id, parts=self._parts)
-            self._rooms[session_id] = live, asyncio.create_task(self._followed(live))
+            live = self._rooms[session_id] = LiveRoom(session_id, parts=self._parts)
+            task = asyncio.create_task(self._followed(live))
+            self._following.add(task)
+            task.add_done_callback(self._following.discard)
             self._parts.telemetry.add(ROOMS)
         return live
 
     async def _followed(self, live: LiveRoom) -> None:
         try:
             await live.run()
+        except Exception as error:  # noqa: BLE001 - the room has ended and says so; asyncio would print it
+            log_unexpected(error)
         finally:
             self._parts.telemetry.add(ROOMS, -1)
             self._open[live.session_id.partition(".")[0]] -= 1
-            present, _ = self._rooms.get(live.session_id, (None, None))
-            if present is live:  # its successor may have come, and gone before it
+            if self._rooms.get(live.session_id) is live:  # its successor may have come, and gone before it
                 del self._rooms[live.session_id]
 
     async def _say_goodbye(self, transport: Transport, close: Close) -> None:

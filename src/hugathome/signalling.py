@@ -8,8 +8,8 @@ nothing, and therefore nobody needs a lock, a leader or an append that succeeds 
 stands in `protocol/room.py`, its rules in `fold.py`, what each receiver may see in `roster.py`.
 
 Admission and end are the record's (`Recorded`); connections, their order and who offers are the room's.
-Whoever is not let in is told of themselves, and whether somebody who admits is there: no name, no
-description, no candidate. Order and time come as data; nothing here reads a clock or waits.
+Whoever is not let in is told of themselves, of the visit as such, and whether somebody who admits is there:
+no name, no description, no candidate. Order and time come as data; nothing here reads a clock or waits.
 """
 
 from collections.abc import AsyncGenerator, Sequence

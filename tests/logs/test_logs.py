@@ -34,6 +34,16 @@ async def test_the_log_in_memory_keeps_every_rule() -> None:
     await check_log(lambda: open_log("memory://"))
 
 
+async def test_a_room_that_is_only_looked_at_leaves_nothing_behind() -> None:
+    log = MemoryLog()
+
+    await log.load("room", 0)
+    await log.snapshot("room")
+    await log.save_snapshot("room", 1, b"")
+
+    assert log._rooms == {}
+
+
 async def test_a_log_that_processes_share_keeps_every_rule(log_url: str) -> None:
     await check_log(lambda: open_log(log_url), patience=timedelta(seconds=30))
 

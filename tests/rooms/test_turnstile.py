@@ -43,3 +43,11 @@ def test_what_was_long_ago_is_forgotten() -> None:
     turnstile.pass_through(PATIENT, now=NOW + timedelta(minutes=1))
 
     assert list(turnstile._free_at) == [PATIENT]
+
+
+def test_names_that_were_made_up_are_forgotten_before_they_fill_the_memory() -> None:
+    turnstile = Turnstile(at_once=40, a_minute=30)
+
+    for number in range(20_000):
+        turnstile.pass_through(("192.0.2.1", f"hug.{number}"), now=NOW + timedelta(milliseconds=number))
+        assert len(turnstile._free_at) <= 4001, "each is forgotten after two seconds, or soon after"

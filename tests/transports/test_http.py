@@ -69,13 +69,26 @@ class Client:
         assert response.status == 200
         return json.loads(await response.chunk())  # type: ignore[no-any-return]
 
+    async def opened_from(self, address: str) -> int:
+        """Open a connection from an address, and return the status."""
+        response = Response()
+        await self._call(response, b"{}", "POST", {"content-type": "application/json"}, address)
+        return response.status
+
     def stream(self) -> tuple[Response, asyncio.Task[None]]:
         """Open a connection that is told everything in one stream."""
         response = Response()
         call = self._call(response, b"{}", "POST", {"content-type": "application/json", **EVENTS})
         return response, asyncio.create_task(call)
 
-    async def _call(self, response: Response, body: bytes, method: str, headers: dict[str, str]) -> None:
+    async def _call(
+        self,
+        response: Response,
+        body: bytes,
+        method: str,
+        headers: dict[str, str],
+        address: str = "127.0.0.1",
+    ) -> None:
         parts = iter([{"type": "http.request", "body": body}])
 
         async def receive() -> MutableMapping[str, Any]:
@@ -85,7 +98,13 @@ class Client:
             return {"type": "http.disconnect"}
 
         listed = [(name.encode(), value.encode()) for name, value in headers.items()]
-        scope = {"type": "http", "method": method, "path": "/signal/http", "headers": listed}
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": "/signal/http",
+            "headers": listed,
+            "client": (address, 50_000),
+        }
         await self.application(scope, receive, response.send)
 
 
@@ -289,6 +308,53 @@ async def test_no_more_connections_are_opened_than_may_be(headers: dict[str, str
 
     assert response.status == 503
     await (await client.site.ends.get()).aclose()
+
+
+async def test_whoever_opens_connections_and_says_nothing_keeps_nobody_else_out() -> None:
+    client = Client(most=4)
+    crowd = [await client.opened_from("192.0.2.1") for _ in range(5)]
+
+    others = [await client.opened_from(address) for address in ("192.0.2.2", "192.0.2.3", "192.0.2.4")]
+
+    assert crowd == [200, 200, 200, 200, 503]
+    assert others == [200, 200, 200]
+    assert await client.opened_from("192.0.2.1") == 503
+
+
+async def test_the_addresses_of_one_network_are_one_client() -> None:
+    client = Client(most=2)
+    await client.opened_from("2001:db8:1:1::1")
+    await client.opened_from("2001:db8:1:1::2")
+
+    neighbours = [await client.opened_from(f"2001:db8:1:1::{number}") for number in (3, 4)]
+
+    assert neighbours == [503, 503]
+    assert await client.opened_from("2001:db8:1:2::1") == 200
+
+
+async def test_no_connection_that_is_in_use_gives_way(client: Client) -> None:
+    client = Client(most=2)
+    served = []
+    for _ in range(2):
+        served.append((await client.ask())["connection"])
+        await (await client.site.ends.get()).send("welcome")
+        await client.ask(connection=served[-1], after=0)
+
+    assert await client.opened_from("192.0.2.2") == 503
+
+    assert [await ended(client, name) for name in served] == [False, False]
+
+
+async def test_one_that_was_sent_away_and_lingers_gives_way() -> None:
+    client = Client(most=1)
+    name = (await client.ask())["connection"]
+    end = await client.site.ends.get()
+    await end.send("farewell")
+    await client.ask(connection=name, after=0)
+    await end.aclose()
+    await asyncio.sleep(0)
+
+    assert await client.opened_from("192.0.2.2") == 200
 
 
 async def refused(client: Client, method: str, body: bytes, **headers: str) -> int:

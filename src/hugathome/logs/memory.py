@@ -22,7 +22,8 @@ class MemoryLog:
 
     async def append(self, room: str, record: bytes) -> None:
         """Add a record."""
-        self._of(room).tail.append(record)
+        self._serving_one_process()
+        self._rooms.setdefault(room, _Records()).tail.append(record)
         self._bell.ring(room)
 
     async def load(self, room: str, after: int) -> Rows:
@@ -70,11 +71,15 @@ class MemoryLog:
         return tail.take(rows, kept_from=records.kept_from)
 
     def _of(self, room: str) -> "_Records":
+        """Return what is there of a room; to look at one keeps nothing of it."""
+        self._serving_one_process()
+        return self._rooms.get(room) or _Records()
+
+    def _serving_one_process(self) -> None:
         process = os.getpid()
         if self._process not in {None, process}:
             raise ConfigurationError("a memory log serves one process: give every worker log=open_log(…)")
         self._process = process
-        return self._rooms.setdefault(room, _Records())
 
 
 class _Records:

@@ -11,7 +11,14 @@ from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
-from hugathome.errors import HugathomeError, InvalidInput, RemoteProtocolError, SessionError, TransportClosed
+from hugathome.errors import (
+    HugathomeError,
+    InvalidInput,
+    LocalProtocolError,
+    RemoteProtocolError,
+    SessionError,
+    TransportClosed,
+)
 from hugathome.protocol.frames import parse_client
 from hugathome.protocol.messages import (
     Ack,
@@ -220,6 +227,8 @@ class Link:
                 await self._changed.wait()
         except TransportClosed:
             return None
+        except LocalProtocolError:  # it would not fit another time either
+            return Close.because(CloseCode.TOO_BIG)
 
     async def _deliver_all(self) -> Close | None:
         """Send what there is behind the cursor, up to the close that it holds."""

@@ -11,7 +11,7 @@ A log that has grown long is cut: a snapshot stands for all but its end, which i
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from typing import Any, NamedTuple
 
@@ -46,6 +46,10 @@ _LONG = 2 * 1024 * 1024
 """Bytes in a log, after which it is cut."""
 _MANY = 512
 """Entries in a log, after which it is cut: a worker that takes a room over has to read them all."""
+
+
+_HELD = 2 * _LONG
+"""Bytes of a log whose entries are held here for those who resume; more than what a cut leaves of it."""
 
 
 class Parts(NamedTuple):
@@ -88,6 +92,8 @@ class LiveRoom:
         self._served: set[str] = set()
         self._away: set[tuple[str, int]] = set()
         self._empty_seats: set[int] = set()
+        self._unanswered: set[tuple[str, int]] = set()
+        """Connections that this worker has asked after, and that nobody has vouched for since."""
         self._until_idle: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._tasks = asyncio.TaskGroup()
@@ -174,7 +180,7 @@ class LiveRoom:
         self._expect_the_away()
         self._expect_the_host()
         self._wake()
-        async with aclosing(self._parts.journal.follow(self.session_id, after=self.position)) as entries:
+        async with aclosing(self._news()) as entries:
             async for position, entry in entries:
                 before = self.room
                 self._fold(entry, position)
@@ -185,6 +191,16 @@ class LiveRoom:
                 self._vouch(entry)
                 self._wake()
                 self._look_if_idle()
+
+    async def _news(self) -> AsyncGenerator[tuple[Position, Entry | Unread]]:
+        """Follow on from what was loaded, whose last entry has to be there still, as it was."""
+        last = self.at(self.position.offset - 1)
+        after = self.position if last is None else last.position
+        async with aclosing(self._parts.journal.follow(self.session_id, after=after)) as entries:
+            if last is not None and (await anext(entries))[0] != self.position:
+                raise LogForked("the log was replaced while it was read")
+            async for each in entries:
+                yield each
 
     async def _load(self) -> None:
         (self._cut_at, room), entries = await self._parts.journal.replay(self.session_id)
@@ -199,8 +215,8 @@ class LiveRoom:
         records = self.position.offset - self._cut_at.offset
         if records < min(self._parts.limits.kept, _MANY) and self.position.size - self._cut_at.size < _LONG:
             return
-        step = self.at(self.position.offset - records // 8)
-        if step is not None and step.position.offset > self._cut_at.offset:
+        step = self.at(self.position.offset - records // 8) or self._kept[0]
+        if step.position.offset > self._cut_at.offset:
             self._cut_at = step.position
             self._tasks.create_task(self._cut(Point(step.position, step.room)))
 
@@ -212,6 +228,8 @@ class LiveRoom:
         room, told = self.room.after(entry, position)
         self._last = Step(position, room, told)
         self._kept.append(self._last)
+        while position.size - self._kept[0].position.size > _HELD:
+            self._kept.popleft()
 
     def _wake(self) -> None:
         for changed in self._watchers:
@@ -275,9 +293,10 @@ class LiveRoom:
         while True:
             await self._parts.clock.sleep(self._parts.limits.away_for)
             strangers = [each for each in self.room.peers.values() if self._is_strange(each)]
+            self._unanswered = {(each.peer, each.conn) for each in strangers}
             await self._propose(Doubted(peer=each.peer, conn=each.conn) for each in strangers)
             await self._parts.clock.sleep(_VOUCHED_WITHIN)
-            lost = [each for each in self.room.peers.values() if each.is_doubted and self._is_strange(each)]
+            lost = [each for each in self.room.peers.values() if self._is_lost(each)]
             await self._propose(Detached(peer=each.peer, conn=each.conn) for each in lost)
 
     async def _mind_the_record(self) -> None:
@@ -292,7 +311,13 @@ class LiveRoom:
     def _is_strange(self, peer: Peer) -> bool:
         return peer.is_attached and peer.link not in self._served
 
+    def _is_lost(self, peer: Peer) -> bool:
+        """Whether this worker's own question was left open: another's may have been asked just now."""
+        return peer.is_doubted and self._is_strange(peer) and (peer.peer, peer.conn) in self._unanswered
+
     def _vouch(self, entry: Entry | Unread) -> None:
+        if isinstance(entry, Vouched):
+            self._unanswered.discard((entry.peer, entry.conn))
         if isinstance(entry, Doubted):
             peer = self.room.peers.get(entry.peer)
             if peer is not None and peer.conn == entry.conn and peer.link in self._served:

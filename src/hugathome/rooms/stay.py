@@ -2,7 +2,8 @@
 
     claim ──► proposed to the log ──► taken by the fold ──► arrived in the record ──► Link.run ──► detached
 
-Whoever the fold does not take is told the close that it gave, and never served.
+Whoever the fold does not take is told the close that it gave, and never served. Who would resume with a token
+that nobody was given is refused before a word of it is written.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from hugathome.rooms.live import LiveRoom, Parts, Reading, Step, begins, has_mis
 from hugathome.rooms.mirror import recorded
 from hugathome.rooms.reception import Claim
 from hugathome.session import Session
-from hugathome.signalling import Attached, Detached, Joined, Peer, Transport
+from hugathome.signalling import Attached, Detached, Joined, Peer, Room, Transport
 from hugathome.telemetry import CONNECTIONS, JOINS, RESUMES
 
 
@@ -35,8 +36,11 @@ class Stay:
     async def run(self, transport: Transport, goodbye: asyncio.Event) -> Close | None:
         """Serve the device until it goes, or is told to; return what to tell it, if it is still there."""
         await self._live.loaded(self._changed)
-        if isinstance(self._entry, Attached):
+        if isinstance(self._entry, Attached) and self._live.end is None:
             self._entry = self._entry.but(missed=has_missed(self._live, self._claim.resumed_at))
+            refused = await self._refusal()
+            if refused is not None:
+                return refused
         step = await self._proposed()
         if step is None:
             return self._live.end
@@ -48,16 +52,37 @@ class Stay:
         finally:
             await self._left(peer)
 
+    async def _refusal(self) -> Close | None:
+        """Judge whoever would resume before the log is written to: anybody may come with a token made up."""
+        refused = self._refused_by(self._live.room)
+        if refused is None:
+            return None
+        room = self._live.room  # the token may have been given out elsewhere, and not have been read here yet
+        for position, entry in await self._parts.journal.load(room.session, after=self._live.position):
+            room, _ = room.after(entry, position)
+        return self._refused_by(room)
+
+    def _refused_by(self, room: Room) -> Close | None:
+        position = self._live.position
+        return _close_of(Step(position, *room.after(self._entry, position)), self._entry.link)
+
     async def _served(
         self, peer: Peer, step: Step, transport: Transport, goodbye: asyncio.Event
     ) -> Close | None:
         reading = await self._reading(peer, step)
         if isinstance(reading, Close):
             return reading
+        link = self._link(peer, step, reading, transport)
+        counted = self._counted(recovered=reading.snapshot is None)
+        del self._claim, reading  # as in the hub: from here on, the room is all there is to know
+        with self._live.serving(peer.link), counted:
+            return await link.run(told_to_go(goodbye))
+
+    def _link(self, peer: Peer, step: Step, reading: Reading, transport: Transport) -> Link:
         seat = Seat(
             self._live.session_id, peer, attached_at=step.position.offset, cursor=reading.position.offset
         )
-        link = Link(
+        return Link(
             seat,
             self._welcome(reading, peer),
             transport=transport,
@@ -65,8 +90,6 @@ class Stay:
             changed=self._changed,
             parts=self._parts,
         )
-        with self._live.serving(peer.link), self._counted(reading):
-            return await link.run(told_to_go(goodbye))
 
     async def _reading(self, peer: Peer, step: Step) -> Reading | Close:
         """Return from where on the device is told, or why it cannot be."""
@@ -146,13 +169,13 @@ class Stay:
         )
 
     @contextmanager
-    def _counted(self, reading: Reading) -> Iterator[None]:
+    def _counted(self, *, recovered: bool) -> Iterator[None]:
         """Have telemetry know of a connection while it is served."""
         telemetry = self._parts.telemetry
         if isinstance(self._entry, Joined):
             telemetry.add(JOINS)
         else:
-            telemetry.add(RESUMES, label="no" if reading.snapshot else "yes")
+            telemetry.add(RESUMES, label="yes" if recovered else "no")
         telemetry.add(CONNECTIONS)
         try:
             yield

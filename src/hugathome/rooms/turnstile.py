@@ -7,6 +7,7 @@ hello of any kind costs a signature that is verified, or a log that is read.
 from datetime import datetime, timedelta
 
 _SWEPT_EVERY = timedelta(minutes=1)
+_FEW = 1000
 
 Who = tuple[str, str]
 """A session and a participant, or the address that one comes from."""
@@ -30,6 +31,8 @@ class Turnstile:
         self._free_at: dict[Who, datetime] = {}
         """When a bucket is, or was, full again."""
         self._swept_at: datetime | None = None
+        self._most = _FEW
+        """Buckets that are let grow in number before they are looked through again."""
 
     def pass_through(self, who: Who, *, now: datetime) -> timedelta | None:
         """Count one more; return how long to wait instead if there were too many."""
@@ -42,7 +45,12 @@ class Turnstile:
         return None
 
     def _sweep(self, now: datetime) -> None:
-        """Forget full buckets, once a minute: a crowd that comes back at once must not pay for each other."""
-        if self._swept_at is None or now - self._swept_at >= _SWEPT_EVERY:
+        """Forget full buckets, once a minute and whenever they have doubled.
+
+        A crowd that comes back at once must not pay for each other, nor names that were made up be kept.
+        """
+        is_due = self._swept_at is None or now - self._swept_at >= _SWEPT_EVERY
+        if is_due or len(self._free_at) >= self._most:
             self._free_at = {who: at for who, at in self._free_at.items() if at > now}
             self._swept_at = now
+            self._most = max(_FEW, 2 * len(self._free_at))

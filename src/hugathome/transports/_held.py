@@ -23,6 +23,8 @@ class Held:
 
     def __init__(self, *, patience: timedelta, gone: Callable[[], None]) -> None:
         self.transport, self._far = memory_pair(capacity=CAPACITY)
+        self.is_served = True
+        """Whether anybody still is at the hub's end."""
         self._patience = patience.total_seconds()
         self._gone = gone
         self._asking = 0
@@ -34,6 +36,11 @@ class Held:
         """The last frame that is known to have arrived."""
         self._told: Sequence[str] = ()
         """The frames behind it that were told."""
+
+    @property
+    def is_established(self) -> bool:
+        """Whether the device was told something, and is served on: so it is with those who were let in."""
+        return self.is_served and bool(self._told or self._arrived)
 
     @contextmanager
     def asked(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ The connection ends when the ASGI application returns: stay in it for as long as
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import Any, Never, final
 
 from hugathome.errors import RemoteProtocolError, TransportClosed
@@ -17,6 +18,9 @@ from hugathome.transports._wire import CLOSE_SECONDS, FRAME_LIMIT, SUBPROTOCOL, 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_OWN_NETWORK = 64
+"""Bits of an IPv6 address that name whose it is; the rest is theirs to choose."""
 
 
 async def accept(
@@ -44,6 +48,20 @@ async def refuse(scope: Scope, receive: Receive, send: Send, *, code: int) -> No
     await _shake_hands(receive, send, subprotocol=offered[0] if offered else None)
     with suppress(OSError):
         await send({"type": "websocket.close", "code": code})
+
+
+def client_of(scope: Scope) -> str | None:
+    """Return the address that a scope comes from, if known: of IPv6 its network, which is one client's."""
+    client = scope.get("client")
+    if not client:
+        return None
+    try:
+        address = ip_address(client[0])
+    except ValueError:  # a name, as of a Unix socket
+        return str(client[0])
+    if isinstance(address, IPv4Address):
+        return str(address)
+    return str(address.ipv4_mapped or IPv6Network((int(address), _OWN_NETWORK), strict=False))
 
 
 async def _shake_hands(receive: Receive, send: Send, *, subprotocol: str | None) -> None:

@@ -9,6 +9,7 @@ frames mean is none of its business. `docs/reference/signalling.md` has the whol
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
@@ -20,7 +21,7 @@ from hugathome.signalling import Transport
 from hugathome.transports._held import Held
 from hugathome.transports._posted import EVENTS, Asked, Told
 from hugathome.transports._requests import answer, read, refusal, stream
-from hugathome.transports.asgi import Receive, Scope, Send
+from hugathome.transports.asgi import Receive, Scope, Send, client_of
 
 _UNBUFFERED = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
 
@@ -30,7 +31,8 @@ class PostedConnections:
     """An ASGI application at one address; what opens a connection is given to `serve` with its scope.
 
     `allow` returns the headers of an answer to a page of this origin, and `None` for one that is refused.
-    At `most` so many are open at once; one for which nobody asks within `patience` is cut.
+    At `most` so many are open at once; one for which nobody asks within `patience` is cut. Where there is no
+    room, whichever client has opened most that came to nothing yet gives way to one that has opened fewer.
     """
 
     def __init__(
@@ -48,6 +50,8 @@ class PostedConnections:
         self._most = most
         self._patience = patience
         self._held: dict[str, Held] = {}
+        self._clients: dict[str, str] = {}
+        """By connection, who opened it."""
         self._served: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,21 +93,35 @@ class PostedConnections:
         return told if asked.connection else told.but(connection=name)
 
     def _opened(self, scope: Scope) -> str | None:
-        """Open a connection and return its name, if there is room for one more."""
-        if len(self._held) >= self._most:
+        """Open a connection and return its name, if there is room for one more, or can be made."""
+        client = client_of(scope) or ""
+        if len(self._held) >= self._most and not self._has_made_room(client):
             return None
         name = self._randomness(24).hex()
+        self._clients[name] = client
         held = self._held[name] = Held(patience=self._patience, gone=lambda: self._gone(name))
         task = asyncio.create_task(self._serving(held, scope))
         self._served.add(task)  # it ends with its connection
         task.add_done_callback(self._served.discard)
         return name
 
+    def _has_made_room(self, client: str) -> bool:
+        """Cut the oldest connection of whoever has most that were not taken up, if they have more."""
+        idle = [name for name, held in self._held.items() if not held.is_established]
+        counts = Counter(self._clients[name] for name in idle)
+        greediest = max(counts, key=lambda each: counts[each], default=client)
+        if counts[greediest] <= counts[client]:
+            return False
+        self._held[next(name for name in idle if self._clients[name] == greediest)].cut()
+        return True
+
     async def _serving(self, held: Held, scope: Scope) -> None:
         try:
             await self._serve(held.transport, scope)
         finally:
+            held.is_served = False
             await held.transport.aclose()
 
     def _gone(self, name: str) -> None:
         self._held.pop(name, None)
+        self._clients.pop(name, None)

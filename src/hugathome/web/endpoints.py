@@ -6,7 +6,6 @@ quote somebody, and told to nobody.
 
 import asyncio
 import logging
-import traceback
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from hugathome._model import Record
+from hugathome.discretion import log_unexpected
 from hugathome.errors import HugathomeError, InvalidInput, StoreUnavailable
 from hugathome.sms.reading import IN_QUERY, JSON, KINDS, READERS, Seal, read_receipt
 from hugathome.web.api import Answer, problem
@@ -179,9 +179,3 @@ def _problem(body: dict[str, Any]) -> Response:
     return JSONResponse(
         body, status_code=body["status"], headers=headers, media_type="application/problem+json"
     )
-
-
-def log_unexpected(error: Exception) -> None:
-    """Log what kind of error came from where, and not its message, which may quote somebody."""
-    places = [f"{each.filename}:{each.lineno}" for each in traceback.extract_tb(error.__traceback__)[-3:]]
-    _LOGGER.error("unexpected %s at %s", type(error).__name__, " < ".join(reversed(places)))

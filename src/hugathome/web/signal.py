@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+from hugathome.discretion import log_unexpected
 from hugathome.errors import RemoteProtocolError, TransportClosed
 from hugathome.protocol.wire import CloseCode
 from hugathome.signalling import Transport
-from hugathome.transports.asgi import Receive, Scope, Send, accept, refuse
+from hugathome.transports.asgi import Receive, Scope, Send, accept, client_of, refuse
 from hugathome.transports.http import PostedConnections
-from hugathome.web.endpoints import log_unexpected
 from hugathome.web.origins import Origins
 from hugathome.web.pages import API_HEADERS
 
@@ -51,9 +51,8 @@ def posts_of(hug: "HugAtHome", origins: Origins) -> PostedConnections:
 
 
 async def _serve(hug: "HugAtHome", transport: Transport, scope: Scope) -> None:
-    client = scope.get("client")
     try:
-        await hug.serve(transport, source=client[0] if client else None)
+        await hug.serve(transport, source=client_of(scope))
     except Exception as error:  # noqa: BLE001 - the end of one connection
         log_unexpected(error)
     finally:
