@@ -73,9 +73,9 @@ class Stay:
         if isinstance(reading, Close):
             return reading
         link = self._link(peer, step, reading, transport)
-        counted = self._counted(recovered=reading.snapshot is None)
-        del self._claim, reading  # as in the hub: from here on, the room is all there is to know
-        with self._live.serving(peer.link), counted:
+        self._count(recovered=reading.snapshot is None)
+        del self._claim, self._entry, reading  # as in the hub: from here on, the room is all there is to know
+        with self._live.serving(peer.link), self._counted():
             return await link.run(told_to_go(goodbye))
 
     def _link(self, peer: Peer, step: Step, reading: Reading, transport: Transport) -> Link:
@@ -168,14 +168,16 @@ class Stay:
             snapshot=reading.snapshot,
         )
 
+    def _count(self, *, recovered: bool) -> None:
+        if isinstance(self._entry, Joined):
+            self._parts.telemetry.add(JOINS)
+        else:
+            self._parts.telemetry.add(RESUMES, label="yes" if recovered else "no")
+
     @contextmanager
-    def _counted(self, *, recovered: bool) -> Iterator[None]:
+    def _counted(self) -> Iterator[None]:
         """Have telemetry know of a connection while it is served."""
         telemetry = self._parts.telemetry
-        if isinstance(self._entry, Joined):
-            telemetry.add(JOINS)
-        else:
-            telemetry.add(RESUMES, label="yes" if recovered else "no")
         telemetry.add(CONNECTIONS)
         try:
             yield
