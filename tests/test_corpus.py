@@ -64,7 +64,7 @@ def steps_of(scenario: Json) -> list[Json]:
     [pytest.param(each, id=each["name"]) for each in SCENARIOS if each.get("only") != "browser"],
 )
 def test_the_client_does_what_the_corpus_says(scenario: Json) -> None:
-    client, at = Client(caps=PAGE, agent="corpus"), 0.0
+    client, at = Client(caps=PAGE, agent=scenario.get("agent", "corpus")), 0.0
     for step in steps_of(scenario):
         at = step.get("at", at)
         after, effects = give(client, step, START + timedelta(seconds=at))

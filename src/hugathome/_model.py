@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints, ValidationError
@@ -87,12 +88,13 @@ class Record(BaseModel):
         held, fields = self.__dict__, type(self).__pydantic_fields__
         if len(held) > len(fields):
             held = {name: held[name] for name in fields}
-        return self._of({**held, **changes}, self.__pydantic_fields_set__ | changes.keys())
+        given = self.__pydantic_fields_set__
+        return self._of({**held, **changes}, given if given >= changes.keys() else given | changes.keys())
 
     @classmethod
     def made(cls, **fields: Any) -> Self:
         """Return a record of the core's own making: every field is given, and none is validated."""
-        return cls._of(fields, set(fields))
+        return cls._of(fields, _all_fields(cls))
 
     @classmethod
     def _of(cls, held: dict[str, Any], given: set[str]) -> Self:
@@ -102,6 +104,12 @@ class Record(BaseModel):
         _SET(made, "__pydantic_extra__", None)
         _SET(made, "__pydantic_private__", None)
         return made
+
+
+@cache
+def _all_fields(record: type[Record]) -> set[str]:
+    """Return one set for all records of a kind: it weighs more than many of them."""
+    return set(record.__pydantic_fields__)
 
 
 def _explained(record: type[BaseModel], refused: ValidationError) -> InvalidInput:

@@ -124,7 +124,9 @@ class Hub:
             claim = await self._reception.judged(hello, source=source)
             live = self._live(claim.session.id)
             with live.watching() as changed:
-                return await Stay(claim, live, changed, parts=self._parts).run(transport, goodbye)
+                stay = Stay(claim, live, changed, parts=self._parts)
+                del hello, claim  # a grant and a session: they would be kept for as long as the device stays
+                return await stay.run(transport, goodbye)
         except TransportClosed:
             return None
         except (HugathomeError, TooMany) as refused:

@@ -12,7 +12,7 @@ const BEGINNINGS = read("beginnings.json");
 
 for (const file of FILES) {
   for (const scenario of read(file)) {
-    if (scenario.only !== "python") test(`${file}: ${scenario.name}`, () => replay(stepsOf(scenario)));
+    if (scenario.only !== "python") test(`${file}: ${scenario.name}`, () => replay(stepsOf(scenario), scenario.agent));
   }
 }
 
@@ -25,8 +25,8 @@ function stepsOf({ from, steps }) {
   return [...(from ? stepsOf(BEGINNINGS[from]) : []), ...steps];
 }
 
-function replay(steps) {
-  const client = new Client({ agent: "corpus" });
+function replay(steps, agent = "corpus") {
+  const client = new Client({ agent });
   let now = 0;
   for (const { at = now, asks = [], sees = {}, ...input } of steps) {
     now = at;
@@ -44,6 +44,8 @@ function give(client, input, now) {
       return client.opened({ ...given, now });
     case "received":
       return client.received(JSON.stringify(given), { now });
+    case "unreadable":
+      return client.received(given, { now });
     case "said":
       return client.said(given);
     case "lost":

@@ -80,7 +80,7 @@ export class Client {
     this.iceServers = [];
     this.relayOnly = false;
 
-    this._agent = agent;
+    this._agent = [...agent].slice(0, 300).join(""); // whole characters
     this._commands = new Commands();
     this._token = null;
     /** Up to where everything is known; null where the next welcome is to bring the whole room. */
@@ -105,7 +105,7 @@ export class Client {
 
   /** A new transport stands: greet. `nonce` is drawn once. */
   opened({ grant = null, nonce, now }) {
-    const hello = { v: 1, type: "hello", versions: [1], caps: CAPS, nonce, agent: this._agent.slice(0, 300) };
+    const hello = { v: 1, type: "hello", versions: [1], caps: CAPS, nonce, agent: this._agent };
     if (this.resumes) {
       hello.resume = { session: this.session.id, peer: this.peer, pos: this._pos || undefined, token: this._token };
     } else {
@@ -166,7 +166,7 @@ export class Client {
 
   /** Take a text from the hub. */
   received(text, { now }) {
-    const message = JSON.parse(text);
+    const message = read(text);
     this._heardAt = now;
     this._askedAt = null;
     if (message.type === "welcome") return this._welcomed(message, now);
@@ -386,6 +386,15 @@ export class Client {
     this._failures = failures + 1;
     if (this.link === "live") Object.assign(this, { link: "reconnecting", _lostAt: now + LOST_AFTER });
     return [{ kind: "return", after, spread: Math.min(SPREAD[0] * 2 ** Math.min(failures, 16), SPREAD[1]) }];
+  }
+}
+
+/** What is no message must be understood, and cannot be. */
+function read(text) {
+  try {
+    return JSON.parse(text) || { must: true };
+  } catch (error) {
+    return { must: true };
   }
 }
 

@@ -15,7 +15,7 @@ export class Talk {
 
   /** What was written; empty if nothing. Half a character, as a limit of length may leave one, is no text. */
   get written() {
-    return this._elements.one("[data-text]").value.replace(/\p{Surrogate}/gu, "").trim();
+    return this._elements.one("[data-text]").value.replace(/\p{Surrogate}/gu, "").replace(/^[\s\x85]+|[\s\x85]+$/g, "");
   }
 
   sent() {

@@ -52,6 +52,7 @@ from hugathome.device.returning import Phase, away, linked, silence_ends
 from hugathome.device.window import Window
 from hugathome.protocol.frames import parse_server
 from hugathome.protocol.messages import (
+    LONGEST_AGENT,
     Answer,
     App,
     AskIceServers,
@@ -147,7 +148,8 @@ class Client(Record):
 
     def opened(self, *, grant: str, nonce: str, now: datetime) -> Next:
         """Greet over a new transport; `nonce` is drawn once for each device."""
-        hello = Hello(caps=self.caps, agent=self.agent, nonce=nonce, grant=grant)
+        agent = self.agent and self.agent[:LONGEST_AGENT]
+        hello = Hello(caps=self.caps, agent=agent, nonce=nonce, grant=grant)
         if self.token and self.peer and self.session:
             resume = ResumeFrom(session=self.session.id, peer=self.peer, pos=self.pos, token=self.token)
             hello = hello.but(grant=None, resume=resume)

@@ -49,6 +49,8 @@ from hugathome.protocol.wire import (
 )
 from hugathome.roles import Modality, ParticipantId, Step
 
+LONGEST_AGENT = 300
+"""Characters of what a device says of itself: more is cut off."""
 VERSION = 1
 
 # --- Both ways -----------------------------------------------------------------------------------
@@ -167,7 +169,7 @@ class Hello(Message):
     caps: Caps = Caps()
     nonce: OpaqueId
     """Drawn once by each device; the same grant with the same nonce is answered again."""
-    agent: Annotated[str, StringConstraints(max_length=300)] | None = None
+    agent: Annotated[str, StringConstraints(max_length=LONGEST_AGENT)] | None = None
 
 
 class _OfSomebody(Message):

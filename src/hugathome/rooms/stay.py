@@ -72,10 +72,17 @@ class Stay:
         reading = await self._reading(peer, step)
         if isinstance(reading, Close):
             return reading
+        link = self._link(peer, step, reading, transport)
+        self._count(recovered=reading.snapshot is None)
+        del self._claim, self._entry, reading  # as in the hub: from here on, the room is all there is to know
+        with self._live.serving(peer.link), self._counted():
+            return await link.run(told_to_go(goodbye))
+
+    def _link(self, peer: Peer, step: Step, reading: Reading, transport: Transport) -> Link:
         seat = Seat(
             self._live.session_id, peer, attached_at=step.position.offset, cursor=reading.position.offset
         )
-        link = Link(
+        return Link(
             seat,
             self._welcome(reading, peer),
             transport=transport,
@@ -83,8 +90,6 @@ class Stay:
             changed=self._changed,
             parts=self._parts,
         )
-        with self._live.serving(peer.link), self._counted(reading):
-            return await link.run(told_to_go(goodbye))
 
     async def _reading(self, peer: Peer, step: Step) -> Reading | Close:
         """Return from where on the device is told, or why it cannot be."""
@@ -163,14 +168,16 @@ class Stay:
             snapshot=reading.snapshot,
         )
 
+    def _count(self, *, recovered: bool) -> None:
+        if isinstance(self._entry, Joined):
+            self._parts.telemetry.add(JOINS)
+        else:
+            self._parts.telemetry.add(RESUMES, label="yes" if recovered else "no")
+
     @contextmanager
-    def _counted(self, reading: Reading) -> Iterator[None]:
+    def _counted(self) -> Iterator[None]:
         """Have telemetry know of a connection while it is served."""
         telemetry = self._parts.telemetry
-        if isinstance(self._entry, Joined):
-            telemetry.add(JOINS)
-        else:
-            telemetry.add(RESUMES, label="no" if reading.snapshot else "yes")
         telemetry.add(CONNECTIONS)
         try:
             yield

@@ -133,7 +133,7 @@ def a_command_counts_twice(patch: pytest.MonkeyPatch) -> None:
     folding(patch, fold)
 
 
-@shows_as(Invariant.I3, Invariant.I8)
+@shows_as(Invariant.I3, Invariant.I8, within=200)
 def a_gap_is_overlooked(patch: pytest.MonkeyPatch) -> None:
     """A command counts although an earlier one is missing."""
 
