@@ -24,6 +24,14 @@ async def clinic() -> AsyncIterator[Clinic]:
     await clinic.aclose()
 
 
+@pytest.fixture
+async def silent() -> AsyncIterator[Clinic]:
+    """Return a clinic whose devices need not say that they are there."""
+    clinic = Clinic(limits=Limits(dead_after=600))
+    yield clinic
+    await clinic.aclose()
+
+
 def live(clinic: Clinic, session: Session) -> LiveRoom:
     return clinic.hub._rooms[session.id]
 
@@ -57,8 +65,8 @@ async def test_a_log_whose_end_alone_is_too_much_to_hold_is_cut_nevertheless(
     assert await clinic.log.snapshot(session.id) is not None
 
 
-async def test_a_third_worker_s_doubt_gives_nobody_less_time_to_answer() -> None:
-    clinic = Clinic(limits=Limits(dead_after=600))
+async def test_a_third_worker_s_doubt_gives_nobody_less_time_to_answer(silent: Clinic) -> None:
+    clinic = silent
     session = await clinic.plan()
     await clinic.join(session, "dr")
     patient = await clinic.join(session, "pat", hub=clinic.new_hub())
@@ -81,7 +89,6 @@ async def test_a_third_worker_s_doubt_gives_nobody_less_time_to_answer() -> None
 
     now = (await clinic.journal.room(session.id)).peers[patient.welcome.peer]
     assert (now.is_attached, now.is_doubted) == (True, False)
-    await clinic.aclose()
 
 
 async def test_a_room_that_breaks_is_logged_without_a_word_of_what_was_said(
