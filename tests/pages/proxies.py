@@ -94,7 +94,7 @@ async def visit_behind_a_proxy(
     try:
         ports = {"front": front, "behind": clinic.port}
         with haproxy(folder, ports, timeout=timeout, refuses_upgrade=refuses_upgrade):
-            await _answers(front)
+            await answers(front)
             phone, desktop = await device(chromium), await device(chromium, viewport=DESKTOP)
             if refuses_upgrade:
                 await desktop.route("**/signal/*", _without_streams)
@@ -130,7 +130,7 @@ async def _without_streams(route: Route) -> None:
         await route.continue_()
 
 
-async def _answers(port: int) -> None:
+async def answers(port: int) -> None:
     async with asyncio.timeout(10):
         while True:
             try:
