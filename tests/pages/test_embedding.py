@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Request, expect
 from tests.pages.browsing import DESKTOP, comes_true, device, in_state, open_from_sms, sees_and_hears, use
 from tests.pages.clinic import Clinic
 from tests.pages.host import EVENTS, LISTENING, Host
+from tests.pages.proxies import HAS_HAPROXY, Connections, answers, haproxy, unused_port
 
 from hugathome import Session
 from hugathome.protocol.wire import Limits
-from hugathome.testing import Robot
+from hugathome.testing import HttpSite, Robot, Way
 
 pytestmark = [pytest.mark.media, pytest.mark.browser]
 
@@ -196,9 +197,7 @@ async def test_a_page_and_the_others_inside_send_each_other_messages_of_its_own(
     host: Host, clinic: Clinic, chromium: Browser, kind: str
 ) -> None:
     session = await clinic.plan()
-    room = clinic.room_url(session, "dr-rossi")
-    framed = f'<iframe src="{room}" allow="{ALLOWED}" width="1000" height="700"></iframe>'
-    page = await host_page(chromium, host, framed if kind == "frame" else element(clinic, session))
+    page = await host_page(chromium, host, room_in(kind, clinic, session))
     inner = page.main_frame.child_frames[0] if kind == "frame" else page
     await inner.locator("[data-action=join]:visible").wait_for()
     await page.evaluate(PUBLISH[kind] % '"too early"')
@@ -223,6 +222,64 @@ async def test_a_page_and_the_others_inside_send_each_other_messages_of_its_own(
         assert await heard(page, "app") == [{"topic": "bell", "data": [1, None], "participant": "nurse"}]
         codes = ["not-admitted", "too-long"]
         assert await heard(page, "refused") == [{"topic": "hand", "code": code} for code in codes]
+
+
+@pytest.mark.skipif(not HAS_HAPROXY, reason="haproxy is not installed: scripts/system-packages")
+@pytest.mark.parametrize("kind", ["frame", "element"])
+async def test_a_page_of_another_site_holds_the_room_by_posts_where_websockets_are_refused(
+    host: Host, tmp_path: Path, chromium: Browser, kind: str
+) -> None:
+    host.origin = host.origin.replace("127.0.0.1", "localhost")  # not only another origin: another site
+    front = unused_port()
+    clinic = Clinic(tmp_path, front=front, frames=[host.origin], limits=Limits(app=64))
+    await clinic.start()
+    ports = {"front": front, "behind": clinic.port}
+    try:
+        with haproxy(tmp_path, ports, timeout=20, refuses_upgrade=True):
+            await answers(front)
+            host.visits = clinic.base
+            session = await clinic.plan()
+            page = await host_page(chromium, host, room_in(kind, clinic, session))
+            connections, posts = Connections(page), posts_of(page)
+            inner = page.main_frame.child_frames[0] if kind == "frame" else page
+            await use(inner, "join")
+            await says_and_hears(page, kind, clinic, session)
+            headers = [await post.all_headers() for post in posts]
+    finally:
+        await clinic.stop()
+
+    assert connections.streams > 0
+    assert {one["origin"] for one in headers} == {clinic.base if kind == "frame" else host.origin}
+    assert not any("cookie" in one for one in headers)
+
+
+def posts_of(page: Page) -> list[Request]:
+    """Return the list into which every request goes by which a page speaks with its hub."""
+    posts: list[Request] = []
+    page.on("request", lambda each: posts.append(each) if "/signal/" in each.url else None)
+    return posts
+
+
+def room_in(kind: str, clinic: Clinic, session: Session) -> str:
+    if kind == "element":
+        return element(clinic, session)
+    room = clinic.room_url(session, "dr-rossi")
+    return f'<iframe src="{room}" allow="{ALLOWED}" width="1000" height="700"></iframe>'
+
+
+async def says_and_hears(page: Page, kind: str, clinic: Clinic, session: Session) -> None:
+    """Return once the doctor's page has said something to the nurse and has heard something from there."""
+    site = HttpSite(f"{clinic.base}/visit", way=Way.STREAM)
+    async with Robot.from_grant(clinic.hug.grant(session.id, "nurse"), at=site, media=False) as nurse:
+        await nurse.waiting()
+        await clinic.hug.sessions.admit(session.id, "nurse", by="dr-rossi")
+        await nurse.admitted()
+        said_to_nurse = nurse.peer.published()
+        await page.evaluate(PUBLISH[kind] % "true")
+        async with asyncio.timeout(20):
+            assert (await anext(said_to_nurse)).participant == "dr-rossi"
+        await nurse.peer.publish("bell", 1)
+        await comes_true(page, "() => window.heard.some(({ name }) => name === 'app')")
 
 
 async def test_an_element_that_is_taken_out_leaves_nothing_open_and_begins_again_where_it_was(
