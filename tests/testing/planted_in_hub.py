@@ -22,6 +22,7 @@ from hugathome.record.history import Action, Change
 from hugathome.rooms import reception
 from hugathome.rooms.link import Link, _Allowance
 from hugathome.rooms.live import LiveRoom, Reading, Step, reads_on
+from hugathome.rooms.reception import Reception
 from hugathome.session import Session
 from hugathome.signalling import Room, Transport
 from hugathome.visits.ledger import Ledger
@@ -36,7 +37,7 @@ def nobody_counts_what_is_said(patch: pytest.MonkeyPatch) -> None:
 
 
 def any_token_is_good(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("hugathome.hub._hashed", lambda _token: "0" * 64)
+    patch.setattr("hugathome.rooms.reception._hashed", lambda _token: "0" * 64)
 
 
 def a_resume_believes_whatever_place_it_is_told(patch: pytest.MonkeyPatch) -> None:
@@ -44,7 +45,7 @@ def a_resume_believes_whatever_place_it_is_told(patch: pytest.MonkeyPatch) -> No
         known = reads_on(live, step, peer, resumed_at=resumed_at)
         return known or Reading(step.position, step.room, None)
 
-    patch.setattr("hugathome.hub.reads_on", faulty)
+    patch.setattr("hugathome.rooms.stay.reads_on", faulty)
 
 
 def a_resume_skips_what_comes_next(patch: pytest.MonkeyPatch) -> None:
@@ -53,7 +54,7 @@ def a_resume_skips_what_comes_next(patch: pytest.MonkeyPatch) -> None:
         skipped = live.at(reading.position.offset + 1) if reading and reading.snapshot is None else None
         return reading._replace(position=skipped.position) if reading and skipped else reading
 
-    patch.setattr("hugathome.hub.reads_on", faulty)
+    patch.setattr("hugathome.rooms.stay.reads_on", faulty)
 
 
 def what_is_in_doubt_is_recovered(patch: pytest.MonkeyPatch) -> None:
@@ -62,7 +63,7 @@ def what_is_in_doubt_is_recovered(patch: pytest.MonkeyPatch) -> None:
             return Reading(step.position, step.room, None)
         return reads_on(live, step, peer, resumed_at=resumed_at)
 
-    patch.setattr("hugathome.hub.reads_on", faulty)
+    patch.setattr("hugathome.rooms.stay.reads_on", faulty)
 
 
 def what_is_said_again_is_taken_for_a_gap(patch: pytest.MonkeyPatch) -> None:
@@ -84,15 +85,15 @@ def what_must_be_understood_is_ignored(patch: pytest.MonkeyPatch) -> None:
 
 
 def nobody_minds_silence(patch: pytest.MonkeyPatch) -> None:
-    async def faulty(_hub: Hub) -> Close:
+    async def faulty(_reception: Reception) -> Close:
         await asyncio.Event().wait()
         return Close.because(CloseCode.HELLO_TIMEOUT)
 
-    patch.setattr(Hub, "_no_hello", faulty)
+    patch.setattr(Reception, "_no_hello", faulty)
 
 
 def nobody_counts_who_joins(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Hub, "_count", lambda _hub, _turnstile, _who: None)
+    patch.setattr(Reception, "_count", lambda _reception, _turnstile, _who: None)
 
 
 def credentials_are_those_of_the_morning(patch: pytest.MonkeyPatch) -> None:
@@ -174,7 +175,7 @@ def a_device_is_recovered_once(patch: pytest.MonkeyPatch) -> None:
     def faulty(live: LiveRoom, step: Step, peer: Peer, *, resumed_at: str | None) -> Reading | None:
         return reads_on(live, step, peer, resumed_at=resumed_at if peer.conn == 2 else None)
 
-    patch.setattr("hugathome.hub.reads_on", faulty)
+    patch.setattr("hugathome.rooms.stay.reads_on", faulty)
 
 
 def what_is_said_elsewhere_is_not_followed(patch: pytest.MonkeyPatch) -> None:
