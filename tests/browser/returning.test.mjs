@@ -7,7 +7,7 @@ import { Client, LASTING, SPREAD } from "../../src/hugathome/browser/client.js";
 
 const WELCOME = { type: "welcome", peer: "p_me", participant: "p-1", session: { id: "hug.1" }, state: "waiting", token: "t_1", limits: {} };
 const CODES = JSON.parse(readFileSync(new URL("../corpus/closing.json", import.meta.url), "utf-8"))
-  .map(({ steps }) => steps[0].received)
+  .flatMap(({ steps }) => steps[0].received || [])
   .map(({ code, retry }) => ({ code, retry }));
 
 function connected(client, now) {
