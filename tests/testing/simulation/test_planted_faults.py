@@ -7,7 +7,7 @@ from hugathome.testing.simulation import InvariantBroken, simulate
 
 
 def _found(fault: Planted) -> InvariantBroken | None:
-    for seed in range(fault.within):
+    for seed in (fault.first, *range(fault.within)):
         try:
             simulate(seed, fault.scenario)
         except InvariantBroken as broken:
