@@ -271,7 +271,7 @@ CHECKS = (
     ),
     Check(
         "`kill -9` of a worker at every await from the plan of a visit to its end",
-        ("tests/whole_visits/test_killed_worker.py", "--hypothesis-profile=proof"),
+        ("tests/whole_visits/test_killed_worker.py", "--hypothesis-profile=proof", "--numprocesses=2"),
     ),
     Check(
         "two workers on PostgreSQL and on Redis: killed, stopped for a minute, Redis killed and emptied",
