@@ -1,7 +1,6 @@
 """Frozen records: what is true at one moment, validated once, never changed in place."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any, Self
@@ -40,6 +39,8 @@ ShortText = Annotated[
 """A line that somebody wrote."""
 
 
+_NAMES: set[str] = set()
+"""Of the fields of all records, and their aliases: what is wrong may lie in a record within another."""
 _SET = object.__setattr__
 
 
@@ -56,6 +57,11 @@ class Record(BaseModel):
         ser_json_bytes="base64",
         val_json_bytes="base64",
     )
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_options: Any) -> None:
+        for name, field in cls.__pydantic_fields__.items():
+            _NAMES.update((name, field.alias or name))
 
     def __init__(self, /, **fields: Any) -> None:
         try:
@@ -126,13 +132,5 @@ def _explained(record: type[BaseModel], refused: ValidationError) -> InvalidInpu
 
 def _path(loc: tuple[int | str, ...], *, of: str) -> str:
     """Say where without quoting: a key that is no field's name came from outside."""
-    known, within = set(_names(Record)), loc[:-1] if of == "extra_forbidden" else loc
-    return ".".join(str(step) for step in within if isinstance(step, int) or step in known)
-
-
-def _names(record: type[Record]) -> Iterator[str | None]:
-    """Yield the names and aliases of all fields that there are: what is wrong may lie in a record within."""
-    for name, field in record.model_fields.items():
-        yield from (name, field.alias)
-    for kind in record.__subclasses__():
-        yield from _names(kind)
+    within = loc[:-1] if of == "extra_forbidden" else loc
+    return ".".join(str(step) for step in within if isinstance(step, int) or step in _NAMES)
