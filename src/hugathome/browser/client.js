@@ -392,7 +392,8 @@ export class Client {
 /** What is no message must be understood, and cannot be. */
 function read(text) {
   try {
-    return JSON.parse(text) || { must: true };
+    const message = JSON.parse(text);
+    return message !== null && typeof message.type === "string" ? message : { must: true };
   } catch (error) {
     return { must: true };
   }
