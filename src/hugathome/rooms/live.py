@@ -306,7 +306,8 @@ class LiveRoom:
                 changed.set()
             strangers = [each for each in self.room.peers.values() if self._is_strange(each)]
             self._unanswered = {(each.peer, each.conn) for each in strangers}
-            await self._propose(Doubted(peer=each.peer, conn=each.conn) for each in strangers)
+            if not await self._propose(Doubted(peer=each.peer, conn=each.conn) for each in strangers):
+                self._unanswered.clear()  # who may not have been asked need not answer
             await self._parts.clock.sleep(_VOUCHED_WITHIN)
             lost = [each for each in self.room.peers.values() if self._is_lost(each)]
             await self._propose(Detached(peer=each.peer, conn=each.conn) for each in lost)
