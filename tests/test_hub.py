@@ -1045,6 +1045,27 @@ async def test_closing_sends_everybody_away_to_come_back(clinic: Clinic) -> None
     assert [type(message) for message in await late.hear_all()] == [Goaway, Close]
 
 
+async def test_whoever_is_cancelled_while_their_end_is_closed_is_not_waited_for(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slow(transport: MemoryTransport) -> None:
+        await asyncio.sleep(3600)
+
+    clinic.dial()
+    (call,) = clinic.calls
+    await clinic.clock.settle()
+    with monkeypatch.context() as patched:
+        patched.setattr(MemoryTransport, "aclose", slow)
+        for _ in range(2):
+            call.cancel()
+            await clinic.clock.settle()
+    with suppress(asyncio.CancelledError):
+        await clinic.calls.pop()
+
+    async with asyncio.timeout(1):
+        await clinic.hub.aclose()
+
+
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
 async def test_a_server_that_starts_again_finds_the_visit_where_it_was(tmp_path: Path, kind: str) -> None:
     url = "memory://" if kind == "memory" else f"sqlite:///{tmp_path}/log.db"

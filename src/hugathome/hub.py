@@ -93,10 +93,12 @@ class Hub:
             if close is not None:
                 await self._say_goodbye(transport, close)
         finally:
-            await transport.aclose()
-            del self._goodbyes[call]
-            if not self._goodbyes:
-                self._is_empty.set()
+            try:
+                await transport.aclose()
+            finally:  # also where the server cancels a second time: nobody is waited for who has gone
+                del self._goodbyes[call]
+                if not self._goodbyes:
+                    self._is_empty.set()
 
     async def aclose(self, *, within: timedelta = timedelta()) -> None:
         """Send everybody away to come back elsewhere, one after the other `within` this time, and end.

@@ -48,3 +48,24 @@ for (const { code, retry } of CODES.filter((each) => each.retry !== "never")) {
     assert.equal(closed(LASTING), 0.5);
   });
 }
+
+test("what was let go does not come again behind what is newer, where the log comes back older", () => {
+  const client = connected(new Client(), 0);
+  const text = (number) => ({ participant: "p-1", text: `${number}`, at: new Date(number * 1000).toISOString() });
+  const numbers = (first, last) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  for (const number of numbers(1, 101)) client.received(JSON.stringify({ type: "text", ...text(number) }), { now: 1 }); // one more than is kept
+  const texts = [...numbers(1, 90), 102].map(text);
+
+  client.received(JSON.stringify({ type: "snapshot", state: "admitted", session: { id: "hug.1" }, texts }), { now: 1 });
+
+  assert.deepEqual(client.texts, numbers(3, 102).map(text));
+});
+
+test("the same text said twice at once is read twice", () => {
+  const client = connected(new Client(), 0);
+  const text = { participant: "p-1", text: "Oui", at: "2026-11-22T09:00:00Z" };
+
+  for (let said = 0; said < 2; said++) client.received(JSON.stringify({ type: "text", ...text }), { now: 1 });
+
+  assert.deepEqual(client.texts, [text, text]);
+});

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hugathome.device.client import Client, Next
 from hugathome.device.effects import Drop, Return
 from hugathome.device.returning import LASTING, SPREAD, Phase
-from hugathome.protocol.messages import Close, Goaway, Ping, Welcome
-from hugathome.protocol.wire import CloseCode, Limits, Retry, SessionView, retry_after
+from hugathome.protocol.messages import Close, Goaway, Ping, Snapshot, Text, Welcome
+from hugathome.protocol.wire import CloseCode, Limits, Retry, SessionView, TextView, retry_after
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "signalling.md"
@@ -99,3 +99,18 @@ def _lost(client: Client, loss: Close | Goaway | Ping | None, now: datetime) -> 
     lost: Next = client.lost(now=now) if loss is None else client.received(loss.to_json(), now=now)
     (back,) = [effect for effect in lost[1] if isinstance(effect, Return)]
     return lost[0], back
+
+
+def test_what_was_let_go_does_not_come_again_behind_what_is_newer_where_the_log_comes_back_older() -> None:
+    def text(number: int) -> TextView:
+        return TextView(participant="p-1", text=f"{number}", at=NOW + timedelta(seconds=number))
+
+    client = connected(Client(state="admitted"), NOW)
+    for number in range(1, 102):  # one more than is kept
+        client, _ = client.received(Text(**dict(text(number))).to_json(), now=NOW)
+    known = (*map(text, range(1, 91)), text(102))
+
+    snapshot = Snapshot(state="admitted", session=WELCOME.session, texts=known)
+    client, _ = client.received(snapshot.to_json(), now=NOW)
+
+    assert [each.text for each in client.texts] == [f"{number}" for number in range(3, 103)]

@@ -46,6 +46,9 @@ def test_who_waits_is_not_told_whose_it_is() -> None:
 
     assert shown(scene.room, "dr") == {"dr": "held"}
     assert shown(scene.room, "pat") == {}
+    for number, name in enumerate(["dr", "colleague", "nobody"], start=1):
+        told = scene.does("pat", Transfer(participant=name))
+        assert heard(told, "pat") == [Error(code="not-the-host", ref=number)]
 
 
 def test_a_transfer_takes_two_steps_and_nothing_changes_before_the_second() -> None:

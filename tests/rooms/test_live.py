@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.test_hub import BROWSER, Clinic
 
+from hugathome.errors import StoreUnavailable
 from hugathome.logs.memory import MemoryLog
 from hugathome.protocol.messages import Close, Hello, Leave, Text
 from hugathome.protocol.wire import CloseCode, Limits
@@ -65,15 +66,25 @@ async def test_a_log_whose_end_alone_is_too_much_to_hold_is_cut_nevertheless(
     assert await clinic.log.snapshot(session.id) is not None
 
 
-async def test_a_third_worker_s_doubt_gives_nobody_less_time_to_answer(silent: Clinic) -> None:
+@pytest.mark.parametrize("is_asked", [True, False])
+async def test_a_third_worker_s_doubt_gives_nobody_less_time_to_answer(
+    silent: Clinic, is_asked: bool
+) -> None:
     clinic = silent
     session = await clinic.plan()
     await clinic.join(session, "dr")
     patient = await clinic.join(session, "pat", hub=clinic.new_hub())
     seen = (await clinic.journal.room(session.id)).peers[patient.welcome.peer]
 
-    await clinic.clock.advance(seconds=69.9)  # each worker has asked the other, and was answered
     append, held = clinic.journal.append, asyncio.Event()
+
+    async def unheard(room: str, entry: Any) -> None:
+        if isinstance(entry, Doubted) and not is_asked:
+            raise StoreUnavailable("away")
+        await append(room, entry)
+
+    clinic.journal.append = unheard  # type: ignore[method-assign]
+    await clinic.clock.advance(seconds=69.9)  # each worker has asked the other, and was answered
 
     async def late(room: str, entry: Any) -> None:
         if not isinstance(entry, Detached | Doubted):

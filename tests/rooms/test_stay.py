@@ -5,12 +5,14 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 import pytest
-from tests.test_hub import BROWSER, Clinic
+from tests.test_hub import BROWSER, Clinic, Device
 
 from hugathome.errors import LocalProtocolError
-from hugathome.protocol.messages import Close, Hello, Welcome
-from hugathome.protocol.wire import CloseCode, ResumeFrom
-from hugathome.signalling import START, Entry, Position, Unread
+from hugathome.protocol.messages import Close, Hello, Text, Welcome
+from hugathome.protocol.wire import CloseCode, Limits, ResumeFrom
+from hugathome.rooms import live as rooms
+from hugathome.session import Session
+from hugathome.signalling import START, Commanded, Entry, Joined, Position, Unread
 from hugathome.transports.memory import MemoryTransport
 
 
@@ -19,6 +21,13 @@ async def clinic() -> AsyncIterator[Clinic]:
     clinic = Clinic()
     yield clinic
     await clinic.aclose()
+
+
+async def greeted(clinic: Clinic, session: Session, who: str) -> Device:
+    device = clinic.dial()
+    grant = clinic.doorkeeper.grant(session.id, who)
+    await device.transport.send(Hello(grant=grant.token, nonce="n", caps=BROWSER).to_json())
+    return device
 
 
 async def resumed(clinic: Clinic, last: ResumeFrom) -> Close:
@@ -89,11 +98,52 @@ async def test_a_welcome_that_no_frame_holds_ends_the_connection_for_good(
         await send(transport, text)
 
     monkeypatch.setattr(MemoryTransport, "send", narrow)
-    session = await clinic.plan()
-    device = clinic.dial()
-    grant = clinic.doorkeeper.grant(session.id, "pat")
-    await device.transport.send(Hello(grant=grant.token, nonce="n", caps=BROWSER).to_json())
+    device = await greeted(clinic, await clinic.plan(), "pat")
 
     close = await device.until(Close)
 
     assert (close.code, close.retry) == (CloseCode.TOO_BIG, "never")
+
+
+async def test_whoever_s_entry_the_log_has_lost_is_sent_to_come_again_and_keeps_no_room(
+    clinic: Clinic,
+) -> None:
+    append = clinic.journal.append
+
+    async def lossy(room: str, entry: Entry) -> None:
+        if not isinstance(entry, Joined):
+            await append(room, entry)
+
+    clinic.journal.append = lossy  # type: ignore[method-assign]
+    device = await greeted(clinic, await clinic.plan(), "pat")
+
+    await clinic.clock.advance(seconds=60)
+
+    assert (await device.until(Close)).retry == "resume"
+    await clinic.clock.settle()
+    assert not clinic.hub._rooms
+
+
+async def test_whoever_s_refusal_is_held_no_longer_is_sent_to_come_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clinic = Clinic(limits=Limits(peers=2))
+    session, doctor, _ = await clinic.visit()
+    append = clinic.journal.append
+    peer = (await clinic.journal.room(session.id)).peers[doctor.welcome.peer]
+
+    async def outrun(room: str, entry: Entry) -> None:
+        """Let nobody read before there is more than a room holds."""
+        await append(room, entry)
+        for seq in range(2, 32) if isinstance(entry, Joined) else ():
+            said = Text(text="x" * 900, seq=seq)
+            await append(
+                room, Commanded(peer=peer.peer, conn=peer.conn, seq=seq, body=said, at=clinic.clock.now())
+            )
+
+    monkeypatch.setattr(rooms, "_HELD", 3000)
+    clinic.journal.append = outrun  # type: ignore[method-assign]
+    device = await greeted(clinic, session, "nurse")
+
+    assert (await device.until(Close)).retry == "resume"
+    await clinic.aclose()

@@ -264,7 +264,7 @@ export class Client {
 
   _texted({ participant, text, at }) {
     const written = { participant, text, at };
-    this.texts = joined(this.texts, [written]);
+    this.texts = [...this.texts, written].slice(-MOST_TEXTS);
     return [{ kind: "texted", text: written }];
   }
 
@@ -392,7 +392,8 @@ export class Client {
 /** What is no message must be understood, and cannot be. */
 function read(text) {
   try {
-    return JSON.parse(text) || { must: true };
+    const message = JSON.parse(text);
+    return message !== null && typeof message.type === "string" ? message : { must: true };
   } catch (error) {
     return { must: true };
   }
@@ -416,11 +417,16 @@ function digestOf(roster) {
   return (digest >>> 0).toString(16).padStart(8, "0");
 }
 
-/** Return what was read here, also where the log has lost it since, and then what it has besides. */
+/**
+ * Return what was read here, also where the log has lost it since, and then what it has besides: nothing that is
+ * older than what is kept, for that was read, and let go.
+ */
 function joined(read, texts) {
   const key = ({ participant, text, at }) => JSON.stringify([participant, text, at]);
   const known = new Set(read.map(key));
-  return [...read, ...texts.filter((each) => !known.has(key(each)))].slice(-MOST_TEXTS);
+  const since = read.length < MOST_TEXTS ? -Infinity : Date.parse(read[0].at);
+  const isNew = (each) => !known.has(key(each)) && Date.parse(each.at) >= since;
+  return [...read, ...texts.filter(isNew)].slice(-MOST_TEXTS);
 }
 
 /** Return the position that is further on; a resume replays from there. */

@@ -291,8 +291,13 @@ def _noted(client: Client, message: ServerMessage) -> Client:
 
 
 def _joined(read: tuple[TextView, ...], texts: tuple[TextView, ...]) -> tuple[TextView, ...]:
-    """Return what was read here, also where the log has lost it since, and then what it has besides."""
-    return (*read, *(each for each in texts if each not in read))[-KEPT:]
+    """Return what was read here, also where the log has lost it since, and then what it has besides.
+
+    Nothing that is older than what is kept: that was read, and let go.
+    """
+    since = read[0].at if len(read) >= KEPT else None
+    new = (each for each in texts if each not in read and (since is None or each.at >= since))
+    return (*read, *new)[-KEPT:]
 
 
 def _seen(client: Client, view: RoomView, *, now: datetime) -> Next:

@@ -109,9 +109,10 @@ def _noted(room: "Room", peer: Peer, told: NoteStep | Media, *, at: datetime) ->
 def _passed_on(room: "Room", by: str, wish: Transfer | TransferAccept) -> HostSeat:
     if isinstance(wish, TransferAccept):
         return room.seat.accepted(by=by, holder=wish.participant)
+    seat = room.seat.offered(by=by, to=wish.participant)  # first: who may not is not told who is there
     if wish.participant != room.seat.holder and not is_eligible(room, wish.participant):
         raise Refused("not-here")  # who has it may be away when the offer is declined
-    return room.seat.offered(by=by, to=wish.participant)
+    return seat
 
 
 def _texted(room: "Room", peer: Peer, text: str, entry: Commanded) -> Judgement:

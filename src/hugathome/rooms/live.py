@@ -89,6 +89,7 @@ class LiveRoom:
         self._is_loaded = False
         self._watchers: dict[asyncio.Event, None] = {}
         """In the order of their coming, so that a simulated run repeats."""
+        self._expecting: dict[asyncio.Event, None] = {}
         self._served: set[str] = set()
         self._away: set[tuple[str, int]] = set()
         self._empty_seats: set[int] = set()
@@ -118,6 +119,15 @@ class LiveRoom:
         finally:
             del self._watchers[changed]
             self._look_if_idle()
+
+    @contextmanager
+    def expecting(self, changed: asyncio.Event) -> Iterator[None]:
+        """Set an event now and then though nothing is new: the log may have lost what somebody waits for."""
+        self._expecting[changed] = None
+        try:
+            yield
+        finally:
+            del self._expecting[changed]
 
     @contextmanager
     def serving(self, link: str) -> Iterator[None]:
@@ -292,9 +302,12 @@ class LiveRoom:
         """Ask after the connections of other workers, and take for lost those that nobody vouches for."""
         while True:
             await self._parts.clock.sleep(self._parts.limits.away_for)
+            for changed in self._expecting:
+                changed.set()
             strangers = [each for each in self.room.peers.values() if self._is_strange(each)]
             self._unanswered = {(each.peer, each.conn) for each in strangers}
-            await self._propose(Doubted(peer=each.peer, conn=each.conn) for each in strangers)
+            if not await self._propose(Doubted(peer=each.peer, conn=each.conn) for each in strangers):
+                self._unanswered.clear()  # who may not have been asked need not answer
             await self._parts.clock.sleep(_VOUCHED_WITHIN)
             lost = [each for each in self.room.peers.values() if self._is_lost(each)]
             await self._propose(Detached(peer=each.peer, conn=each.conn) for each in lost)

@@ -9,6 +9,7 @@ that nobody was given is refused before a word of it is written.
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 
 from hugathome.errors import HugathomeError
 from hugathome.protocol import roster
@@ -21,6 +22,11 @@ from hugathome.rooms.reception import Claim
 from hugathome.session import Session
 from hugathome.signalling import Attached, Detached, Joined, Peer, Room, Transport
 from hugathome.telemetry import CONNECTIONS, JOINS, RESUMES
+
+_READ_WITHIN = timedelta(seconds=30)
+"""How long an entry may take to come back from the log; what was lost on the way never does."""
+_UNKNOWN = Close.because(CloseCode.LOST_RACE, "unavailable")
+"""Nobody can say what became of an entry: the device comes again, and may find itself there."""
 
 
 class Stay:
@@ -42,8 +48,8 @@ class Stay:
             if refused is not None:
                 return refused
         step = await self._proposed()
-        if step is None:
-            return self._live.end
+        if not isinstance(step, Step):
+            return step
         peer = _peer_of(step, self._entry.link)
         if peer is None:
             return _close_of(step, self._entry.link)
@@ -103,24 +109,38 @@ class Stay:
             return Close.because(CloseCode.LOST_RACE)  # forgotten in this very moment
         return reading
 
-    async def _proposed(self) -> Step | None:
-        """Append to a room that knows the record, and return the step that says what became of it."""
+    async def _proposed(self) -> Step | Close | None:
+        """Append to a room that knows the record, and return the step that says what became of it.
+
+        Where none will say it, return why.
+        """
         live, session = self._live, self._claim.session
         if live.end is not None:
-            return None
+            return live.end
         journal, cursor = self._parts.journal, live.position.offset
         if not live.room.is_open:
             await journal.open(session.id)
         await self._reconciled(session)
         await journal.append(session.id, self._entry)
+        with live.expecting(self._changed):
+            return await self._read_behind(cursor)
+
+    async def _read_behind(self, cursor: int) -> Step | Close | None:
+        """Return the step that answers the entry, once it comes back from the log; else why it does not."""
+        live, clock, link = self._live, self._parts.clock, self._entry.link
+        lost_at = clock.now() + _READ_WITHIN
         while live.end is None:
             self._changed.clear()
             for step in live.since(cursor):
-                if _peer_of(step, self._entry.link) or _close_of(step, self._entry.link):
+                if _peer_of(step, link) or _close_of(step, link):
                     return step
+                if step.position.offset > cursor + 1:  # it may be among what is held no longer
+                    return _UNKNOWN
                 cursor = step.position.offset
+            if clock.now() >= lost_at:
+                return _UNKNOWN
             await self._changed.wait()
-        return None
+        return live.end
 
     async def _reconciled(self, session: Session) -> None:
         """Tell the log what the record says, if something was committed that never came here."""
