@@ -135,7 +135,7 @@ export class Attendance {
     if (canAdmit) this._openDesk(); // everything else is shown meanwhile
     page.stage.tiles({ streams, roster, quality, reason: this._reason(canAdmit) });
     page.stage.advise(this._advice());
-    page.people.show(roster, { canAdmit: this._desk === "open", me, modality });
+    page.people.show(roster, { canAdmit: canAdmit && this._desk === "open", me, modality });
     page.talk.show(client.texts, { roster, me, longest: this._visit.limits.text });
     this._openTexts();
     page.arrange({ canAdmit, modality });
