@@ -131,6 +131,24 @@ async def test_a_save_that_is_broken_off_leaves_nothing_and_stands_in_nobodys_wa
     assert await sessions.load_events("hug", after=0, limit=9) == [(1, b"one"), (2, b"two")]
 
 
+async def test_a_save_that_is_broken_off_as_its_connection_is_lost_is_not_done_again(
+    raw: psycopg.Connection, sessions: SessionStore
+) -> None:
+    await sessions.save_session(FIRST, expected=0, events=[b"one"])
+    with raw.transaction():
+        raw.execute(f"{COUNT} FOR UPDATE")
+        saving = asyncio.create_task(sessions.save_session(SECOND, expected=1, events=[b"two"]))
+        await so_many_wait(raw, 1)
+        drop_the_others(raw)
+        saving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(WITHIN):
+            await saving
+
+    assert await sessions.load_session("hug.s1") == FIRST
+    assert await sessions.save_session(SECOND, expected=1, events=[b"two"])
+
+
 async def so_many_wait(raw: psycopg.Connection, count: int) -> None:
     """Return once so many clients wait for a lock; the server tells nobody by itself."""
     asked = "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted"

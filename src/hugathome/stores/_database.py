@@ -143,7 +143,7 @@ class _Owned:
         try:
             result = work(connection)
         except BaseException:
-            connection.close()
+            _give_up(connection)
             raise
         if connection.in_transaction():
             connection.close()
@@ -157,7 +157,7 @@ class _Owned:
         try:
             connection.commit()
         except BaseException:
-            connection.close()
+            _give_up(connection)
             raise
         self._is_ready = True  # now that the tables are committed
         self._keep_at_hand(connection)
@@ -183,7 +183,7 @@ class _Owned:
             connection.begin()
             return self._done(connection, work)
         except BaseException:
-            connection.close()
+            _give_up(connection)
             raise
 
     def _keep_at_hand(self, connection: sa.Connection) -> None:
@@ -216,6 +216,12 @@ class _Owned:
     async def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
         """Await `work` now: each call here has committed before it returns."""
         await work()
+
+
+def _give_up(connection: sa.Connection) -> None:
+    """Close a connection for an error, which is raised: that it is lost, too, would hide a cancellation."""
+    with suppress(sa.exc.SQLAlchemyError):
+        connection.close()
 
 
 class AsyncDatabase(_Owned):
