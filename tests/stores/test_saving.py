@@ -93,6 +93,17 @@ async def test_who_lost_a_race_counts_nothing_and_waits_for_nobody_who_counts(
     assert await sessions.load_session("hug.s1") == FIRST
 
 
+async def test_the_same_save_once_more_counts_nothing(sessions: SessionStore) -> None:
+    await sessions.save_session(FIRST, expected=0, events=[b"one"])
+    await sessions.save_session(SECOND, expected=1, events=[b"two"])
+
+    assert not await sessions.save_session(SECOND, expected=1, events=[b"two"])
+
+    third = replace(SECOND, version=3, body=b"sealed thrice")
+    assert await sessions.save_session(third, expected=2, events=[b"three"])
+    assert await sessions.load_events("hug", after=0, limit=9) == [(1, b"one"), (2, b"two"), (3, b"three")]
+
+
 async def test_two_who_want_the_same_slot_at_once_never_wait_for_each_other(
     raw: psycopg.Connection, sessions: SessionStore
 ) -> None:
