@@ -160,6 +160,25 @@ async def test_a_save_that_is_broken_off_as_its_connection_is_lost_is_not_done_a
     assert await sessions.save_session(SECOND, expected=1, events=[b"two"])
 
 
+async def test_a_save_during_which_its_store_is_closed_leaves_no_connection_open(
+    raw: psycopg.Connection, emptied_postgresql: str
+) -> None:
+    store = open_store(emptied_postgresql)
+    await store.sessions.save_session(FIRST, expected=0, events=[b"one"])
+    with raw.transaction():
+        raw.execute(f"{COUNT} FOR UPDATE")
+        saving = asyncio.create_task(store.sessions.save_session(SECOND, expected=1, events=[b"two"]))
+        await so_many_wait(raw, 1)
+        await store.aclose()
+
+    assert await saving
+
+    others = "backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    async with asyncio.timeout(WITHIN):
+        while raw.execute(f"SELECT pid FROM pg_stat_activity WHERE {others}").fetchone():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
 async def so_many_wait(raw: psycopg.Connection, count: int) -> None:
     """Return once so many clients wait for a lock; the server tells nobody by itself."""
     asked = "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted"

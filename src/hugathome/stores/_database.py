@@ -187,8 +187,11 @@ class _Owned:
             raise
 
     def _keep_at_hand(self, connection: sa.Connection) -> None:
-        """Keep a connection for the next call, unless there is one already."""
-        if self._at_hand.setdefault(os.getpid(), connection) is not connection:
+        """Keep a connection for the next call, unless there is one already, or all were closed meanwhile."""
+        if "_engine" not in self.__dict__:
+            connection.invalidate()  # its pool is closed, and would only put it aside
+            connection.close()
+        elif self._at_hand.setdefault(os.getpid(), connection) is not connection:
             connection.close()
 
     def _let_go(self) -> None:
