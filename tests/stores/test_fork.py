@@ -1,4 +1,4 @@
-"""An application that was made before a fork serves in every child, as it does under gunicorn's preload."""
+"""What was made or used before a fork serves in every child, as it does under gunicorn's preload."""
 
 import os
 import subprocess
@@ -63,13 +63,49 @@ with blocking.HugAtHome(**settings) as hug:
     print(ends, told == list(range(1, 41)), hug.verify_audit(organisation="hug").position)
 """
 
+USED = """
+import os, sys
+from hugathome._drive import drive
+from hugathome.stores import open_store
+
+store = open_store(sys.argv[1]).for_blocking()
+
+def work():
+    for _ in range(30):
+        assert drive(store.sessions.load_events("hug", after=0, limit=9)) == []
+        assert drive(store.sessions.next_due()) is None
+
+work()
+children = []
+for child in range(3):
+    pid = os.fork()
+    if not pid:
+        try:
+            work()
+            drive(store.aclose())
+        except BaseException as failed:
+            print(type(failed).__name__, failed, flush=True)
+            os._exit(1)
+        os._exit(0)
+    children.append(pid)
+work()
+print([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children])
+work()
+drive(store.aclose())
+"""
+
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system forks nothing")
-def test_what_was_made_before_a_fork_serves_in_parent_and_children(database: str) -> None:
+@pytest.mark.parametrize(
+    ("program", "said"), [(PRELOADED, "[0, 0, 0] True 40"), (USED, "[0, 0, 0]")], ids=["made", "used"]
+)
+def test_what_was_made_or_used_before_a_fork_serves_in_parent_and_children(
+    database: str, program: str, said: str
+) -> None:
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
 
     ran = subprocess.run(
-        [sys.executable, "-W", "error", "-c", PRELOADED, database],
+        [sys.executable, "-W", "error", "-c", program, database],
         env=environment,
         capture_output=True,
         text=True,
@@ -77,4 +113,4 @@ def test_what_was_made_before_a_fork_serves_in_parent_and_children(database: str
         check=False,
     )
 
-    assert (ran.stdout, ran.stderr) == ("[0, 0, 0] True 40\n", "")
+    assert (ran.stdout, ran.stderr) == (f"{said}\n", "")

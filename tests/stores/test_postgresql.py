@@ -104,7 +104,7 @@ def test_a_child_process_takes_no_connection_that_its_parent_has_at_hand(
             "SELECT count(*) FROM pg_stat_activity"
             " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
         ).fetchall()
-        blocking._database._let_go()  # type: ignore[attr-defined]  # a BlockingDatabase
+        drive(blocking.aclose())
 
     assert backends == 2
     drive(blocking.aclose())

@@ -93,6 +93,17 @@ async def test_who_lost_a_race_counts_nothing_and_waits_for_nobody_who_counts(
     assert await sessions.load_session("hug.s1") == FIRST
 
 
+async def test_the_same_save_once_more_counts_nothing(sessions: SessionStore) -> None:
+    await sessions.save_session(FIRST, expected=0, events=[b"one"])
+    await sessions.save_session(SECOND, expected=1, events=[b"two"])
+
+    assert not await sessions.save_session(SECOND, expected=1, events=[b"two"])
+
+    third = replace(SECOND, version=3, body=b"sealed thrice")
+    assert await sessions.save_session(third, expected=2, events=[b"three"])
+    assert await sessions.load_events("hug", after=0, limit=9) == [(1, b"one"), (2, b"two"), (3, b"three")]
+
+
 async def test_two_who_want_the_same_slot_at_once_never_wait_for_each_other(
     raw: psycopg.Connection, sessions: SessionStore
 ) -> None:
@@ -129,6 +140,43 @@ async def test_a_save_that_is_broken_off_leaves_nothing_and_stands_in_nobodys_wa
     assert await sessions.load_session("hug.s1") == FIRST
     assert await sessions.save_session(SECOND, expected=1, events=[b"two"])
     assert await sessions.load_events("hug", after=0, limit=9) == [(1, b"one"), (2, b"two")]
+
+
+async def test_a_save_that_is_broken_off_as_its_connection_is_lost_is_not_done_again(
+    raw: psycopg.Connection, sessions: SessionStore
+) -> None:
+    await sessions.save_session(FIRST, expected=0, events=[b"one"])
+    with raw.transaction():
+        raw.execute(f"{COUNT} FOR UPDATE")
+        saving = asyncio.create_task(sessions.save_session(SECOND, expected=1, events=[b"two"]))
+        await so_many_wait(raw, 1)
+        drop_the_others(raw)
+        saving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(WITHIN):
+            await saving
+
+    assert await sessions.load_session("hug.s1") == FIRST
+    assert await sessions.save_session(SECOND, expected=1, events=[b"two"])
+
+
+async def test_a_save_during_which_its_store_is_closed_leaves_no_connection_open(
+    raw: psycopg.Connection, emptied_postgresql: str
+) -> None:
+    store = open_store(emptied_postgresql)
+    await store.sessions.save_session(FIRST, expected=0, events=[b"one"])
+    with raw.transaction():
+        raw.execute(f"{COUNT} FOR UPDATE")
+        saving = asyncio.create_task(store.sessions.save_session(SECOND, expected=1, events=[b"two"]))
+        await so_many_wait(raw, 1)
+        await store.aclose()
+
+    assert await saving
+
+    others = "backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    async with asyncio.timeout(WITHIN):
+        while raw.execute(f"SELECT pid FROM pg_stat_activity WHERE {others}").fetchone():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 async def so_many_wait(raw: psycopg.Connection, count: int) -> None:

@@ -9,7 +9,6 @@ import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cached_property
 from typing import Any, Protocol, Self, TypeVar
 
 import sqlalchemy as sa
@@ -87,7 +86,10 @@ _BEGIN, _BEGIN_IMMEDIATE = Statement(sa.text("BEGIN")), Statement(sa.text("BEGIN
 
 
 class _Owned:
-    """Engines of our own, made at the first use: constructing one does no I/O and survives a fork."""
+    """Engines of our own, made at the first use in a process: constructing one does no I/O.
+
+    What a process has opened is never its children's: two on one connection would read each other's answers.
+    """
 
     def __init__(
         self, url: sa.URL, *, metadata: sa.MetaData, synchronous: str, is_each_alone: bool = False
@@ -97,8 +99,10 @@ class _Owned:
         self._synchronous = synchronous
         self._is_each_alone = is_each_alone
         self._is_ready = False
+        self._engines: dict[int, Any] = {}
+        """By their processes: none is closed for another's."""
         self._at_hand: dict[int, sa.Connection] = {}
-        """The connection that wrote last, by its process: no child takes its parent's."""
+        """The connection that wrote last, by its process."""
 
     @property
     def _is_sqlite(self) -> bool:
@@ -143,7 +147,7 @@ class _Owned:
         try:
             result = work(connection)
         except BaseException:
-            connection.close()
+            _give_up(connection)
             raise
         if connection.in_transaction():
             connection.close()
@@ -157,7 +161,7 @@ class _Owned:
         try:
             connection.commit()
         except BaseException:
-            connection.close()
+            _give_up(connection)
             raise
         self._is_ready = True  # now that the tables are committed
         self._keep_at_hand(connection)
@@ -183,12 +187,15 @@ class _Owned:
             connection.begin()
             return self._done(connection, work)
         except BaseException:
-            connection.close()
+            _give_up(connection)
             raise
 
     def _keep_at_hand(self, connection: sa.Connection) -> None:
-        """Keep a connection for the next call, unless there is one already."""
-        if self._at_hand.setdefault(os.getpid(), connection) is not connection:
+        """Keep a connection for the next call, unless there is one already, or all were closed meanwhile."""
+        if os.getpid() not in self._engines:
+            connection.invalidate()  # its pool is closed, and would only put it aside
+            connection.close()
+        elif self._at_hand.setdefault(os.getpid(), connection) is not connection:
             connection.close()
 
     def _let_go(self) -> None:
@@ -218,11 +225,22 @@ class _Owned:
         await work()
 
 
+def _give_up(connection: sa.Connection) -> None:
+    """Close a connection for an error, which is raised: that it is lost, too, would hide a cancellation."""
+    with suppress(sa.exc.SQLAlchemyError):
+        connection.close()
+
+
 class AsyncDatabase(_Owned):
     """Runs on an event loop, over psycopg; what is SQLite's is done in a thread instead (`_thread.py`)."""
 
-    @cached_property
+    _engines: dict[int, AsyncEngine]
+
+    @property
     def _engine(self) -> AsyncEngine:
+        return self._engines.get(os.getpid()) or self._engines.setdefault(os.getpid(), self._made())
+
+    def _made(self) -> AsyncEngine:
         with _naming_the_extra():
             engine = create_async_engine(
                 self._url.set(drivername=_DRIVERS[self._url.get_backend_name()]), **self._options()
@@ -264,17 +282,21 @@ class AsyncDatabase(_Owned):
 
     async def aclose(self) -> None:
         """Close the connections; the next call opens new ones."""
-        if "_engine" in self.__dict__:
+        if (engine := self._engines.pop(os.getpid(), None)) is not None:
             await greenlet_spawn(self._let_go)
-            await self._engine.dispose()
-            del self._engine
+            await engine.dispose()
 
 
 class BlockingDatabase(_Owned):
     """Runs in the caller's thread; its coroutines never suspend."""
 
-    @cached_property
+    _engines: dict[int, sa.Engine]
+
+    @property
     def _engine(self) -> sa.Engine:
+        return self._engines.get(os.getpid()) or self._engines.setdefault(os.getpid(), self._made())
+
+    def _made(self) -> sa.Engine:
         with _naming_the_extra():
             engine = sa.create_engine(
                 self._url.set(drivername=_DRIVERS[self._url.get_backend_name()]), **self._options()
@@ -309,10 +331,9 @@ class BlockingDatabase(_Owned):
 
     async def aclose(self) -> None:
         """Close the connections; the next call opens new ones."""
-        if "_engine" in self.__dict__:
+        if (engine := self._engines.pop(os.getpid(), None)) is not None:
             self._let_go()
-            self._engine.dispose()
-            del self._engine
+            engine.dispose()
 
 
 def _refrain_behind_a_pooler(raw: Any, record: sa.pool.ConnectionPoolEntry) -> None:

@@ -26,11 +26,16 @@ def counted_if_saved(session: StoredSession, *, count: int) -> tuple[Said, Said]
     """Return what counts events if a session was saved before in the same transaction, and then looks there.
 
     To be sent together with what saves it; a save that was refused locks nothing. That its body stands there,
-    which is sealed under a number of its own, says that it was this one.
+    which is sealed under a number of its own, says that it was this one; or this one before, see `uncounted`.
     """
     of = session.organisation
     count_it = _COUNT_IF_SAVED.with_(of=of, more=count, saved=session.id, written=session.body)
     return count_it, _LAST.with_(of=of)
+
+
+def uncounted(session: StoredSession, *, count: int) -> Said:
+    """Return what takes back that events were counted: nobody has seen it, behind the lock."""
+    return _COUNT.with_(of=session.organisation, more=-count)
 
 
 def numbered(

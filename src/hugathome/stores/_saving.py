@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from hugathome.record.audit import Append
 from hugathome.record.shelf import StoredSession
-from hugathome.stores._numbered import counted_if_saved, numbered
+from hugathome.stores._numbered import counted_if_saved, numbered, uncounted
 from hugathome.stores._records import microseconds
 from hugathome.stores._statement import Answer, Said, Statement, together
 from hugathome.stores._tables import LOOKUPS, SESSIONS, TAGS
@@ -38,6 +38,8 @@ def saved(
     else:
         kept, counted = _updated(connection, session, count, expected=expected)
     if kept is None:
+        if counted and counted[0].changed:  # what was to be saved stands there: it was saved before
+            together(connection, uncounted(session, count=len(events)))
         return False
     rows = _leads(session, kept=kept)
     if is_told:
