@@ -41,6 +41,8 @@ ENTRIES = 4_000
 OPEN = (1, 100, 2_000)
 ROOT = Path(__file__).parents[1]
 PEERJS = ROOT / "build/peerjs/node_modules/peer/dist/bin/peerjs.js"
+PATIENT = ("--concurrent_limit", "100000", "--alive_timeout", "86400000")
+"""PeerServer hangs up on whoever has sent no heartbeat for a minute, and a description is none."""
 DIALECTS: Mapping[str, type[Dialect]] = {"ours": Ours, "bare": Bare, "socketio": SocketIo, "peerjs": PeerJs}
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -107,7 +109,7 @@ def _peer_server() -> tuple[str, ...]:
         raise SystemExit("PeerJS is not here: make build/peerjs/.installed")
     with listening() as free:
         port = free.getsockname()[1]
-    return ("node", str(PEERJS), "--host", "127.0.0.1", "--port", str(port), "--concurrent_limit", "100000")
+    return ("node", str(PEERJS), "--host", "127.0.0.1", "--port", str(port), *PATIENT)
 
 
 # --- Load ----------------------------------------------------------------------------------------
@@ -124,7 +126,7 @@ class Load:
         self._took: list[float] = []
         self._until = 0.0
         self._under_way = 0
-        self._at_rest = asyncio.Event()
+        self._at_rest: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def open(self, rooms: Iterable[int]) -> None:
         """Connect both devices of some rooms."""
@@ -141,11 +143,11 @@ class Load:
         self._took = []
         began, computed = perf_counter(), self.server.processor
         self._until = began + seconds
-        self._at_rest.clear()
+        self._at_rest = asyncio.get_running_loop().create_future()
         for _ in range(at_once):
             self._under_way += 1
             self.silent.popleft().describe()
-        await self._at_rest.wait()
+        await self._at_rest
         return Relayed(sorted(self._took), perf_counter() - began, self.server.processor - computed)
 
     def aclose(self) -> None:
@@ -162,7 +164,11 @@ class Load:
             return
         self._under_way -= 1
         if not self._under_way:
-            self._at_rest.set()
+            self._at_rest.set_result(None)
+
+    def _lost(self) -> None:
+        if self._under_way and not self._at_rest.done():
+            self._at_rest.set_exception(ConnectionError(f"{self.server.kind} hung up in the middle"))
 
     async def _first_of(self, room: int) -> Device:
         """Connect both devices of a room, and return the one that speaks first."""
@@ -177,7 +183,9 @@ class Load:
         dialect = DIALECTS[server.kind.partition("_")[0]]
         seat = server.seats[room][number]
         _, device = await asyncio.get_running_loop().create_connection(
-            lambda: Device(dialect(seat, is_first=number == 0), self._described), "127.0.0.1", server.port
+            lambda: Device(dialect(seat, is_first=number == 0), self._described, self._lost),
+            "127.0.0.1",
+            server.port,
         )
         return device
 

@@ -159,16 +159,22 @@ class PeerJs(Dialect):
 
 
 class Device(asyncio.Protocol):
-    """A WebSocket client; `described` is called for each description that comes in."""
+    """A WebSocket client; `described` is called for each description that comes in, `lost` at the end."""
 
     transport: asyncio.Transport
 
-    def __init__(self, dialect: Dialect, described: Callable[["Device"], None]) -> None:
+    def __init__(
+        self,
+        dialect: Dialect,
+        described: Callable[["Device"], None],
+        lost: Callable[[], None] = lambda: None,
+    ) -> None:
         self.dialect = dialect
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.sent_at = 0.0
         self.other: Device = self
         self._described = described
+        self._lost = lost
         self._buffer = b""
         self._is_open = False
 
@@ -200,6 +206,7 @@ class Device(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.ready.done():
             self.ready.set_exception(ConnectionError("the server hung up"))
+        self._lost()
 
     def describe(self) -> None:
         """Send the next description."""
