@@ -21,7 +21,7 @@ settings.register_profile("fixed", derandomize=True, deadline=None)
 settings.register_profile("proof", max_examples=500, deadline=None, print_blob=True)
 settings.load_profile("fixed")  # `--hypothesis-profile=proof` comes after it
 
-PATIENCE = 120
+PATIENCE = 200
 """Seconds that a test may take which awaits anything: before `faulthandler_timeout` ends its whole worker."""
 
 

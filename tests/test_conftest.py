@@ -44,11 +44,11 @@ def test_number(number: int) -> None:
 
 
 def run_pytest(
-    folder: Path, tests: Mapping[str, str], *options: str, patience: float = 120, **environment: str
+    folder: Path, tests: Mapping[str, str], *options: str, patience: float = 200, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     rules = (HERE / "conftest.py").read_text()
-    assert "\nPATIENCE = 120\n" in rules
-    (folder / "conftest.py").write_text(rules.replace("PATIENCE = 120", f"PATIENCE = {patience}"))
+    assert "\nPATIENCE = 200\n" in rules
+    (folder / "conftest.py").write_text(rules.replace("PATIENCE = 200", f"PATIENCE = {patience}"))
     (folder / "tests").mkdir(exist_ok=True)
     for drawn_on in ("servers.py", "front_desk.py"):
         (folder / "tests" / drawn_on).write_text((HERE / drawn_on).read_text())

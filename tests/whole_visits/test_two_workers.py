@@ -107,13 +107,22 @@ class Visit(NamedTuple):
             if is_over.is_set():
                 return
 
-    async def back(self, *robots: Robot) -> None:
-        """Return once these have lost their worker and are back; fail where it took too many tries."""
+    @property
+    def tried(self) -> Counter[Robot]:
+        """How often each device has tried until now."""
+        return Counter({robot: robot.peer.client.failures for robot in self.robots})
+
+    async def back(self, *robots: Robot, in_vain: Counter[Robot] | None = None) -> None:
+        """Return once these have lost their worker and are back; fail where it took too many tries.
+
+        Those that they made `in_vain`, while nobody could serve them, do not count.
+        """
         for robot in robots:
             before = self.tries[robot]
+            unserved = max(before, in_vain[robot]) if in_vain else before
             await robot.peer.until(partial(is_back, tries=before), within=PATIENCE)
             self.tries[robot] = robot.peer.client.failures
-            assert self.tries[robot] - before <= TRIES
+            assert self.tries[robot] - unserved <= TRIES
             assert robot.peer.client.state == "admitted"
 
     async def read(self) -> None:
@@ -171,7 +180,7 @@ async def outlives_a_pause(at: Hospital, held: Visit) -> None:
 async def outlives_a_restart(restart: Callable[[], None], held: Visit) -> None:
     async with held.writing():
         await asyncio.to_thread(restart)
-        await held.back(*held.robots)
+        await held.back(*held.robots, in_vain=held.tried)
     await held.read()
 
 
