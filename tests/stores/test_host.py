@@ -3,18 +3,18 @@
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from tests.stores.stored import NOW, STORED
 
 from hugathome._drive import drive
 from hugathome.blocking import HugAtHome
 from hugathome.codes import Sms
 from hugathome.errors import SessionNotFound, SmsNotSent
 from hugathome.record.participants import Participant
-from hugathome.record.shelf import StoredSession
 from hugathome.record.transitions import Status
 from hugathome.rooms.journal import Journal
 from hugathome.session import Session
@@ -23,8 +23,6 @@ from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
 from hugathome.stores.sql import METADATA
 from hugathome.testing.clock import FakeClock
-
-NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 
 
 class RefusingSms:
@@ -311,23 +309,12 @@ def test_who_is_there_can_be_asked_while_the_host_holds_its_transaction_open(
 def test_everything_is_kept_in_the_schema_that_the_host_says(tmp_path: Path) -> None:
     engine = sa.create_engine(f"sqlite:///{tmp_path}/clinic.db")
     METADATA.create_all(engine)  # where nothing may go
-    planned = StoredSession(
-        id="hug.s1",
-        organisation="hug",
-        version=1,
-        status=Status.PLANNED,
-        starts_at=NOW,
-        due_at=None,
-        lookups=frozenset({"a look-up"}),
-        tags={"a tag": NOW},
-        body=b"sealed",
-    )
     with engine.connect() as connection:
         connection.exec_driver_sql(f"ATTACH DATABASE '{tmp_path}/visits.db' AS visits")
         connection.execution_options(schema_translate_map={None: "visits"})
         sessions = open_store(connection).sessions
-        drive(sessions.save_session(planned, expected=0, events=[b"1"]))
-        again = replace(planned, version=2, lookups=frozenset(), tags={})
+        drive(sessions.save_session(STORED, expected=0, events=[b"1"]))
+        again = replace(STORED, version=2, lookups=frozenset(), tags={})
 
         assert drive(sessions.save_session(again, expected=1, events=[b"2"]))
         assert drive(sessions.load_session("hug.s1")) == again

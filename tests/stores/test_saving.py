@@ -3,29 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import psycopg
 import pytest
 from tests import servers
+from tests.stores.stored import STORED
 
 from hugathome._drive import drive
-from hugathome.record.shelf import SessionStore, StoredSession
-from hugathome.record.transitions import Status
+from hugathome.record.shelf import SessionStore
 from hugathome.stores import open_store
 
-NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
-FIRST = StoredSession(
-    id="hug.s1",
-    organisation="hug",
-    version=1,
-    status=Status.PLANNED,
-    starts_at=NOW,
-    due_at=None,
-    lookups=frozenset({"reference"}),
-    tags={"service": NOW},
-    body=b"sealed once",
-)
+FIRST = replace(STORED, lookups=frozenset({"reference"}), body=b"sealed once")
 SECOND = replace(FIRST, version=2, body=b"sealed twice", lookups=frozenset({"reference", "link"}))
 COUNT = "SELECT position FROM hugathome_counter WHERE organisation = 'hug'"
 WITHIN = 30

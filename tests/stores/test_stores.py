@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from tests.stores.stored import NOW, STORED
 
 from hugathome._drive import drive
 from hugathome.codes import Challenge, issue
@@ -28,7 +29,6 @@ from hugathome.stores.sql import METADATA, SqlCodes, SqlSessions
 from hugathome.stores.sqlite import SqliteCodes
 from hugathome.testing.check_store import check_store
 
-NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 TABLES = [f"hugathome_{name}" for name in ("audit", "code", "counter", "event", "lookup", "session")]
 
 
@@ -42,20 +42,6 @@ def challenge() -> Challenge:
         address="sealed",
         key_id="0123456789ab",
         now=NOW,
-    )
-
-
-def session() -> StoredSession:
-    return StoredSession(
-        id="hug.s1",
-        organisation="hug",
-        version=1,
-        status=Status.PLANNED,
-        starts_at=NOW,
-        due_at=None,
-        lookups=frozenset({"a look-up"}),
-        tags={"a tag": NOW},
-        body=b"sealed",
     )
 
 
@@ -126,9 +112,7 @@ def test_look_ups_are_taken_in_one_order_so_that_two_who_want_them_never_wait_fo
 ) -> None:
     store = open_store(f"sqlite:///{tmp_path}/clinic.db").for_blocking()
     wanted = [f"look-up {number:02}" for number in range(20)]
-    drive(
-        store.sessions.save_session(replace(session(), lookups=frozenset(wanted)), expected=0, events=[b"1"])
-    )
+    drive(store.sessions.save_session(replace(STORED, lookups=frozenset(wanted)), expected=0, events=[b"1"]))
     drive(store.aclose())
 
     with closing(sqlite3.connect(tmp_path / "clinic.db")) as raw:
@@ -264,7 +248,7 @@ async def test_nothing_is_left_open(tmp_path: Path) -> None:
         return [link for fd in Path("/proc/self/fd").iterdir() if str(tmp_path) in (link := _target(fd))]
 
     store = open_store(f"sqlite:///{tmp_path}/clinic.db")
-    await store.sessions.save_session(session(), expected=0, events=[b"1"])
+    await store.sessions.save_session(STORED, expected=0, events=[b"1"])
     await store.codes.save(challenge(), expected=0)
     assert open_files()
 
@@ -282,7 +266,7 @@ def _target(fd: Path) -> str:
 
 def test_a_file_of_sqlite_gets_its_tables_and_codes_a_file_of_their_own(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/clinic.db").for_blocking()
-    drive(store.sessions.save_session(session(), expected=0, events=[b"1"]))
+    drive(store.sessions.save_session(STORED, expected=0, events=[b"1"]))
     drive(store.codes.save(challenge(), expected=0))
     drive(store.aclose())
 
@@ -343,7 +327,7 @@ CALLS: dict[str, Callable[[Store], Any]] = {
     "session_events": lambda store: store.sessions.session_events("hug.s1"),
     "due_sessions": lambda store: store.sessions.due_sessions(NOW, limit=1),
     "next_due": lambda store: store.sessions.next_due(),
-    "save_session": lambda store: store.sessions.save_session(session(), expected=0, events=[b"1"]),
+    "save_session": lambda store: store.sessions.save_session(STORED, expected=0, events=[b"1"]),
     "load_events": lambda store: store.sessions.load_events("hug", after=0, limit=1),
 }
 

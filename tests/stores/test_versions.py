@@ -2,45 +2,30 @@
 
 import sqlite3
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from tests.stores.stored import STORED
 
 from hugathome.codes import Challenge
 from hugathome.errors import StoreUnavailable
-from hugathome.record.shelf import StoredSession
-from hugathome.record.transitions import Status
 from hugathome.stores import open_code_store, open_store
 from hugathome.stores.sql import METADATA
-
-NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
-SESSION = StoredSession(
-    id="hug.s1",
-    organisation="hug",
-    version=1,
-    status=Status.PLANNED,
-    starts_at=NOW,
-    due_at=None,
-    lookups=frozenset({"a look-up"}),
-    tags={"a tag": NOW},
-    body=b"sealed",
-)
 
 
 @pytest.mark.parametrize("gone", ["hugathome_session.due_at", "hugathome_event.session_id"])
 async def test_a_database_of_another_version_says_what_to_do(database: str, gone: str) -> None:
     table, column = gone.split(".")
     store = open_store(database)
-    await store.sessions.save_session(SESSION, expected=0, events=[b"1"])
+    await store.sessions.save_session(STORED, expected=0, events=[b"1"])
     engine = sa.create_engine(database.replace("postgresql://", "postgresql+psycopg://"))
     with engine.begin() as connection:
         connection.execute(sa.text(f"ALTER TABLE {table} RENAME COLUMN {column} TO something_else"))
     engine.dispose()
 
     with pytest.raises(StoreUnavailable, match="hugathome schema"):
-        await store.sessions.save_session(replace(SESSION, version=2), expected=1, events=[b"2"])
+        await store.sessions.save_session(replace(STORED, version=2), expected=1, events=[b"2"])
 
     await store.aclose()
 
