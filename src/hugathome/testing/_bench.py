@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar, final
 
 from hugathome.signalling import Transport
-from hugathome.testing.conformance import ConformanceFailure
+from hugathome.testing.conformance import ConformanceFailure, in_time
 
 ConnectPair = Callable[[], Awaitable[tuple[Transport, Transport]]]
 
@@ -55,14 +55,8 @@ class Bench:
 
     async def in_time(self, what: str, call: Awaitable[T]) -> T:
         """Return what `call` returns, or raise if it takes too long."""
-        limit = asyncio.timeout(self._patience)
-        try:
-            async with limit:
-                return await call
-        except TimeoutError:
-            if limit.expired():
-                raise self.broken(f"{what} did not return within {self._patience:g} s") from None
-            raise
+        late = self.broken(f"{what} did not return within {self._patience:g} s")
+        return await in_time(call, patience=self._patience, otherwise=late)
 
     async def expect(self, is_so: Callable[[], bool], *, otherwise: ConformanceFailure) -> None:
         """Return once `is_so`, or raise `otherwise`."""

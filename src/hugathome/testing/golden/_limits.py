@@ -15,7 +15,7 @@ from hugathome.protocol.wire import CandidateInit, Limits, ResumeFrom
 from hugathome.testing.golden._descriptions import sdp
 from hugathome.testing.golden.visit import Stage
 
-_NOWHERE = ResumeFrom(session="hug.nowhere", peer="p", pos="0.000000000000", token="t")  # noqa: S106
+_NOWHERE = ResumeFrom(session="hug.nowhere", peer="p", pos="0.000000000000", token="t")  # noqa: S106 - of no room
 _FIRST_WORDS = (
     ("", 4000, "never"),
     ("{}", 4000, "never"),

@@ -1,10 +1,9 @@
 """What a scenario holds against the room: every wait ends, and what is not as it should be is a failure."""
 
-import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar, final
 
-from hugathome.testing.conformance import ConformanceFailure
+from hugathome.testing.conformance import ConformanceFailure, in_time
 
 T = TypeVar("T")
 
@@ -32,11 +31,5 @@ class Script:
 
     async def in_time(self, what: str, call: Awaitable[T]) -> T:
         """Return what `call` returns, or raise if it takes too long."""
-        limit = asyncio.timeout(self._patience)
-        try:
-            async with limit:
-                return await call
-        except TimeoutError:
-            if limit.expired():
-                raise self.broken(f"{what} has not come within {self._patience:g} s") from None
-            raise
+        late = self.broken(f"{what} has not come within {self._patience:g} s")
+        return await in_time(call, patience=self._patience, otherwise=late)
