@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { languageOf, languages, wordsOf } from "../../src/hugathome/browser/words.js";
+import { languageOf, languages, wordsOf } from "../../src/hugathome/browser/words/languages.js";
 
 const browser = new URL("../../src/hugathome/browser/", import.meta.url);
 const source = (name) => readFileSync(new URL(name, browser), "utf-8");
-const pages = readdirSync(browser).filter((name) => /\.(js|html)$/.test(name) && !name.startsWith("words"));
+const pages = readdirSync(browser, { recursive: true }).filter((name) => /^(?!words).*\.(js|html)$/.test(name));
 const everything = pages.map(source).join("\n");
 
 function keys(words, prefix = "") {

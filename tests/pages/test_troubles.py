@@ -111,13 +111,13 @@ async def test_what_a_visit_needs_is_loaded_again_where_it_could_not_be_loaded(
 ) -> None:
     await clinic.plan()
     context = await device(chromium)
-    await context.route("**/attendance.js", lambda route: route.abort())
+    await context.route("**/visit/attendance.js", lambda route: route.abort())
     patient = await open_from_sms(context, clinic)
     await use(patient, "join")
     await expect(patient.locator("[data-notice]")).to_be_visible()
     await in_state(patient, "devices")
 
-    await context.unroute("**/attendance.js")
+    await context.unroute("**/visit/attendance.js")
     await use(patient, "join")
     await in_state(patient, "waiting")
 

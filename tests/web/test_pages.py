@@ -105,13 +105,13 @@ async def test_a_page_names_every_module_at_once_so_that_none_waits_for_another(
     page = (await http.get(ROOM)).text
     loaded = re.findall(r'<(?:link rel="modulepreload" href|script type="module" src)="([^"]+)"', page)
 
-    needed = {"main.js", "words-en.js"}
+    needed = {urljoin(loaded[0], name) for name in ("en.js", "../main.js")}
     for url in loaded:
         text = (await http.get(urljoin(ROOM, url))).text
-        needed |= set(re.findall(r'(?:from |import\()"\./([^"]+)"', text))
+        needed |= {urljoin(url, path) for path in re.findall(r'(?:from |import\()"(\.[^"]+)"', text)}
 
     names = [url.rpartition("/")[2] for url in loaded]
-    assert sorted(names) == sorted(needed)
+    assert sorted(loaded) == sorted(needed)
     assert names.index("page.js") < names.index("main.js") < names.index("visit.js"), "the first ones first"
 
 
@@ -169,9 +169,9 @@ def test_comments_and_indents_are_not_sent_and_every_line_keeps_its_number() -> 
 
 
 def test_of_a_module_everything_else_is_sent(files: Files) -> None:
-    for path in CLIENT.glob("*.js"):
+    for path in CLIENT.rglob("*.js"):
         lines = path.read_text(encoding="utf-8").split("\n")
-        sent = files.get(path.name, accepted="")
+        sent = files.get(path.relative_to(CLIENT).as_posix(), accepted="")
         assert sent is not None
 
         expected = ["" if line.lstrip().startswith(("/", "*")) else line.lstrip() for line in lines]
@@ -223,7 +223,7 @@ async def test_the_address_that_never_changes_leads_to_the_release(
 
 
 @pytest.mark.parametrize(
-    "name", ["page.html", "package.json", "nothing.js", "..%2fapp.py", "%2e%2e%2fapp.py", ""]
+    "name", ["page.html", "package.json", "nothing.js", "..%2fapp.py", "%2e%2e%2fapp.py", "page", "page/", ""]
 )
 @pytest.mark.parametrize("folder", ["", "release/"])
 async def test_nothing_but_the_files_of_the_client_can_be_had(

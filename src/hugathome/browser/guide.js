@@ -2,13 +2,13 @@
  * From the door to the end: code, devices, waiting room, visit. It joins the page, the host's API, the devices
  * and the visit, and is the only module that knows in which order people meet them.
  */
-import { Problem } from "./api.js";
-import { Arrival } from "./arrival.js";
-import { Awake } from "./awake.js";
-import { Check } from "./check.js";
-import { Devices } from "./devices.js";
-import { Sounds } from "./sounds.js";
-import { Working } from "./working.js";
+import { Problem } from "./transport/api.js";
+import { Arrival } from "./entrance/arrival.js";
+import { Awake } from "./visit/awake.js";
+import { Check } from "./entrance/check.js";
+import { Devices } from "./media/devices.js";
+import { Sounds } from "./media/sounds.js";
+import { Working } from "./page/working.js";
 
 /** Close codes that say more than "it did not work". */
 const ENDINGS = { 4001: "superseded", 4005: "session-ended", 4006: "removed", 4007: "removed" };
@@ -312,7 +312,7 @@ function hook(target, type, heard) {
 /** Load what the visit needs. Some browsers remember that they could not, and need the page to be loaded again. */
 async function loaded() {
   try {
-    return await import("./attendance.js");
+    return await import("./visit/attendance.js");
   } catch (unreachable) {
     throw new Problem(0, { type: "offline" });
   }

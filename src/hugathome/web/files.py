@@ -8,11 +8,13 @@ request.
 
 import gzip
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from operator import itemgetter
+from posixpath import dirname, join, normpath
 from types import MappingProxyType
 from typing import Final
 
@@ -25,9 +27,9 @@ _MEDIA_TYPES: Final = {
 _COMMENT: Final = re.compile(r"^[ \t]*(?:/\*(?:[^*]|\*(?!/))*\*/|//.*)$", re.MULTILINE)
 """A comment that has its lines to itself."""
 _INDENT: Final = re.compile(r"^[ \t]+", re.MULTILINE)
-_IMPORTED: Final = re.compile(r'^(?:import|\})[^"\n]*"\./([^"]+)";$', re.MULTILINE)
+_IMPORTED: Final = re.compile(r'^(?:import|\})[^"\n]*"(\.[^"]+)";$', re.MULTILINE)
 """A module that another needs before it can run, in the one way in which ours say it."""
-_LATER: Final = re.compile(r'\bimport\("\./([^"]+)"\)')
+_LATER: Final = re.compile(r'\bimport\("(\.[^"]+)"\)')
 """A module that another needs at some time."""
 
 
@@ -41,11 +43,11 @@ class File:
 
 
 class Files:
-    """Every file of the client, as it is and compressed."""
+    """Every file of the client, as it is and compressed, by its path below `browser/`."""
 
     def __init__(self) -> None:
-        found = sorted((files("hugathome") / "browser").iterdir(), key=lambda file: file.name)
-        bodies = {file.name: _body(file) for file in found if _suffix(file.name) in _MEDIA_TYPES}
+        found = sorted(_below(files("hugathome") / "browser"), key=itemgetter(0))
+        bodies = {name: _body(file) for name, file in found if _suffix(name) in _MEDIA_TYPES}
         self._plain = {name: _file(name, body) for name, body in bodies.items()}
         self._gzipped = {name: _file(name, compressed(body), "gzip") for name, body in bodies.items()}
         self.release = _digest(*(part for name, body in bodies.items() for part in (name.encode(), body)))
@@ -61,20 +63,21 @@ class Files:
     def needed_later_by(self, *entries: str) -> Sequence[str]:
         """Return the modules that `entries` and what they need ask for as they run, and what those need."""
         first = self._reached(entries)
-        later = [each for name in first for each in _LATER.findall(self._source(name))]
+        later = [each for name in first for each in self._named(_LATER, name)]
         return [each for each in self._reached(later) if each not in first]
 
     def _reached(self, names: Iterable[str]) -> list[str]:
         reached = dict.fromkeys(names)
         waiting = list(reached)
         for name in waiting:
-            new = [each for each in _IMPORTED.findall(self._source(name)) if each not in reached]
+            new = [each for each in self._named(_IMPORTED, name) if each not in reached]
             reached.update(dict.fromkeys(new))
             waiting.extend(new)
         return waiting
 
-    def _source(self, name: str) -> str:
-        return self._plain[name].body.decode()
+    def _named(self, how: re.Pattern[str], name: str) -> list[str]:
+        folder, source = dirname(name), self._plain[name].body.decode()
+        return [normpath(join(folder, path)) for path in how.findall(source)]
 
 
 def takes_gzip(accepted: str) -> bool:
@@ -89,6 +92,14 @@ def takes_gzip(accepted: str) -> bool:
 def compressed(body: bytes) -> bytes:
     """Return `body` under gzip; the same every time."""
     return gzip.compress(body, mtime=0)
+
+
+def _below(folder: Traversable, path: str = "") -> Iterator[tuple[str, Traversable]]:
+    for each in folder.iterdir():
+        if each.is_dir():
+            yield from _below(each, f"{path}{each.name}/")
+        else:
+            yield path + each.name, each
 
 
 def _body(file: Traversable) -> bytes:

@@ -107,7 +107,7 @@ class Pages:
         def links(names: Sequence[str], *, how: str = "") -> str:
             return "\n".join(f'<link rel="modulepreload" href="{client}{name}"{how}>' for name in names)
 
-        first = links([f"words-{spoken}.js", *self._first])
+        first = links([f"words/{spoken}.js", *self._first])
         return {"preloads": first, "later": links(self._later[kind], how=' fetchpriority="low"')}
 
 

@@ -1,6 +1,6 @@
 /** Italian in short sentences of common words, where it is not so already. */
 import { easier } from "./easier.js";
-import { words as usual } from "./words-it.js";
+import { words as usual } from "./it.js";
 
 export const words = easier(usual, {
   early: "È troppo presto. Può entrare da questo momento: {opens}. Può lasciare aperta questa pagina.",

@@ -12,7 +12,7 @@ import { helpline, views } from "./markup.js";
 import { People } from "./people.js";
 import { Stage } from "./stage.js";
 import { Talk } from "./talk.js";
-import { languageOf, wordsOf } from "./words.js";
+import { languageOf, wordsOf } from "../words/languages.js";
 
 const WIDE = 54; // em: there is room for the people and the messages beside the picture
 const TIGHT = 14; // em: large letters on a small phone

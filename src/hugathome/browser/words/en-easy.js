@@ -1,6 +1,6 @@
 /** English in short sentences of common words, where it is not so already. */
 import { easier } from "./easier.js";
-import { words as usual } from "./words-en.js";
+import { words as usual } from "./en.js";
 
 export const words = easier(usual, {
   early: "It is too early. You can come in at this time: {opens}. You can leave this page open.",

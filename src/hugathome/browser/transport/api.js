@@ -1,7 +1,7 @@
 /** What a page asks of its host: POST and JSON, where these modules come from, under whatever prefix that is. */
 
-/** The modules live in `browser/<release>/`. */
-const ROOT = new URL("../../", import.meta.url);
+/** This module lives in `browser/<release>/transport/`. */
+const ROOT = new URL("../../../", import.meta.url);
 
 /** Seconds that an answer may take: behind a silent proxy a request neither ends nor fails. */
 const ANSWERED_WITHIN = 20;

@@ -1,6 +1,6 @@
 /** French in short sentences of common words, where it is not so already. */
 import { easier } from "./easier.js";
-import { words as usual } from "./words-fr.js";
+import { words as usual } from "./fr.js";
 
 export const words = easier(usual, {
   early: "C’est trop tôt. Vous pouvez entrer à ce moment\u00a0: {opens}. Vous pouvez laisser cette page ouverte.",

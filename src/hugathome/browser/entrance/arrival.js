@@ -4,7 +4,7 @@
  * What it ends with is a pass that is kept, and the face of the visit: how it is held, in which language, whose
  * it is. It opens no device and enters no visit.
  */
-import { ask } from "./api.js";
+import { ask } from "../transport/api.js";
 import { Door } from "./door.js";
 import { Kept } from "./kept.js";
 

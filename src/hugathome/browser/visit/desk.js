@@ -1,5 +1,5 @@
 /** What a clinician does about the others in a visit, each as one command to the hub or one call of the API. */
-import { ask } from "./api.js";
+import { ask } from "../transport/api.js";
 
 const RINGS_FOR = 60; // seconds
 

@@ -4,11 +4,11 @@
  * It shows nothing: whoever made it looks at `client`, `streams` and `quality` when `changed` is called. The
  * tracks that it sends are not its own, and it stops none of them.
  */
-import { signalUrl } from "./api.js";
-import { Client } from "./client.js";
-import { Endpoint, Prepared } from "./endpoint.js";
-import { Link } from "./link.js";
-import { Quality, together } from "./quality.js";
+import { signalUrl } from "../transport/api.js";
+import { Client } from "../protocol/client.js";
+import { Endpoint, Prepared } from "../media/endpoint.js";
+import { Link } from "../transport/link.js";
+import { Quality, together } from "../media/quality.js";
 
 /** Milliseconds between two looks at the figures. */
 const LOOKS_EVERY = 2000;

@@ -10,6 +10,6 @@ export function languageOf(language) {
 
 /** Resolve to the words of a language, of English where it is none of ours; to easy ones where `isEasy`. */
 export async function wordsOf(language, isEasy = false) {
-  const { words } = await import(`./words-${languageOf(language)}${isEasy ? "-easy" : ""}.js`);
+  const { words } = await import(`./${languageOf(language)}${isEasy ? "-easy" : ""}.js`);
   return words;
 }

@@ -3,7 +3,7 @@
  *
  * Looking sends nothing and changes nothing; a code is sent only when the person asks for it.
  */
-import { ask } from "./api.js";
+import { ask } from "../transport/api.js";
 
 const LOOK_AGAIN = 60; // seconds: an appointment may have moved, and clocks may be wrong
 const SOON = 5;

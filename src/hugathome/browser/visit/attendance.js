@@ -2,9 +2,9 @@
  * One stay in a visit, from joining to leaving: keeps the page in step with the room, follows the modality,
  * rings, and carries out what the controls of the visit ask.
  */
-import { appOf } from "./commands.js";
-import { KINDS } from "./devices.js";
-import { PICTURE_FIRST } from "./endpoint.js";
+import { appOf } from "../protocol/commands.js";
+import { KINDS } from "../media/devices.js";
+import { PICTURE_FIRST } from "../media/endpoint.js";
 import { Sending } from "./sending.js";
 import { Visit } from "./visit.js";
 

@@ -3,7 +3,7 @@
  *
  * What is missing keeps nobody out: it is said what helps, and what one can do without.
  */
-import { KINDS } from "./devices.js";
+import { KINDS } from "../media/devices.js";
 
 export class Check {
   /** `attempt(work)` does what a control asks and says why it could not. */

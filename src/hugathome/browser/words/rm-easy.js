@@ -1,6 +1,6 @@
 /** Romansh in short sentences of common words, where it is not so already. */
 import { easier } from "./easier.js";
-import { words as usual } from "./words-rm.js";
+import { words as usual } from "./rm.js";
 
 export const words = easier(usual, {
   early: "Igl è anc memia baud. Vus pudais entrar a partir da: {opens}. Vus pudais laschar averta questa pagina.",

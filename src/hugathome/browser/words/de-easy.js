@@ -1,6 +1,6 @@
 /** German in short sentences of common words, where it is not so already. */
 import { easier } from "./easier.js";
-import { words as usual } from "./words-de.js";
+import { words as usual } from "./de.js";
 
 export const words = easier(usual, {
   early: "Es ist noch zu früh. Ab dann können Sie eintreten: {opens}. Sie können diese Seite offen lassen.",
