@@ -162,11 +162,14 @@ class _PageRoutes:
         return Response(status_code=307, headers=headers)
 
     async def file(self, request: Request) -> Response:
-        """Return one file of this release; of another there is none, lest old and new be mixed."""
+        """Return one file of this release; of another there is none, lest old and new be mixed.
+
+        A number behind the release changes nothing, and lets a browser ask again for what it could not have.
+        """
         accepted = request.headers.get("accept-encoding", "")
         release, *path = request.path_params.values()
         file = self._files.get("/".join(path), accepted=accepted)
-        if file is None or release != self._files.release:
+        if file is None or release.partition(".")[0] != self._files.release:
             raise HTTPException(404)
         if file.etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=file.headers)

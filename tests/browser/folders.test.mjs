@@ -15,7 +15,7 @@ const KNOWS = {
   media: [],
   protocol: [],
   transport: [],
-  words: [],
+  words: ["transport"],
 };
 const WORLDLY = /\b(?:new Date|Date\.now|Math\.random|crypto|document|fetch|navigator|performance|set(?:Timeout|Interval)|WebSocket)\b|[^.]\bwindow\./;
 
@@ -25,16 +25,20 @@ const sources = new Map(
     .map((path) => [path, readFileSync(join(BROWSER, path), "utf-8")]),
 );
 
-/** Return what a module imports before it runs; with `later` also what it imports as it runs. */
-function imported(path, source, { later = false } = {}) {
-  const how = later ? /(?:from |import\(|= )["`](\.[^"`]+)["`]/g : /from "(\.[^"]+)"/g;
-  return [...source.matchAll(how)].map(([, found]) => join(dirname(path), found));
+/** Return what a module imports before it runs. */
+function imported(path, source) {
+  return [...source.matchAll(/from "(\.[^"]+)"/g)].map(([, found]) => join(dirname(path), found));
+}
+
+/** Return what a module asks for as it runs; such a path begins at the first folder. */
+function late(source) {
+  return [...source.matchAll(/\blate\(["`]([^"`]+)["`]/g)].map(([, found]) => found);
 }
 
 function trespasses(path, source) {
   const [own, known] = [dirname(path), KNOWS[dirname(path)]];
-  const others = imported(path, source, { later: true }).map((found) => dirname(found)).filter((other) => other !== own);
-  return others.filter((other) => !known.includes(other));
+  const others = [...imported(path, source), ...late(source)].map((found) => dirname(found));
+  return others.filter((other) => other !== own && !known.includes(other));
 }
 
 test("every folder is known, and holds something", () => {
@@ -47,10 +51,17 @@ test("a folder knows only those that it may", () => {
 
 test("whoever trespasses is found, also where it does so late", () => {
   const early = 'import { ask } from "../transport/api.js";\n';
-  const late = 'const loaded = await import("../visit/visit.js");\n';
+  const later = 'const loaded = await late("visit/visit.js");\n';
 
-  assert.deepEqual(trespasses("page/page.js", early + late), ["transport", "visit"]);
+  assert.deepEqual(trespasses("page/page.js", early + later), ["transport", "visit"]);
   assert.deepEqual(trespasses("protocol/client.js", 'import { Link } from "../guide.js";\n'), ["."]);
+});
+
+test("what comes late is there, and is asked for in the one way that asks again", () => {
+  for (const [path, source] of sources) {
+    for (const found of late(source)) assert.ok(found.includes("${") || sources.has(found), `${path}: ${found}`);
+    if (path !== "transport/late.js") assert.doesNotMatch(source, /\bimport\(/, path);
+  }
 });
 
 test("what is allowed runs one way, and no module needs itself", () => {

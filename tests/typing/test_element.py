@@ -49,7 +49,7 @@ def test_what_is_declared_is_what_is_announced() -> None:
 
 
 def test_the_states_that_are_declared_are_the_views_there_are() -> None:
-    markup = (CLIENT / "page" / "markup.js").read_text(encoding="utf-8")
+    markup = "".join(path.read_text(encoding="utf-8") for path in CLIENT.glob("page/markup*.js"))
     (declared,) = re.findall(r"type VisitState = ([^;]+);", DECLARED)
 
     assert set(re.findall(r'"(\w+)"', declared)) == {"loading", *re.findall(r'data-view="(\w+)"', markup)}

@@ -38,7 +38,8 @@ const page = new Page(body, {
 page.ready.then(() => body.querySelector(".late").remove());
 const placed = (visit) => history.replaceState(null, "", `#visit=${visit}`);
 addEventListener("hashchange", () => location.hash.startsWith("#grant=") && location.reload());
-const guide = new Guide(page, way(), { announce, placed });
+const outdated = () => location.reload();
+const guide = new Guide(page, way(), { announce, placed, outdated });
 addEventListener("message", ({ origin, data }) => {
   if (framing.includes(origin) && data && data.target === "hugathome") guide.publish(data.topic, data.data);
 });

@@ -29,8 +29,8 @@ _COMMENT: Final = re.compile(r"^[ \t]*(?:/\*(?:[^*]|\*(?!/))*\*/|//.*)$", re.MUL
 _INDENT: Final = re.compile(r"^[ \t]+", re.MULTILINE)
 _IMPORTED: Final = re.compile(r'^(?:import|\})[^"\n]*"(\.[^"]+)";$', re.MULTILINE)
 """A module that another needs before it can run, in the one way in which ours say it."""
-_LATER: Final = re.compile(r'\bimport\("(\.[^"]+)"\)')
-"""A module that another needs at some time."""
+_LATER: Final = re.compile(r'\blate\("([^"]+)"\)')
+"""A module that another needs at some time, by its path from the first folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,24 +60,26 @@ class Files:
         """Return the modules that `entry` cannot run without: each once, the nearest first."""
         return self._reached([entry])[1:]
 
-    def needed_later_by(self, *entries: str) -> Sequence[str]:
-        """Return the modules that `entries` and what they need ask for as they run, and what those need."""
-        first = self._reached(entries)
-        later = [each for name in first for each in self._named(_LATER, name)]
+    def needed_later_by(self, entry: str) -> Sequence[str]:
+        """Return the modules that `entry` and what it needs ask for as they run, and what those need."""
+        first = self._reached([entry])
+        later = [each for name in first for each in _LATER.findall(self._source(name))]
         return [each for each in self._reached(later) if each not in first]
 
     def _reached(self, names: Iterable[str]) -> list[str]:
         reached = dict.fromkeys(names)
         waiting = list(reached)
         for name in waiting:
-            new = [each for each in self._named(_IMPORTED, name) if each not in reached]
+            new = [each for each in self._imported(name) if each not in reached]
             reached.update(dict.fromkeys(new))
             waiting.extend(new)
         return waiting
 
-    def _named(self, how: re.Pattern[str], name: str) -> list[str]:
-        folder, source = dirname(name), self._plain[name].body.decode()
-        return [normpath(join(folder, path)) for path in how.findall(source)]
+    def _imported(self, name: str) -> list[str]:
+        return [normpath(join(dirname(name), path)) for path in _IMPORTED.findall(self._source(name))]
+
+    def _source(self, name: str) -> str:
+        return self._plain[name].body.decode()
 
 
 def takes_gzip(accepted: str) -> bool:

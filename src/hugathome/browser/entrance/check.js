@@ -69,7 +69,7 @@ export class Check {
 
   _choosePlayer(id) {
     this._sounds.choose(id);
-    this._page.stage.playInto(id);
+    this._page.playInto(id);
   }
 
   async _copyLink() {

@@ -11,6 +11,8 @@ export class Elements {
     this.words = {};
     /** The zone in which times are said; undefined means the device's own. */
     this.timeZone = undefined;
+    /** The loudspeaker that the others are played into; null means the device's own choice. */
+    this.speaker = null;
     this._clocks = new Map();
   }
 

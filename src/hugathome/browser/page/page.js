@@ -1,6 +1,6 @@
 /**
  * The page as people see it: its states, words and parts. It shows what it is told and says which control was
- * used; it asks nobody and decides nothing.
+ * used; it asks nobody and decides nothing. Its parts that only a visit needs come late.
  *
  * Hooks for tests: `data-state` on the root, `data-link` beside it for how the connection stands,
  * `data-action` on every control, `data-participant` on the video of each other participant, `data-person` on
@@ -9,10 +9,7 @@
 import { Elements, fill } from "./elements.js";
 import { Entrance } from "./entrance.js";
 import { helpline, views } from "./markup.js";
-import { People } from "./people.js";
-import { Stage } from "./stage.js";
-import { Talk } from "./talk.js";
-import { languageOf, wordsOf } from "../words/languages.js";
+import { deskWordsOf, languageOf, wordsOf } from "../words/languages.js";
 
 const WIDE = 54; // em: there is room for the people and the messages beside the picture
 const TIGHT = 14; // em: large letters on a small phone
@@ -31,9 +28,8 @@ export class Page {
     if (!root.querySelector("[data-help]")) root.append(helpline());
     this._elements = new Elements(root);
     this.entrance = new Entrance(this._elements);
-    this.stage = new Stage(this._elements);
-    this.people = new People(this._elements);
-    this.talk = new Talk(this._elements);
+    /** The parts that come late, each null before it has. */
+    Object.assign(this, { stage: null, talk: null, people: null, ending: null });
     /** Resolved once the page can say something. */
     this.ready = this._speak(root.lang || document.documentElement.lang);
     root.dataset.state = "loading";
@@ -51,10 +47,6 @@ export class Page {
     return this._elements.words;
   }
 
-  get outcome() {
-    return this._elements.one("[data-outcome]").value;
-  }
-
   // --- Controls ------------------------------------------------------------------------------------
 
   /** Call `controls[action](element)` whenever a control is used, and `announce` when a state is shown. */
@@ -70,7 +62,7 @@ export class Page {
       event.preventDefault();
       use(event.target.querySelector("[type=submit]"));
     });
-    this._root.addEventListener("keydown", (event) => this._typed(event, controls));
+    this._root.addEventListener("keydown", (event) => this._typed(event, controls["send-text"]));
   }
 
   /** A menu closes once something in it was chosen. */
@@ -80,26 +72,32 @@ export class Page {
     if (menu && control.tagName !== "SUMMARY") menu.open = false;
   }
 
-  _typed(event, controls) {
-    const ending = this._elements.one("[data-ending]");
+  _typed(event, send) {
     const isWritten = event.target.matches("[data-text]") && event.key === "Enter";
-    if (isWritten && !event.shiftKey && !event.isComposing) {
-      event.preventDefault();
-      controls["send-text"]();
-    }
-    if (ending.hidden) return;
-    if (event.key === "Escape") controls["keep-on"]();
-    if (event.key === "Tab") this._stayIn(ending, event);
+    if (!isWritten || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    send();
   }
 
-  /** Nobody tabs out of the question into what lies beneath it. */
-  _stayIn(ending, event) {
-    const stops = [...ending.querySelectorAll("select, button")];
-    const [first, last] = [stops[0], stops[stops.length - 1]];
-    const isInside = ending.contains(this._elements.focused);
-    if (isInside && this._elements.focused !== (event.shiftKey ? first : last)) return;
-    event.preventDefault();
-    (event.shiftKey ? last : first).focus();
+  // --- Parts that come late ------------------------------------------------------------------------
+
+  /** Take in parts: `place(elements)` adds what belongs to them and returns them by name. */
+  furnish(place) {
+    Object.assign(this, place(this._elements));
+    for (const view of this._elements.all("[data-view]")) this._sizes.observe(view);
+    this._sayAll();
+  }
+
+  /** Take in what those see who let people in, with its own words. */
+  async furnishDesk(place) {
+    const words = await deskWordsOf(this._root.lang);
+    this._elements.words = { ...this._elements.words, ...words };
+    if (this.people === null) this.furnish(place);
+  }
+
+  /** Play the others into this loudspeaker, where the browser can. */
+  playInto(id) {
+    this._elements.speaker = id;
   }
 
   // --- States --------------------------------------------------------------------------------------
@@ -111,7 +109,7 @@ export class Page {
     for (const view of this._elements.all("[data-view]")) view.hidden = view.dataset.view !== state;
     this.notice(null);
     this.aid(null);
-    this.confirmEnd(false);
+    if (this.ending) this.ending.ask(false);
     if (this._heading) this._heading.focus();
     this._announce("state", { state });
   }
@@ -132,9 +130,7 @@ export class Page {
 
   /** Keep nobody's picture, name or words once nobody is there any more. */
   clear() {
-    this.stage.clear();
-    this.people.clear();
-    this.talk.clear();
+    for (const part of [this.stage, this.talk, this.people]) if (part) part.clear();
   }
 
   /** It is over: "ended" for all, or this person has "left". */
@@ -159,14 +155,16 @@ export class Page {
   // --- Words ---------------------------------------------------------------------------------------
 
   async _speak(language, isEasy) {
-    const words = (this._elements.words = await wordsOf(language, isEasy));
+    const words = await wordsOf(language, isEasy);
+    this._elements.words = this.people ? { ...words, ...(await deskWordsOf(language)) } : words;
     this._root.lang = languageOf(language);
-    this._elements.speak();
+    this._sayAll();
     for (const step of this._elements.all("[data-step]")) step.textContent = fill(words.step, step.dataset);
-    const outcomes = this._elements.one("[data-outcome]");
-    outcomes.textContent = "";
-    outcomes.append(...Object.entries(words.outcomes).map(([value, text]) => new Option(text, value)));
-    this.people.speak();
+  }
+
+  _sayAll() {
+    this._elements.speak();
+    for (const part of [this.people, this.ending]) if (part) part.speak();
   }
 
   /** Say whose page this is, as the person reads it best; a patient's is told at which step they are. */
@@ -239,14 +237,6 @@ export class Page {
 
   // --- In the visit --------------------------------------------------------------------------------
 
-  /** Open or close the one confirmation. */
-  confirmEnd(isAsked) {
-    const ending = this._elements.one("[data-ending]");
-    if (ending.hidden === !isAsked) return;
-    ending.hidden = !isAsked;
-    this._elements.control(isAsked ? "confirm-end" : "end").focus();
-  }
-
   /** Open or close the list of people, where there is no room for it beside the picture. */
   togglePeople() {
     const isClosed = this._root.classList.toggle("hides-people");
@@ -254,20 +244,20 @@ export class Page {
   }
 
   /** Make room for what stands beside the picture. */
-  arrange({ canAdmit, modality }) {
+  arrange({ hasPeople, modality }) {
     this._root.dataset.modality = modality;
-    this._elements.toggle("[data-side]", canAdmit || this.talk.isOpen);
+    this._elements.toggle("[data-side]", hasPeople || this.talk.isOpen);
     this._root.classList.toggle("is-talking", this.talk.isOpen);
-    this._elements.toggle('[data-action="people-panel"]', canAdmit);
+    this._elements.toggle('[data-action="people-panel"]', hasPeople);
   }
 
   _watchSize() {
-    const watch = new ResizeObserver(() => {
+    this._sizes = new ResizeObserver(() => {
       const em = parseFloat(getComputedStyle(this._root).fontSize);
       this._root.dataset.size = this._root.clientWidth / em >= WIDE ? "wide" : "narrow";
       this._root.classList.toggle("is-tight", this._root.clientWidth / em < TIGHT);
     });
-    watch.observe(this._root);
-    for (const view of this._elements.all("[data-view]")) watch.observe(view);
+    this._sizes.observe(this._root);
+    for (const view of this._elements.all("[data-view]")) this._sizes.observe(view);
   }
 }

@@ -1,6 +1,6 @@
 /** The clinician's side: who is expected, waits and is inside, what each may be asked, and the telephone. */
 import { fill, write } from "./elements.js";
-import { person } from "./markup.js";
+import { person } from "./markup-desk.js";
 
 const HOW = ["code", "date-of-birth", "identity-document", "known-in-person", "other"];
 /** Steps that somebody should act on. */

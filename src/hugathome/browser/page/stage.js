@@ -4,7 +4,7 @@
  * It says what it is told about others' sound, picture and connection, and guesses nothing.
  */
 import { write } from "./elements.js";
-import { tile } from "./markup.js";
+import { tile } from "./markup-inside.js";
 
 const WORST = ["good", "weak", "lost"];
 const TITLES = new Set(["Dr", "Dre", "Pr", "Pre", "Prof", "M", "Mme"]);
@@ -12,12 +12,6 @@ const TITLES = new Set(["Dr", "Dre", "Pr", "Pre", "Prof", "M", "Mme"]);
 export class Stage {
   constructor(elements) {
     this._elements = elements;
-    this._player = null;
-  }
-
-  /** Play the others into this loudspeaker, where the browser can. */
-  playInto(id) {
-    this._player = id;
   }
 
   /** Show everybody's picture, who they are and how well it comes; where there is nobody, the `reason`. */
@@ -61,7 +55,8 @@ export class Stage {
   _play(shown, stream) {
     const video = shown.firstElementChild;
     shown.classList.remove("is-playing");
-    if (this._player && video.setSinkId) video.setSinkId(this._player).catch(() => undefined);
+    const { speaker } = this._elements;
+    if (speaker && video.setSinkId) video.setSinkId(speaker).catch(() => undefined);
     video.srcObject = stream;
     this._start(video);
   }
@@ -114,7 +109,7 @@ export class Stage {
     this._switch("screen", canShare ? !isShared : null, words.screenOn, words.screenOff);
     this._elements.control("flip").hidden = !canFlip || !picture || isShared;
     this._elements.control("text-panel").hidden = !canText;
-    this._elements.control("end").hidden = !canEnd;
+    this._elements.toggle('[data-action="end"]', canEnd);
     this._elements.one(".self").classList.toggle("is-off", picture === false);
     const controls = this._elements.one("[data-controls]");
     controls.dataset.count = [...controls.children].filter(({ hidden }) => !hidden).length;

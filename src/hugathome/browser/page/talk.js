@@ -1,6 +1,6 @@
 /** The text messages beside the picture: their list, what is being written, how many nobody has read. */
 import { fill, write } from "./elements.js";
-import { text } from "./markup.js";
+import { text } from "./markup-inside.js";
 
 export class Talk {
   constructor(elements) {

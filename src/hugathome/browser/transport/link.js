@@ -5,11 +5,13 @@
  * What concerns endpoints is handed on. A grant is fetched only where the client cannot resume; an answer
  * that will not change (the visit has ended, the pass is dead) ends the link.
  */
+import { late } from "./late.js";
+
 const SUBPROTOCOL = "hugathome.v1";
 /** Seconds for an attempt to open: behind a silent proxy a WebSocket neither opens nor fails. */
 export const OPEN_WITHIN = 10;
-/** Not by its name in the import, or every page would load it beforehand. */
-const WAYS = "./ways.js";
+/** Not by its name where it is loaded, or every page would load it beforehand. */
+const WAYS = "transport/ways.js";
 
 export class Link {
   /**
@@ -73,7 +75,7 @@ export class Link {
 
   async _lookForWays() {
     if (this._ways === null) {
-      const loaded = await import(WAYS).catch(() => null);
+      const loaded = await late(WAYS, { waits: [] }).catch(() => null); // the next attempt is soon enough
       if (loaded) this._ways = new loaded.Ways(this._url, this._client.peer !== null);
     }
   }

@@ -5,6 +5,7 @@
 import { appOf } from "../protocol/commands.js";
 import { KINDS } from "../media/devices.js";
 import { PICTURE_FIRST } from "../media/endpoint.js";
+import { Awake } from "./awake.js";
 import { Sending } from "./sending.js";
 import { Visit } from "./visit.js";
 
@@ -14,12 +15,12 @@ export class Attendance {
   /**
    * `closed(end)` is called when the hub has closed for good, `failed(problem)` once no grant can be had;
    * `freshGrant()` trades the pass; `needsTexts()` says whether somebody reads and writes from the beginning.
-   * A clinician's desk is given the `pass()`, and an `attempt(work)` that says refusals; `use(controls)` adds its
-   * controls to the page's.
+   * A clinician's desk, which `loadDesk()` resolves to once the page has its part, is given the `pass()`, and an
+   * `attempt(work)` that says refusals; `use(controls)` adds its controls to the page's.
    */
-  constructor({ page, devices, sounds, modality, freshGrant, needsTexts, pass, attempt, use, announce, closed, failed }) {
+  constructor({ page, devices, sounds, modality, freshGrant, needsTexts, loadDesk, pass, attempt, use, announce, closed, failed }) {
     Object.assign(this, { _page: page, _devices: devices, _sounds: sounds, _announce: announce, _closed: closed });
-    Object.assign(this, { _needsTexts: needsTexts, _pass: pass, _attempt: attempt, _use: use });
+    Object.assign(this, { _needsTexts: needsTexts, _loadDesk: loadDesk, _pass: pass, _attempt: attempt, _use: use });
     this._desk = "closed";
     this._modality = modality;
     this._saidAs = null;
@@ -28,6 +29,7 @@ export class Attendance {
     this._canFlip = false;
     this._ringing = null;
     this._isOver = false;
+    this._awake = new Awake();
     this._pace = new Pace(() => this.show());
     this._visit = new Visit({
       tracks: devices.tracks,
@@ -53,6 +55,7 @@ export class Attendance {
     this._page.waiting({ hostIsPresent: false, modality: this._modality });
     this._visit.start();
     this._lookForCameras();
+    this._awake.hold();
     this._announce("joined", {});
   }
 
@@ -72,8 +75,11 @@ export class Attendance {
     this._visit.say(command);
   }
 
-  /** Note a fact of this device, if anybody hears it now. */
-  note(step) {
+  /** The page is seen again, or no longer: note it, if anybody hears it now. */
+  seen() {
+    this._awake.seen();
+    if (!document.hidden) this.hint();
+    const step = document.hidden ? "screen-off" : "screen-on";
     if (this.client.phase === "live") this._visit.say({ type: "step", step });
   }
 
@@ -99,6 +105,7 @@ export class Attendance {
 
   stop() {
     this._isOver = true;
+    this._awake.release();
     this._pace.stop();
     clearTimeout(this._introduction);
     this._quiet();
@@ -132,13 +139,14 @@ export class Attendance {
     const { roster, participant: me } = client;
     const canAdmit = client.can.includes("admit");
     if (canAdmit) this._announceArrivals();
-    if (canAdmit) this._openDesk(); // everything else is shown meanwhile
+    if (canAdmit || client.can.includes("end")) this._openDesk(); // everything else is shown meanwhile
+    const hasPeople = canAdmit && this._desk === "open";
     page.stage.tiles({ streams, roster, quality, reason: this._reason(canAdmit) });
     page.stage.advise(this._advice());
-    page.people.show(roster, { canAdmit: canAdmit && this._desk === "open", me, modality });
+    if (page.people) page.people.show(roster, { canAdmit: hasPeople, me, modality });
     page.talk.show(client.texts, { roster, me, longest: this._visit.limits.text });
     this._openTexts();
-    page.arrange({ canAdmit, modality });
+    page.arrange({ hasPeople, modality });
     page.stage.controls({ ...this._sending.state, ...this._may(), canFlip: this._canFlip });
     page.show("visit"); // at last: the focus has all that was changed laid out
     this._introduceOurselves();
@@ -154,13 +162,13 @@ export class Attendance {
   async _openDesk() {
     if (this._desk !== "closed") return;
     this._desk = "opening";
-    const loaded = await import("./desk.js").catch(() => null);
+    const [Desk, problem] = await this._loadDesk().then((loaded) => [loaded, null], (failed) => [null, failed]);
     if (this._isOver) return;
-    this._desk = loaded === null ? "closed" : "open";
-    if (loaded === null) return this._page.notice("offline"); // whatever changes next tries again
+    this._desk = problem === null ? "open" : "closed";
+    if (problem !== null) return this._page.notice(problem.kind); // whatever changes next tries again
     const { people } = this._page;
     const me = () => this.client.participant;
-    const desk = new loaded.Desk({ people, me, say: (command) => this.say(command), pass: this._pass, attempt: this._attempt });
+    const desk = new Desk({ people, me, say: (command) => this.say(command), pass: this._pass, attempt: this._attempt });
     this._use(desk.controls);
     this.show();
   }
