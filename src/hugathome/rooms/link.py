@@ -43,8 +43,6 @@ from hugathome.telemetry import RELAYED
 _RELAYED = (Offer, Answer, Candidates)
 _ANSWERED_WITHIN = 0.05
 """Seconds that an acknowledgement waits for something to go with."""
-_UNACKNOWLEDGED = 4
-"""The part of a device's window that is acknowledged at once when it has come."""
 
 
 class Seat(NamedTuple):
@@ -209,7 +207,7 @@ class Link:
                 while self._outbox:
                     await self._send(self._outbox.pop(0))
                 close = await self._deliver_all() or self._live.end
-                if close is not None or self._is_acknowledgement_due():
+                if close is not None or self._taken >= self._urgent > self._acked:
                     await self._acknowledge()
                 if close is not None:
                     return close
@@ -278,10 +276,6 @@ class Link:
         if self._taken > self._acked:
             self._acked = self._taken
             await self._send(Ack(ack=self._acked))
-
-    def _is_acknowledgement_due(self) -> bool:
-        has_much = (self._taken - self._acked) * _UNACKNOWLEDGED >= self._parts.limits.window
-        return has_much or self._taken >= self._urgent > self._acked
 
     def _acknowledge_later(self) -> None:
         # on the loop's time, not the clock's: it only gathers what goes out anyway, as a network does
