@@ -957,6 +957,24 @@ async def test_a_device_that_fell_behind_what_is_kept_is_never_told_a_part_of_it
     await clinic.aclose()
 
 
+async def test_whom_nothing_concerns_for_long_is_not_taken_for_slow() -> None:
+    clinic = Clinic(limits=Limits(kept=8, behind=8))
+    session, doctor, patient = await clinic.visit()
+    nurse = await clinic.join(session, "nurse")
+    pair = next(message for message in doctor.heard if isinstance(message, Pair))
+
+    for neg in range(1, 21):
+        await doctor.say(Offer(pc=pair.pc, gen=1, neg=neg, sdp=sdp()))
+        await patient.until(Offer)
+        await patient.say(Answer(pc=pair.pc, gen=1, neg=neg, sdp=sdp("efgh")))
+        await doctor.until(Answer)
+    await doctor.say(Admit(participant="nurse"))
+
+    assert (await nurse.until(Snapshot)).state == "admitted"
+    assert not [each for each in nurse.heard if isinstance(each, Close | Offer | Answer)]
+    await clinic.aclose()
+
+
 async def test_a_removed_participant_is_told_and_does_not_come_back(clinic: Clinic) -> None:
     session, doctor, patient = await clinic.visit()
 

@@ -6,6 +6,7 @@ Whoever may not send media is held to it by what their descriptions say, not by 
 
 from collections.abc import Callable, Collection, Mapping
 from itertools import combinations
+from typing import TypeVar
 
 from pydantic import Field
 
@@ -15,6 +16,8 @@ from hugathome.protocol.messages import Answer, Candidates, Offer
 from hugathome.protocol.negotiation import Endpoint, Negotiation, begin
 from hugathome.protocol.wire import Caps, Sends
 from hugathome.roles import Capability
+
+T = TypeVar("T")
 
 
 class Peer(Record):
@@ -77,11 +80,11 @@ class Connection(Record):
         if len(description.candidates) > at_most:
             raise Refused("too-many-candidates")
         said = self.negotiation.offer if isinstance(body, Offer) else self.negotiation.answer
-        known = self.ufrags.get(by, frozenset())
+        known, sent = self.ufrags.get(by, frozenset()), self.candidates.get(by, 0)
         return self.but(
             negotiation=_accepted(said(by=by, neg=body.neg)),
-            ufrags={**self.ufrags, by: known | description.ufrags},
-            candidates={**self.candidates, by: max(self.candidates.get(by, 0), len(description.candidates))},
+            ufrags=_with(self.ufrags, by, known | description.ufrags),
+            candidates=_with(self.candidates, by, max(sent, len(description.candidates))),
             restarted_by=self.restarted_by if isinstance(body, Offer) else frozenset(),
         )
 
@@ -122,6 +125,11 @@ def mesh(
         pc = f"c_{mark}.{number}"
         kept[pc] = Connection(pc=pc, peers=two, negotiation=begin(*map(endpoint, sorted(two))))
     return kept
+
+
+def _with(known: Mapping[str, T], peer: str, said: T) -> Mapping[str, T]:
+    """Return the mapping with what a peer has said; the same one where that is known: it is kept long."""
+    return known if known.get(peer) == said else {**known, peer: said}
 
 
 def _accepted(negotiation: Negotiation | None) -> Negotiation:

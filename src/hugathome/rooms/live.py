@@ -49,7 +49,7 @@ _LONG = 2 * 1024 * 1024
 _MANY = 512
 """Entries in a log, after which it is cut: a worker that takes a room over has to read them all."""
 _UNHEARD = 16
-"""Entries after which everybody is woken, though they concern others: few of those that are kept for them."""
+"""Entries after which everybody is woken, though they concern others: a few of those that one may lag by."""
 _ANSWERED = (Offer, Answer, Candidates)
 """What is relayed concerns whom it goes to: whoever said it hears of it later."""
 
@@ -91,6 +91,7 @@ class LiveRoom:
         self._parts = parts
         self._last = Step(START, Room(session=session_id), ())
         self._kept: deque[Step] = deque([self._last], maxlen=parts.limits.kept)
+        self._unheard = max(1, min(_UNHEARD, parts.limits.behind // 4, parts.limits.kept // 4))
         self._cut_at = START
         self._is_loaded = False
         self._watchers: dict[Waker, None] = {}
@@ -259,7 +260,7 @@ class LiveRoom:
         names = {told.to for told in self._last.told}
         if not isinstance(entry.body, _ANSWERED):
             names.add(entry.peer)
-        is_everybody = self.position.offset % _UNHEARD == 0
+        is_everybody = self.position.offset % self._unheard == 0
         for changed in self._watchers:
             if is_everybody or not changed.names or not names.isdisjoint(changed.names):
                 changed.set()
