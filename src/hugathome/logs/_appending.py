@@ -1,7 +1,7 @@
 """Appending together: what waits in an event loop goes to the log at once, each with its own outcome.
 
-A batch has at most one record of a room, so that those of a room keep their order; the next one goes while
-nothing of its rooms is under way. Whoever stops waiting for a record that was not sent yet has not written it.
+A batch has at most one record of a room, and goes when the one before it was answered: so those of a room
+keep their order. A record that nobody waits for any more is not sent.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 
 from hugathome.errors import HugathomeError, StoreUnavailable
+from hugathome.logs._reading import named
 
 MOST_RECORDS: Final = 64
 _TRIES: Final = 64
@@ -35,8 +36,8 @@ class Appends:
 
     async def append(self, room: str, record: bytes) -> None:
         """Return once the record is in the log."""
-        done = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Wish(room, record, done))
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Wish(named(room), record, done))
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._run())
         await done

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from hugathome.errors import HugathomeError, StoreUnavailable
-from hugathome.logs._reading import Rows, Tail
+from hugathome.logs._reading import Rows, Tail, named
 
 T = TypeVar("T")
 
@@ -55,7 +55,7 @@ class Followers:
 
     async def read(self, room: str, after: int) -> AsyncGenerator[tuple[int, bytes]]:
         """Yield the records behind offset `after`, then follow for ever."""
-        with self._following(_Follower(room, after)) as follower:
+        with self._following(_Follower(named(room), after)) as follower:
             while True:
                 self._look_after(follower)
                 for row in await follower.next():
@@ -81,6 +81,11 @@ class Followers:
     def is_followed(self, room: str) -> bool:
         """Whether a room has readers here."""
         return room in self._rooms
+
+    def fail(self, failure: HugathomeError) -> None:
+        """End all reading."""
+        for follower in [each for readers in self._rooms.values() for each in readers]:
+            follower.fail(failure)
 
     @contextmanager
     def expecting(self, rooms: Collection[str]) -> Iterator[None]:
@@ -136,8 +141,7 @@ class Followers:
                         async with asyncio.timeout_at(look_at):
                             await self._rung.wait()
         finally:
-            for follower in [each for readers in self._rooms.values() for each in readers]:
-                follower.fail(StoreUnavailable("the log was closed"))
+            self.fail(StoreUnavailable("the log was closed"))
 
     def _next_few(self) -> range:
         return range(min(len(self._behind), _ROOMS_AT_ONCE))

@@ -37,7 +37,7 @@ _SNAPSHOTS = sa.Table(
 # Rooms in order, so that no two writers wait for one another. Records in one value: a list of bytes is text
 # to the driver, and costs ten times as much. A payload that would be too long says nothing.
 _APPEND_TO_MANY: Final = Statement(
-    sa.text(f"""
+    sa.text("""
 WITH wanted AS MATERIALIZED (
     SELECT room, number, last.position AS behind, last.record AS before,
         substring(CAST(:records AS bytea) FROM starts FOR size) AS record,
@@ -56,7 +56,7 @@ WITH wanted AS MATERIALIZED (
 ), said AS (
     SELECT string_agg(position || ' ' || room, chr(10)) AS news FROM written HAVING count(*) > 0
 ), told AS (
-    SELECT pg_notify('{CHANNEL}', CASE WHEN octet_length(news) < 8000 THEN news ELSE '' END) FROM said
+    SELECT pg_notify(:channel, CASE WHEN octet_length(news) < 8000 THEN news ELSE '' END) FROM said
 )
 SELECT number, position, behind, before FROM wanted JOIN written USING (room, position) CROSS JOIN told
 """)
@@ -94,14 +94,15 @@ _TRIMMED: Final = Statement(sa.text("SELECT position FROM hugathome_log_snapshot
 
 
 def append(connection: sa.Connection, records: Sequence[tuple[str, bytes]]) -> list[Rows | None]:
-    """Add a record to each of some rooms; return each with what stands before it, `None` if it is not there."""
+    """Add a record to each of some rooms; return it with the one before, `None` where another was first."""
     if connection.dialect.name != "postgresql":
         return [_append_to_one(connection, room, record) for room, record in records]
     rooms, bodies = [room for room, _ in records], [record for _, record in records]
     written: list[Rows | None] = [None] * len(records)
     sizes = [len(body) for body in bodies]
     starts = list(accumulate(sizes[:-1], initial=1))
-    answer = _APPEND_TO_MANY.on(connection, rooms=rooms, starts=starts, sizes=sizes, records=b"".join(bodies))
+    values = {"rooms": rooms, "starts": starts, "sizes": sizes, "records": b"".join(bodies)}
+    answer = _APPEND_TO_MANY.on(connection, channel=CHANNEL, **values)
     for number, position, behind, before in answer.rows:
         here = (position, bodies[number - 1])
         written[number - 1] = [(behind, before), here] if behind == position - 1 else [here]

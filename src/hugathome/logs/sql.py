@@ -41,16 +41,24 @@ class _Loop(NamedTuple):
             if rows is not None:
                 self.followers.hand_over(room, rows)
 
+    def tell(self, news: Sequence[tuple[str, int]]) -> None:
+        """Note how far rooms go."""
+        for room, offset in news:
+            self.followers.tell(room, offset)
+
 
 @final
 class SqlLog:
     """Fills `SignallingLog` in whatever `database` runs its functions."""
 
-    def __init__(self, database: Database, *, listen: str | None = None) -> None:
+    def __init__(
+        self, database: Database, *, listen: str | None = None, loops: "Loops[_Loop] | None" = None
+    ) -> None:
         self._database = database
         self._listener = Listener(listen, self._heard) if listen is not None else None
-        self._loops = Loops(self._loop)
-        self._is_blocking = False
+        self._is_blocking = loops is not None
+        self._loops = loops or Loops(self._loop)
+        """Given where the loops are another log's, of which this is the blocking variant."""
 
     async def append(self, room: str, record: bytes) -> None:
         """Add a record, and hand it to this process's readers."""
@@ -90,9 +98,7 @@ class SqlLog:
 
     def for_blocking(self) -> "SqlLog":
         """Return the same log over the blocking driver; it hands over to the same readers."""
-        blocking = SqlLog(self._database.for_blocking())
-        blocking._loops, blocking._is_blocking = self._loops, True
-        return blocking
+        return SqlLog(self._database.for_blocking(), loops=self._loops)
 
     async def aclose(self) -> None:
         """Close the database connections."""
@@ -125,5 +131,4 @@ class SqlLog:
         return _ASKED_EVERY
 
     def _heard(self, news: Sequence[tuple[str, int]]) -> None:
-        for room, offset in news:
-            self._loops.each(lambda here: here.followers.tell(room, offset))
+        self._loops.each(partial(_Loop.tell, news=news))
