@@ -45,7 +45,7 @@ async def opened(
     server, lost = Server(), asyncio.Event()
     listening = await asyncio.start_unix_server(server.serve, where / "socket")
     _, lane = await asyncio.get_running_loop().create_unix_connection(
-        lambda: Lane(patience=patience, hear=hear, lost=lost.set), where / "socket"
+        lambda: Lane(patience=patience, hear=hear, lost=lost.set), str(where / "socket")
     )
     async with asyncio.timeout(SOON):
         yield server, lane
@@ -62,7 +62,7 @@ async def test_questions_go_out_together_and_answers_come_in_order(tmp_path: Pat
         assert server.asked == [b"*1\r\n$1\r\nA\r\n*1\r\n$1\r\nB\r\n*1\r\n$1\r\nC\r\n"]
         server.say(b":1\r\n:2\r\n:3\r\n")
 
-        assert await asking == [[1, 2], [3]]
+        assert list(await asking) == [[1, 2], [3]]
 
 
 async def test_an_answer_that_nobody_waits_for_is_nobody_else_s(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 
 from hugathome.errors import HugathomeError, StoreUnavailable
+from hugathome.logs._loops import ended
 from hugathome.logs._reading import named
 
 MOST_RECORDS: Final = 64
@@ -44,8 +45,7 @@ class Appends:
 
     async def aclose(self) -> None:
         """Return once nothing is being written."""
-        if self._writing is not None:
-            await asyncio.gather(self._writing, return_exceptions=True)
+        await ended(self._writing)
 
     async def _run(self) -> None:
         batch: list[_Wish] = []

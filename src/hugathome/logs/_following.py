@@ -11,12 +11,12 @@ held either way against what it has read before.
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Final, Generic, NamedTuple, TypeVar
+from itertools import islice
+from typing import Final, NamedTuple
 
 from hugathome.errors import HugathomeError, StoreUnavailable
+from hugathome.logs._loops import ended
 from hugathome.logs._reading import Rows, Tail, named
-
-T = TypeVar("T")
 
 MOST_ROWS: Final = 64
 """In one answer, for one room; a reader that takes them slowly is asked for no more meanwhile."""
@@ -52,6 +52,7 @@ class Followers:
         self._behind: dict[_Follower, None] = {}
         self._rung = asyncio.Event()
         self._asking: asyncio.Task[None] | None = None
+        self._is_closing = False
 
     async def read(self, room: str, after: int) -> AsyncGenerator[tuple[int, bytes]]:
         """Yield the records behind offset `after`, then follow for ever."""
@@ -101,9 +102,10 @@ class Followers:
 
     async def aclose(self) -> None:
         """Stop asking; whoever still reads is told."""
-        if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.gather(self._asking, return_exceptions=True)
+        self._is_closing = True
+        self._rung.set()
+        await ended(self._asking)
+        self._is_closing = False
 
     @contextmanager
     def _following(self, follower: "_Follower") -> Iterator["_Follower"]:
@@ -129,22 +131,25 @@ class Followers:
     async def _run(self) -> None:
         look_at = 0.0
         try:
-            while self._rooms:
+            while self._rooms and not self._is_closing:
                 self._rung.clear()
-                while self._behind:
-                    await self._ask_for([self._behind.popitem()[0] for _ in self._next_few()])
+                if few := self._next_few():
+                    await self._ask_for(few)
                 if asyncio.get_running_loop().time() >= look_at:
                     look_at = await self._silence() + asyncio.get_running_loop().time()
                     self.tell_all()
-                else:
+                elif not self._behind and not self._is_closing:
                     with suppress(TimeoutError):
                         async with asyncio.timeout_at(look_at):
                             await self._rung.wait()
         finally:
             self.fail(StoreUnavailable("the log was closed"))
 
-    def _next_few(self) -> range:
-        return range(min(len(self._behind), _ROOMS_AT_ONCE))
+    def _next_few(self) -> "list[_Follower]":
+        few = list(islice(self._behind, _ROOMS_AT_ONCE))
+        for follower in few:
+            del self._behind[follower]
+        return few
 
     async def _ask_for(self, followers: Sequence["_Follower"]) -> None:
         places = [follower.asked() for follower in followers]
@@ -152,8 +157,8 @@ class Followers:
             answers = await self._ask(places)
         except HugathomeError as failed:
             answers = [failed] * len(places)
-        for follower, answer in zip(followers, answers, strict=True):
-            follower.take(answer)
+        for follower, place, answer in zip(followers, places, answers, strict=True):
+            follower.take(answer, asked=place)
             self._look_after(follower)
 
 
@@ -195,24 +200,27 @@ class _Follower:
             self._told = max(self._told, offset)
 
     def asked(self) -> Place:
-        """Return for what place to ask; until the answer comes, nothing is taken from elsewhere."""
+        """Return for what place to ask."""
         self._is_asked, self._is_in_doubt = True, False
         return Place(self.room, self._tail.offset)
 
-    def take(self, answer: Answer | HugathomeError) -> None:
-        """Take what was asked for."""
+    def take(self, answer: Answer | HugathomeError, *, asked: Place) -> None:
+        """Take what was asked for, less what has been handed over meanwhile."""
         self._is_asked = False
         if isinstance(answer, HugathomeError):
             self.fail(answer)
             return
-        self._is_in_doubt = self._is_in_doubt or len(answer.rows) >= MOST_ROWS
-        self._add(answer.rows, kept_from=answer.kept_from)
+        kept_from, rows = answer
+        self._is_in_doubt = self._is_in_doubt or len(rows) >= MOST_ROWS
+        new = [row for row in rows if row[0] >= self._tail.offset]
+        if new or self._tail.offset == asked.offset:  # else it is older than what is known
+            self._add(new, kept_from=kept_from)
 
     def take_end(self, rows: Rows) -> None:
         """Take a log's last row, if it is the next one; before it stands what the log has there."""
         offset, _ = rows[-1]
-        is_next = offset == self._tail.offset + 1 and not self._is_asked
-        if is_next and self._failure is None and len(self._rows) < MOST_ROWS:
+        is_next = offset == self._tail.offset + 1 and self._failure is None
+        if is_next and len(self._rows) < MOST_ROWS:
             self._add(rows, kept_from=rows[0][0])
         else:
             self.hear(offset if offset > self._tail.offset else None)  # has it begun anew?
@@ -231,36 +239,3 @@ class _Follower:
         if rows:
             self._rows += rows
             self._woken.set()
-
-
-class Loops(Generic[T]):
-    """One of a kind for each event loop: what waits in one is not for another's hands."""
-
-    def __init__(self, make: Callable[[], T]) -> None:
-        self._make = make
-        self._made: dict[asyncio.AbstractEventLoop, T] = {}
-
-    def here(self) -> T:
-        """Return what is this loop's."""
-        loop = asyncio.get_running_loop()
-        if loop not in self._made:
-            for closed in [each for each in self._made if each.is_closed()]:
-                del self._made[closed]
-            self._made[loop] = self._make()
-        return self._made[loop]
-
-    def each(self, work: Callable[[T], None]) -> None:
-        """Do `work` with every one, each in its own loop; from any thread, with a loop or without."""
-        for loop, made in list(self._made.items()):
-            if loop is _running_loop():
-                work(made)
-            else:
-                with suppress(RuntimeError):  # that loop has closed: nobody listens there any more
-                    loop.call_soon_threadsafe(work, made)
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None

@@ -14,7 +14,8 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Final, final
 
 from hugathome.errors import HugathomeError, StoreUnavailable
-from hugathome.logs._following import MOST_ROWS, Answer, Followers, Loops, Place
+from hugathome.logs._following import MOST_ROWS, Answer, Followers, Place
+from hugathome.logs._loops import Loops
 from hugathome.logs._reading import Rows, Tail
 from hugathome.stores._redis import (
     BlockingLine,
@@ -75,6 +76,7 @@ class RedisLog:
                 number = await self._blocking.ask(*_xadd(room, record))
             if number is None:
                 await run(self._line, _BEGIN, _keys(room), record)
+                self._look_at(room)
 
     async def load(self, room: str, after: int) -> Rows:
         """Return the records behind offset `after` that are there now."""
@@ -106,8 +108,7 @@ class RedisLog:
         """Delete everything of a room."""
         with translated():
             await self._line.ask("DEL", *_keys(room))
-        if self._blocking is None:
-            self._loops.here().followers.tell(room)
+        self._look_at(room)
 
     def for_blocking(self) -> "RedisLog":
         """Return the same log for callers without an event loop."""
@@ -118,6 +119,10 @@ class RedisLog:
         if self._blocking is None:
             await self._loops.here().followers.aclose()
         await self._line.aclose()
+
+    def _look_at(self, room: str) -> None:
+        if self._blocking is None:
+            self._loops.here().followers.tell(room)
 
     @property
     def _line(self) -> Line:
