@@ -7,7 +7,8 @@ from contextlib import aclosing
 import pytest
 
 from hugathome.errors import HugathomeError, LogForked, StoreUnavailable
-from hugathome.logs._following import MOST_ROWS, Answer, Followers, Place
+from hugathome.logs._follower import MOST_ROWS, Answer, Place
+from hugathome.logs._following import Followers
 from hugathome.logs._reading import Rows
 
 SOON = 10

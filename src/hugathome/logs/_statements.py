@@ -11,7 +11,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from hugathome.logs._following import MOST_ROWS, Answer, Place
+from hugathome.logs._follower import MOST_ROWS, Answer, Place
 from hugathome.logs._listening import CHANNEL
 from hugathome.logs._reading import Rows
 from hugathome.stores._statement import Statement

@@ -14,20 +14,13 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Final, final
 
 from hugathome.errors import HugathomeError, StoreUnavailable
-from hugathome.logs._following import MOST_ROWS, Answer, Followers, Place
+from hugathome.logs._follower import MOST_ROWS, Answer, Place
+from hugathome.logs._following import Followers
 from hugathome.logs._loops import Loops
 from hugathome.logs._reading import Rows, Tail
-from hugathome.stores._redis import (
-    BlockingLine,
-    Line,
-    Script,
-    SharedLine,
-    accepted,
-    connection,
-    run,
-    translated,
-)
+from hugathome.stores._redis import BlockingLine, Line, Script, accepted, run, server_at, translated
 from hugathome.stores._resp import Refusal
+from hugathome.stores._shared_line import SharedLine
 
 _ROWS_AT_ONCE: Final = 256
 _LOOKED_AFTER: Final = 2.0
@@ -65,7 +58,7 @@ class RedisLog:
         self._url = url
         self._blocking = BlockingLine(url) if is_blocking else None
         self._loops = Loops(lambda: _Loop(url))
-        connection(url)  # refuses here what it cannot read
+        server_at(url)  # refuses here what it cannot read
 
     async def append(self, room: str, record: bytes) -> None:
         """Add a record; the first of a room, and only that, takes a script."""

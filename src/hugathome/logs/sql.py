@@ -12,7 +12,8 @@ from typing import NamedTuple, final
 
 from hugathome.logs import _statements
 from hugathome.logs._appending import Appends, append_alone
-from hugathome.logs._following import Answer, Followers, Place
+from hugathome.logs._follower import Answer, Place
+from hugathome.logs._following import Followers
 from hugathome.logs._listening import Listener
 from hugathome.logs._loops import Loops
 from hugathome.logs._reading import Rows, Tail

@@ -1,27 +1,23 @@
 """Asking Redis: one round trip for each question, and scripts that the server keeps.
 
-    BlockingLine, AsyncLine    connections, each for one question at a time
-    SharedLine                 one connection for all questions of an event loop, which also listens
+Where many ask at once, one connection can do for all of them (`_shared_line.py`).
 
 Nothing is asked twice by itself: whether a write whose answer was lost was done is for the caller to know.
 """
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, Final, Protocol
 
 import redis
 import redis.asyncio
-from redis.asyncio import SSLConnection, UnixDomainSocketConnection
 from redis.backoff import NoBackoff
 from redis.exceptions import AskError, MovedError, NoScriptError, RedisError, ResponseError
 from redis.retry import Retry
 
 from hugathome.errors import ConfigurationError, StoreUnavailable
-from hugathome.stores._lane import Lane
 from hugathome.stores._resp import Refusal, Word
 
 _CONNECTIONS: Final = 50
@@ -101,83 +97,6 @@ class BlockingLine:
         self._pool.disconnect()
 
 
-class SharedLine:
-    """One connection, opened at the first question; `hear` gets the keys that others have changed."""
-
-    def __init__(
-        self,
-        url: str,
-        *,
-        watched: str,
-        hear: Callable[[Sequence[bytes] | None], None],
-        lost: Callable[[], None],
-    ) -> None:
-        self._server: Any = connection(url)
-        self._watched = watched
-        """What the names of the keys begin with that are listened for."""
-        self._hear = hear
-        self._lost = lost
-        self._opening = asyncio.Lock()
-        self._lane: Lane | None = None
-        self.hears = False
-        """Whether the server tells of changes: some proxies let nothing through."""
-
-    async def ask(self, *words: Word) -> Any:
-        """Return the answer."""
-        (answer,) = await self.ask_all(words)
-        return accepted(answer)
-
-    async def ask_all(self, *commands: Sequence[Word]) -> list[Any]:
-        """Return the answers, of which some may be refusals, in one round trip."""
-        if (lane := self._lane) is None or not lane.is_open:
-            lane = await self._opened()
-        return await lane.ask(*commands)
-
-    async def aclose(self) -> None:
-        """Close the connection."""
-        lane, self._lane = self._lane, None
-        if lane is not None:
-            await lane.aclose()
-
-    async def _opened(self) -> Lane:
-        async with asyncio.timeout(PATIENCE), self._opening:
-            if self._lane is None or not self._lane.is_open:
-                lane = await self._connected()
-                try:
-                    await self._greet(lane)
-                except BaseException:
-                    await lane.aclose()
-                    raise
-                self._lane = lane
-            return self._lane
-
-    async def _connected(self) -> Lane:
-        loop, server = asyncio.get_running_loop(), self._server
-        new = partial(Lane, patience=PATIENCE, hear=self._heard, lost=self._lost)
-        if isinstance(server, UnixDomainSocketConnection):
-            _, lane = await loop.create_unix_connection(new, server.path)
-        else:
-            tls = server.ssl_context.get() if isinstance(server, SSLConnection) else None
-            _, lane = await loop.create_connection(new, server.host, server.port, ssl=tls)
-        return lane
-
-    async def _greet(self, lane: Lane) -> None:
-        """Say who asks, for which database, and that changes are to be told: all but those made here."""
-        server = self._server
-        has_name = server.username or server.password
-        who = ("AUTH", server.username or "default", server.password or "") if has_name else ()
-        select = ("SELECT", server.db) if server.db else ("HELLO", 3)
-        track = ("CLIENT", "TRACKING", "ON", "BCAST", "NOLOOP", "PREFIX", self._watched)
-        greeted, selected, tracked = await lane.ask(("HELLO", 3, *who), select, track)
-        accepted(greeted)
-        accepted(selected)
-        self.hears = not isinstance(tracked, Refusal)
-
-    def _heard(self, words: Sequence[Any]) -> None:
-        if words[0] == b"invalidate":
-            self._hear(words[1])
-
-
 def accepted(answer: Any) -> Any:
     """Return an answer; raise a refusal as redis-py would."""
     if not isinstance(answer, Refusal):
@@ -200,8 +119,8 @@ async def run(line: Line, script: Script, keys: Sequence[str], *values: Word) ->
         return await line.ask("EVAL", script.text, len(keys), *keys, *values)
 
 
-def connection(url: str) -> Any:
-    """Return a connection for whoever waits on it for long; it opens at the first use, and they close it."""
+def server_at(url: str) -> Any:
+    """Return a connection of redis-py that is never opened: it knows where the server is, and who asks."""
     pool = _pool(redis.asyncio.ConnectionPool, url, **_ON_A_LOOP)
     return pool.connection_class(**pool.connection_kwargs)
 
