@@ -202,6 +202,27 @@ async def test_a_record_that_others_put_between_our_two_commands_is_no_fork(
         assert await waiting == (3, b"3")
 
 
+async def test_what_a_writer_sent_who_did_not_wait_is_seen_here_all_the_same(
+    server: servers.RedisServer, log: RedisLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "_LOOKED_AFTER", NEVER)
+    await fill(log, b"1")
+    async with asyncio.timeout(SOON), aclosing(log.read(ROOM, 0)) as records:
+        await anext(records)
+        for number in (2, 3):  # until the first look is over
+            waiting = asyncio.ensure_future(anext(records))
+            await fill(log, b"%d" % number)
+            await waiting
+        waiting = asyncio.ensure_future(anext(records))
+        writing = asyncio.ensure_future(log.append(ROOM, b"sent"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+
+        assert await waiting == (4, b"sent")
+
+
 async def test_what_is_written_here_is_not_read_back(
     server: servers.RedisServer, log: RedisLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ two seconds. What the keys of a room are named falls into one slot of a cluster.
 takes rooms from people who are in them.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Final, final
 
@@ -134,7 +135,11 @@ class _Loop:
         if not self.followers.is_followed(room):
             return await self.line.ask(*_xadd(room, record))
         last = ("XREVRANGE", _keys(room)[0], "+", "-", "COUNT", 1)
-        before, number = map(accepted, await self.line.ask_all(last, _xadd(room, record)))
+        try:
+            before, number = map(accepted, await self.line.ask_all(last, _xadd(room, record)))
+        except asyncio.CancelledError:
+            self.followers.tell(room)  # asked behind what was sent, on the same connection
+            raise
         if number is not None:
             self._hand_over(room, [*_rows(before), (_offset(number), record)])
         return number
