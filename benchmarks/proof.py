@@ -164,6 +164,18 @@ FIGURES = (
             ("bare_postgresql", "a bare relay through PostgreSQL, ours through its log there", 1 / 0.6),
         )
     ),
+    *(
+        Figure(
+            f"processor time for an entry appended to a log on {where} and seen, against {what} alone",
+            "logs.py",
+            key=f"{name}_log_ratio",
+            at_most=0.6,
+        )
+        for name, where, what in (
+            ("redis", "Redis", "XADD and XREAD"),
+            ("postgresql", "PostgreSQL", "INSERT with NOTIFY and SELECT"),
+        )
+    ),
     Figure(
         "memory of an idle connection among 5,000, against the bare relay's",
         "signalling.py",

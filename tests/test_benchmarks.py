@@ -116,6 +116,22 @@ async def test_descriptions_are_relayed_beside_a_bare_relay_idle_among_rooms_and
     assert all(math.isfinite(value) for value in values.values())
 
 
+@pytest.mark.skipif(not (servers.HAS_POSTGRESQL and servers.HAS_REDIS), reason="needs both servers")
+async def test_entries_of_a_log_are_seen_beside_bare_commands(
+    proof: Any, emptied_postgresql: str, redis: str
+) -> None:
+    benchmark = load("logs")
+    keys = {figure.key for figure in proof.FIGURES if figure.script == "logs.py"}
+
+    values = {
+        **await benchmark.compared("postgresql", emptied_postgresql, rounds=1, seconds=0.05),
+        **await benchmark.compared("redis", redis, rounds=1, seconds=0.05),
+    }
+
+    assert keys <= set(values)
+    assert all(0 < value < math.inf for value in values.values())
+
+
 async def test_what_is_compared_with_a_peer_server_says_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

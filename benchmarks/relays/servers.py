@@ -134,7 +134,7 @@ async def bare_postgresql(rooms: int, url: str) -> AsyncGenerator[Served]:
     async def relay(scope: Any, receive: Any, send: Any) -> None:
         async for text in _texts(scope, receive, send, members):
             connection = await free.get()
-            await connection.execute(_PUT, (scope["path"], str(id(send)), text))
+            await connection.execute(PUT, (scope["path"], str(id(send)), text))
             free.put_nowait(connection)
 
     async def listen(connection: Any) -> None:
@@ -147,7 +147,7 @@ async def bare_postgresql(rooms: int, url: str) -> AsyncGenerator[Served]:
             rung.clear()
             numbers = told.copy()
             told.clear()
-            found = await connection.execute(_GET, (numbers,))
+            found = await connection.execute(TAKE, (numbers,))
             for room, by, text in await found.fetchall():
                 await _hand_out(members[room], by, text)
 
@@ -158,19 +158,19 @@ async def bare_postgresql(rooms: int, url: str) -> AsyncGenerator[Served]:
         ]
         for each in writers:
             free.put_nowait(each)
-        await reader.execute(_TABLE)
+        await reader.execute(TABLE)
         await listener.execute("LISTEN relay")
         tasks = {asyncio.create_task(listen(listener)), asyncio.create_task(follow(reader))}
         yield relay, _paths(rooms)
         await _ended(tasks)
 
 
-_TABLE = "CREATE TABLE relay (id bigserial PRIMARY KEY, room text, by text, body text)"
-_PUT = (
+TABLE = "CREATE TABLE relay (id bigserial PRIMARY KEY, room text, by text, body text)"
+PUT = (
     "WITH put AS (INSERT INTO relay (room, by, body) VALUES (%s, %s, %s) RETURNING id) "
     "SELECT pg_notify('relay', id::text) FROM put"
 )
-_GET = "SELECT room, by, body FROM relay WHERE id = ANY(%s) ORDER BY id"
+TAKE = "SELECT room, by, body FROM relay WHERE id = ANY(%s) ORDER BY id"
 
 
 async def _texts(scope: Any, receive: Any, send: Any, members: dict[str, list[Any]]) -> AsyncIterator[str]:

@@ -10,11 +10,19 @@ from tests import servers
 
 from hugathome.errors import LogForked, StoreUnavailable
 from hugathome.logs import open_log
+from hugathome.logs import redis as logs
 from hugathome.logs.redis import RedisLog
+from hugathome.testing.check_log import check_log
 
 ROOM = "hug.room"
 SOON = 10
 """Seconds."""
+NEVER = 3600.0
+NEEDED = {
+    *("XADD", "XRANGE", "XREVRANGE", "XTRIM", "EXISTS", "DEL", "HGET", "HMGET", "HSET"),
+    *("EVAL", "EVALSHA", "CLIENT|TRACKING"),
+}
+"""What the how-to says that a user needs."""
 
 pytestmark = pytest.mark.skipif(not servers.HAS_REDIS, reason="no Redis can be started as its own user")
 
@@ -108,6 +116,127 @@ async def test_readers_go_on_where_the_server_has_dropped_its_scripts(
                 client.script_flush()
             await fill(log, b"news")
             assert await waiting == (number, b"news")
+
+
+async def test_what_others_append_is_heard_without_looking(
+    server: servers.RedisServer, log: RedisLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "_LOOKED_AFTER", NEVER)
+    elsewhere = open_log(server.url)
+
+    async with asyncio.timeout(SOON), aclosing(log.read(ROOM, 0)) as records:
+        for number in (1, 2, 3):
+            waiting = asyncio.ensure_future(anext(records))
+            await elsewhere.append(ROOM, b"%d" % number)
+            assert await waiting == (number, b"%d" % number)
+    await elsewhere.aclose()
+
+
+async def test_what_a_server_does_not_tell_of_is_found_by_looking(
+    server: servers.RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "_LOOKED_AFTER", NEVER)
+    with driver.Redis.from_url(server.url) as client:
+        client.acl_setuser(
+            "deaf", enabled=True, nopass=True, keys=["*"], commands=["+@all", "-client|tracking"]
+        )
+    here, elsewhere = open_log(f"{server.url}?username=deaf&password=any"), open_log(server.url)
+
+    async with asyncio.timeout(SOON), aclosing(here.read(ROOM, 0)) as records:
+        for number in (1, 2):
+            waiting = asyncio.ensure_future(anext(records))
+            await elsewhere.append(ROOM, b"%d" % number)
+            assert await waiting == (number, b"%d" % number)
+    await here.aclose()
+    await elsewhere.aclose()
+
+
+async def test_a_log_keeps_every_rule_for_a_user_who_may_do_no_more_than_it_needs(
+    server: servers.RedisServer,
+) -> None:
+    with driver.Redis.from_url(server.url) as client:
+        commands = [f"+{command.lower()}" for command in NEEDED]
+        client.acl_setuser(
+            "log", enabled=True, passwords=["+secret"], keys=["hugathome:log:*"], commands=commands
+        )
+
+    await check_log(lambda: open_log(f"{server.url}?username=log&password=secret"))
+
+
+async def test_a_password_that_is_wrong_says_so_and_not_which_one(server: servers.RedisServer) -> None:
+    log = open_log(f"{server.url}?username=nobody&password=secret")
+
+    with pytest.raises(StoreUnavailable, match=r"^(?!.*secret)"):
+        await log.append(ROOM, b"1")
+    await log.aclose()
+
+
+async def test_all_rooms_of_a_process_share_one_connection(
+    server: servers.RedisServer, log: RedisLog
+) -> None:
+    readers = [log.read(f"hug.{number}", 0) for number in range(20)]
+    async with asyncio.timeout(SOON):
+        waiting = [asyncio.ensure_future(anext(reader)) for reader in readers]
+        await asyncio.gather(*(log.append(f"hug.{number}", b"1") for number in range(20)))
+        await asyncio.gather(*waiting)
+        with driver.Redis.from_url(server.url) as client:
+            clients = client.client_list()
+    for reader in readers:
+        await reader.aclose()
+
+    assert len(clients) == 2, "one is this test's"
+
+
+async def test_a_record_that_others_put_between_our_two_commands_is_no_fork(
+    server: servers.RedisServer, log: RedisLog
+) -> None:
+    await fill(log, b"1", b"2")
+    async with asyncio.timeout(SOON), aclosing(log.read(ROOM, 1)) as records:
+        assert await anext(records) == (2, b"2")
+        waiting = asyncio.ensure_future(anext(records))
+        await asyncio.sleep(0)
+        with driver.Redis.from_url(server.url) as client:
+            client.xadd(f"hugathome:log:{{{ROOM}}}", {"r": b"3"}, id="0-*")
+        log._loops.here()._hand_over(ROOM, [(1, b"1"), (3, b"3")])
+
+        assert await waiting == (3, b"3")
+
+
+async def test_what_a_writer_sent_who_did_not_wait_is_seen_here_all_the_same(
+    server: servers.RedisServer, log: RedisLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "_LOOKED_AFTER", NEVER)
+    await fill(log, b"1")
+    async with asyncio.timeout(SOON), aclosing(log.read(ROOM, 0)) as records:
+        await anext(records)
+        for number in (2, 3):  # until the first look is over
+            waiting = asyncio.ensure_future(anext(records))
+            await fill(log, b"%d" % number)
+            await waiting
+        waiting = asyncio.ensure_future(anext(records))
+        writing = asyncio.ensure_future(log.append(ROOM, b"sent"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+
+        assert await waiting == (4, b"sent")
+
+
+async def test_what_is_written_here_is_not_read_back(
+    server: servers.RedisServer, log: RedisLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "_LOOKED_AFTER", NEVER)
+    read = []
+    async with asyncio.timeout(SOON), aclosing(log.read(ROOM, 0)) as records:
+        with driver.Redis.from_url(server.url) as client:
+            for number in range(1, 6):
+                waiting = asyncio.ensure_future(anext(records))
+                await log.append(ROOM, b"%d" % number)
+                assert await waiting == (number, b"%d" % number)
+                read.append(client.info("commandstats")["cmdstat_evalsha"]["calls"])
+
+    assert read[1:] == read[1:2] * 4, "the first is a script's"
 
 
 async def test_the_keys_of_a_room_lie_in_one_slot(server: servers.RedisServer, log: RedisLog) -> None:

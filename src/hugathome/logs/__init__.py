@@ -33,8 +33,6 @@ def open_log(url: str, *, listen: str | None = None) -> SignallingLog:
     if url in ("sqlite://", "sqlite:///:memory:") or "mode=memory" in url:
         raise ConfigurationError("SQLite in memory is not shared between connections: use memory://")
     try:
-        from hugathome.logs._listening import Listener
-        from hugathome.logs._reading import Bell
         from hugathome.logs.sql import METADATA, SqlLog
         from hugathome.stores._database import open_database
         from hugathome.stores._thread import ThreadedDatabase
@@ -45,5 +43,4 @@ def open_log(url: str, *, listen: str | None = None) -> SignallingLog:
     database = open_database(url, metadata=METADATA, synchronous="NORMAL", is_each_alone=not is_sqlite)
     if is_sqlite:
         return SqlLog(ThreadedDatabase(database))
-    bell = Bell()  # rung by whoever appends here, and by the server for the others
-    return SqlLog(database, bell=bell, listener=Listener(listen or url, bell))
+    return SqlLog(database, listen=listen or url)

@@ -6,13 +6,13 @@ server connection for each transaction takes LISTEN, and passes nothing on.
 """
 
 import asyncio
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from hugathome.errors import ConfigurationError
-from hugathome.logs._reading import Bell
 
 CHANNEL: Final = "hugathome_log"
 _TRIED_EVERY: Final = 10.0
@@ -20,11 +20,11 @@ _TRIED_EVERY: Final = 10.0
 
 
 class Listener:
-    """Rings the bell for each room that is notified; a server that cannot be reached is tried again."""
+    """Tells how far the logs of rooms go, as it hears it; a server that cannot be reached is tried again."""
 
-    def __init__(self, url: str, bell: Bell) -> None:
+    def __init__(self, url: str, tell: Callable[[Sequence[tuple[str, int]]], None]) -> None:
         self._options = _options(url)
-        self._bell = bell
+        self._tell = tell
         self._connection: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._socket = -1
@@ -69,11 +69,20 @@ class Listener:
             connection.pgconn.finish()
             return
         while told := connection.pgconn.notifies():
-            self._bell.ring(told.extra.decode())
+            self._tell(_news(told.extra.decode()))
 
     def _deaf(self) -> None:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.remove_reader(self._socket)
+
+
+def _news(payload: str) -> list[tuple[str, int]]:
+    """Return the rooms of which a notification tells, each with the position that was written there."""
+    return [
+        (room, int(position))
+        for position, _, room in (line.partition(" ") for line in payload.splitlines())
+        if position.isdecimal()
+    ]
 
 
 def _options(url: str) -> dict[str, Any]:

@@ -6,9 +6,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from threading import Lock
 
-from hugathome.errors import LogForked, LogTrimmed
+from hugathome.errors import LogForked, LogTrimmed, StoreUnavailable
 
 Rows = Sequence[tuple[int, bytes]]
+
+
+_LONGEST = 64
+"""Characters, as wide as the columns of a database are."""
+
+
+def named(room: str) -> str:
+    """Return the name of a room; raise `StoreUnavailable` for one that would spoil a question for all."""
+    if len(room) > _LONGEST or not room.isprintable():
+        raise StoreUnavailable("no room can have this name")
+    return room
 
 
 class Bell:

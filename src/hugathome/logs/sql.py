@@ -1,45 +1,52 @@
 """A log in a database: SQLite for the processes of one machine, PostgreSQL for many.
 
-Offsets are dense within a room, and an offset can be read only when no smaller one can still commit.
-Readers of this process are woken at once, and on PostgreSQL by a notification those of the others too; what
-comes without one is found by asking every 250 ms.
+Offsets are dense within a room, and an offset can be read only when no smaller one can still commit. What
+waits to be appended goes in one statement for all rooms, and readers of this process get it from the answer,
+which says what stands before. Those of others are woken, on PostgreSQL by a notification; what comes without
+one is found by asking every 250 ms, for all rooms at once.
 """
 
-import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Sequence
 from functools import partial
-from typing import final
+from typing import NamedTuple, final
 
-import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
-
-from hugathome.errors import StoreUnavailable
-from hugathome.logs._listening import CHANNEL, Listener
-from hugathome.logs._reading import Bell, Rows, Tail
+from hugathome.logs import _statements
+from hugathome.logs._appending import Appends, append_alone
+from hugathome.logs._follower import Answer, Place
+from hugathome.logs._following import Followers
+from hugathome.logs._listening import Listener
+from hugathome.logs._loops import Loops
+from hugathome.logs._reading import Rows, Tail
+from hugathome.logs._statements import METADATA
 from hugathome.stores._database import Database
 
-METADATA = sa.MetaData()
-"""What `hugathome schema` prints for this log."""
+__all__ = ["METADATA", "SqlLog"]
 
-_RECORDS = sa.Table(
-    "hugathome_log",
-    METADATA,
-    sa.Column("room", sa.String(64), primary_key=True),
-    sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("record", sa.LargeBinary, nullable=False),
-)
-_SNAPSHOTS = sa.Table(
-    "hugathome_log_snapshot",
-    METADATA,
-    sa.Column("room", sa.String(64), primary_key=True),
-    sa.Column("position", sa.BigInteger, nullable=False),
-    sa.Column("snapshot", sa.LargeBinary, nullable=False),
-)
 _ASKED_EVERY = 0.25
 _ROWS_AT_ONCE = 256
-_TRIES = 64
-"""For a place in a room's log that others want as well; each time, one of them gets it."""
+
+
+class _Loop(NamedTuple):
+    """What is one event loop's."""
+
+    appends: Appends
+    followers: Followers
+
+    async def aclose(self) -> None:
+        """End both."""
+        await self.appends.aclose()
+        await self.followers.aclose()
+
+    def hand_over(self, rooms: Sequence[str], written: Sequence[Rows | None]) -> None:
+        """Give readers what was written to each room, if it was."""
+        for room, rows in zip(rooms, written, strict=True):
+            if rows is not None:
+                self.followers.hand_over(room, rows)
+
+    def tell(self, news: Sequence[tuple[str, int]]) -> None:
+        """Note how far rooms go."""
+        for room, offset in news:
+            self.followers.tell(room, offset)
 
 
 @final
@@ -47,133 +54,83 @@ class SqlLog:
     """Fills `SignallingLog` in whatever `database` runs its functions."""
 
     def __init__(
-        self, database: Database, *, bell: Bell | None = None, listener: Listener | None = None
+        self, database: Database, *, listen: str | None = None, loops: "Loops[_Loop] | None" = None
     ) -> None:
         self._database = database
-        self._bell = bell or Bell()
-        self._listener = listener
+        self._listener = Listener(listen, self._heard) if listen is not None else None
+        self._is_blocking = loops is not None
+        self._loops = loops or Loops(self._loop)
+        """Given where the loops are another log's, of which this is the blocking variant."""
 
     async def append(self, room: str, record: bytes) -> None:
-        """Add a record and wake this process's readers."""
-        for _ in range(_TRIES):
-            with suppress(sa.exc.IntegrityError):  # another writer was first: the next place, then
-                await self._database.run(partial(_append, room=room, record=record))
-                self._bell.ring(room)
-                return
-        raise StoreUnavailable("too many write to this room at once")
+        """Add a record, and hand it to this process's readers."""
+        if self._is_blocking:
+            await append_alone(self._written, room, record)
+        else:
+            await self._loops.here().appends.append(room, record)
 
     async def load(self, room: str, after: int) -> Rows:
         """Return the records behind offset `after` that are there now."""
         tail = Tail(after)
         rows: list[tuple[int, bytes]] = []
         while True:
-            more = await self._next(room, tail)
-            rows += more
-            if not _is_full(more):
+            asked = partial(_statements.read, places=[Place(room, tail.offset)], most=_ROWS_AT_ONCE)
+            (answer,) = await self._database.read(asked)
+            rows += tail.take(answer.rows, kept_from=answer.kept_from)
+            if len(answer.rows) < _ROWS_AT_ONCE:
                 return rows
 
-    async def read(self, room: str, after: int) -> AsyncGenerator[tuple[int, bytes]]:
+    def read(self, room: str, after: int) -> AsyncGenerator[tuple[int, bytes]]:
         """Yield the records behind offset `after`, then follow for ever."""
-        tail = Tail(after)
-        with self._bell.watching(room) as rung:
-            while True:
-                rung.clear()
-                rows = await self._next(room, tail)
-                for row in rows:
-                    yield row
-                if not _is_full(rows) and not rung.is_set():
-                    if self._listener is not None:
-                        await self._listener.listen(within=_ASKED_EVERY)
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(_ASKED_EVERY):
-                            await rung.wait()
+        return self._loops.here().followers.read(room, after)
 
     async def snapshot(self, room: str) -> tuple[int, bytes] | None:
         """Return the newest snapshot and the offset that it stands for."""
-        return await self._database.read(partial(_snapshot, room=room))
+        return await self._database.read(partial(_statements.snapshot, room=room))
 
     async def save_snapshot(self, room: str, offset: int, snapshot: bytes) -> None:
         """Keep a snapshot and drop the records up to `offset`."""
-        await self._database.run(partial(_save_snapshot, room=room, offset=offset, snapshot=snapshot))
+        saved = partial(_statements.save_snapshot, room=room, offset=offset, snapshot=snapshot)
+        await self._database.run(saved)
 
     async def forget(self, room: str) -> None:
         """Delete everything of a room."""
-        await self._database.run(partial(_forget, room=room))
-        self._bell.ring(room)
+        await self._database.run(partial(_statements.forget, room=room))
+        self._loops.each(lambda here: here.followers.tell(room))
 
     def for_blocking(self) -> "SqlLog":
-        """Return the same log over the blocking driver; it wakes the same readers."""
-        return SqlLog(self._database.for_blocking(), bell=self._bell)
+        """Return the same log over the blocking driver; it hands over to the same readers."""
+        return SqlLog(self._database.for_blocking(), loops=self._loops)
 
     async def aclose(self) -> None:
         """Close the database connections."""
+        if not self._is_blocking:
+            await self._loops.here().aclose()
         if self._listener is not None:
             await self._listener.aclose()
         await self._database.aclose()
 
-    async def _next(self, room: str, tail: Tail) -> Rows:
-        kept_from, rows = await self._database.read(partial(_rows, room=room, first=tail.offset))
-        return tail.take(rows, kept_from=kept_from)
+    def _loop(self) -> _Loop:
+        followers = Followers(self._asked, silence=self._silence)
 
+        async def write(records: Sequence[tuple[str, bytes]]) -> list[bool]:
+            with followers.expecting([room for room, _ in records]):
+                return await self._written(records)
 
-_ROOM = sa.bindparam("in_room", type_=sa.String)
-_LAST = sa.select(sa.func.max(_RECORDS.c.position)).where(_RECORDS.c.room == _ROOM)
-_TRIMMED = sa.select(_SNAPSHOTS.c.position).where(_SNAPSHOTS.c.room == _ROOM)
-_APPEND = _RECORDS.insert().values(
-    room=_ROOM,
-    position=sa.func.coalesce(_LAST.scalar_subquery(), _TRIMMED.scalar_subquery(), 0) + 1,
-    record=sa.bindparam("appended"),
-)
-_STANDING = sa.select(_TRIMMED.scalar_subquery().label("trimmed")).subquery()
-_BEHIND = sa.and_(_RECORDS.c.room == _ROOM, _RECORDS.c.position >= sa.bindparam("first"))
-_READ = (
-    sa.select(_STANDING.c.trimmed, _RECORDS.c.position, _RECORDS.c.record)
-    .select_from(_STANDING.outerjoin(_RECORDS, _BEHIND))
-    .order_by(_RECORDS.c.position)
-    .limit(_ROWS_AT_ONCE)
-)
-_APPENDED = _APPEND.returning(_RECORDS.c.position).cte("appended_row")
-_APPEND_AND_NOTIFY = sa.select(sa.func.pg_notify(CHANNEL, _ROOM)).select_from(_APPENDED)
+        return _Loop(Appends(write), followers)
 
+    async def _written(self, records: Sequence[tuple[str, bytes]]) -> list[bool]:
+        written = await self._database.run(partial(_statements.append, records=records))
+        self._loops.each(partial(_Loop.hand_over, rooms=[room for room, _ in records], written=written))
+        return [rows is not None for rows in written]
 
-def _append(connection: sa.Connection, *, room: str, record: bytes) -> None:
-    """Take the place behind the last that is committed, which is why commit order is offset order."""
-    statement = _APPEND_AND_NOTIFY if connection.dialect.name == "postgresql" else _APPEND
-    connection.execute(statement, {"in_room": room, "appended": record})
+    async def _asked(self, places: Sequence[Place]) -> Sequence[Answer]:
+        return await self._database.read(partial(_statements.read, places=places))
 
+    async def _silence(self) -> float:
+        if self._listener is not None:
+            await self._listener.listen(within=_ASKED_EVERY)
+        return _ASKED_EVERY
 
-def _rows(connection: sa.Connection, *, room: str, first: int) -> tuple[int, Rows]:
-    """Return where the kept part begins, and a batch of it from `first` on."""
-    rows = connection.execute(_READ, {"in_room": room, "first": first}).all()
-    trimmed = rows[0].trimmed or 0
-    kept = [(row.position, row.record) for row in rows if row.position is not None and row.position > trimmed]
-    return trimmed + 1, kept
-
-
-def _is_full(batch: Rows) -> bool:
-    """Whether there may be more: of a full batch, the first row may be the one that was read before."""
-    return len(batch) >= _ROWS_AT_ONCE - 1
-
-
-def _snapshot(connection: sa.Connection, *, room: str) -> tuple[int, bytes] | None:
-    row = connection.execute(sa.select(_SNAPSHOTS).where(_SNAPSHOTS.c.room == room)).one_or_none()
-    return (row.position, row.snapshot) if row else None
-
-
-def _save_snapshot(connection: sa.Connection, *, room: str, offset: int, snapshot: bytes) -> None:
-    """Save, then drop: each may be a transaction of its own, and what lies between them harms nobody."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    values = (_RECORDS.c.room, _RECORDS.c.position, sa.literal(snapshot, sa.LargeBinary))
-    kept = sa.select(*values).where(_RECORDS.c.room == room, _RECORDS.c.position == offset)
-    saved = dialect.insert(_SNAPSHOTS).from_select(["room", "position", "snapshot"], kept)
-    new = {"position": saved.excluded.position, "snapshot": saved.excluded.snapshot}
-    is_newer = _SNAPSHOTS.c.position < saved.excluded.position
-    connection.execute(saved.on_conflict_do_update(index_elements=["room"], set_=new, where=is_newer))
-    trimmed = _TRIMMED.scalar_subquery()
-    gone = _RECORDS.delete().where(_RECORDS.c.room == _ROOM, _RECORDS.c.position <= trimmed)
-    connection.execute(gone, {"in_room": room})
-
-
-def _forget(connection: sa.Connection, *, room: str) -> None:
-    for table in (_RECORDS, _SNAPSHOTS):
-        connection.execute(table.delete().where(table.c.room == room))
+    def _heard(self, news: Sequence[tuple[str, int]]) -> None:
+        self._loops.each(partial(_Loop.tell, news=news))

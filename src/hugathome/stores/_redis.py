@@ -1,5 +1,7 @@
 """Asking Redis: one round trip for each question, and scripts that the server keeps.
 
+Where many ask at once, one connection can do for all of them (`_shared_line.py`).
+
 Nothing is asked twice by itself: whether a write whose answer was lost was done is for the caller to know.
 """
 
@@ -12,12 +14,11 @@ from typing import Any, Final, Protocol
 import redis
 import redis.asyncio
 from redis.backoff import NoBackoff
-from redis.exceptions import AskError, NoScriptError, RedisError
+from redis.exceptions import AskError, MovedError, NoScriptError, RedisError, ResponseError
 from redis.retry import Retry
 
 from hugathome.errors import ConfigurationError, StoreUnavailable
-
-Word = str | int | bytes
+from hugathome.stores._resp import Refusal, Word
 
 _CONNECTIONS: Final = 50
 """At most, for each process; a call waits for one that is free."""
@@ -96,6 +97,20 @@ class BlockingLine:
         self._pool.disconnect()
 
 
+def accepted(answer: Any) -> Any:
+    """Return an answer; raise a refusal as redis-py would."""
+    if not isinstance(answer, Refusal):
+        return answer
+    match answer.kind:
+        case "NOSCRIPT":
+            raise NoScriptError(answer.text)
+        case "MOVED":
+            raise MovedError(answer.text.partition(" ")[2])
+        case "ASK":
+            raise AskError(answer.text.partition(" ")[2])
+    raise ResponseError(answer.kind)
+
+
 async def run(line: Line, script: Script, keys: Sequence[str], *values: Word) -> Any:
     """Return what a script answers."""
     try:
@@ -104,8 +119,8 @@ async def run(line: Line, script: Script, keys: Sequence[str], *values: Word) ->
         return await line.ask("EVAL", script.text, len(keys), *keys, *values)
 
 
-def connection(url: str) -> Any:
-    """Return a connection for whoever waits on it for long; it opens at the first use, and they close it."""
+def server_at(url: str) -> Any:
+    """Return a connection of redis-py that is never opened: it knows where the server is, and who asks."""
     pool = _pool(redis.asyncio.ConnectionPool, url, **_ON_A_LOOP)
     return pool.connection_class(**pool.connection_kwargs)
 
