@@ -161,7 +161,7 @@ class Device:
         self._around.note(self.name, "hears", message)
         self._around.witness.hear(self._ear, message)
         self._look_at(message)
-        self._take(self.client.received(text, now=self._clock.now()))
+        self._take(self.client.told(message, now=self._clock.now()))
 
     def ended(self, pipe: Pipe) -> None:
         """Take note that a pipe has ended."""

@@ -7,6 +7,7 @@ from typing import Self
 
 from hugathome.errors import StoreUnavailable
 from hugathome.logs._reading import Rows, Tail
+from hugathome.testing.simulation.loop import VirtualLoop
 
 _NEAR, _POLLED = 0.02, 0.25
 """Seconds that it takes at most to reach the log, and for a follower that only looks now and then."""
@@ -64,7 +65,7 @@ class SimulatedLog:
 class LogFrom:
     """Fills `SignallingLog`: the log as one worker reaches it."""
 
-    def __init__(self, log: SimulatedLog, *, draw: Random) -> None:
+    def __init__(self, log: SimulatedLog, *, loop: VirtualLoop, draw: Random) -> None:
         self.is_cut_off = False
         """Whether nothing can be written or read."""
         self.is_twice = False
@@ -72,6 +73,7 @@ class LogFrom:
         self.is_doubtful = False
         """Whether the next append succeeds and says that it did not."""
         self._log = log
+        self._loop = loop
         self._draw = draw
 
     async def append(self, room: str, record: bytes) -> None:
@@ -127,7 +129,7 @@ class LogFrom:
         """Do nothing: the log outlives its workers."""
 
     async def _travel(self, longest: float = _NEAR) -> None:
-        await asyncio.sleep(self._draw.random() * longest)
+        await self._loop.pause(self._draw.random() * longest)
         if self.is_cut_off:
             raise StoreUnavailable("the log cannot be reached")
 

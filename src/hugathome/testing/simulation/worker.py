@@ -58,12 +58,12 @@ class Worker:
     ) -> None:
         self.name = name
         self.skew = skew
-        self.log = LogFrom(log, draw=draw)
+        self.log = LogFrom(log, loop=loop, draw=draw)
         self._loop = loop
         self._on_failure = on_failure
         self._place = Place(name)
         self._served: set[asyncio.Task[None]] = set()
-        self._store = _Reached(store, draw=draw)
+        self._store = _Reached(store, loop=loop, draw=draw)
         clock = VirtualClock(loop, begins=begins, skew=skew)
         journal = Journal(log=self.log, keys=KEYS, randomness=draw.randbytes, limits=limits)
         self._consultations = Consultations(
@@ -179,16 +179,17 @@ class _Only:
 class _Reached:
     """A seam as a worker reaches it: after a while, or not at all."""
 
-    def __init__(self, seam: object, *, draw: Random) -> None:
+    def __init__(self, seam: object, *, loop: VirtualLoop, draw: Random) -> None:
         self.is_cut_off = False
         self._seam = seam
+        self._loop = loop
         self._draw = draw
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._seam, name)
 
         async def reach(*args: Any, **options: Any) -> Any:
-            await asyncio.sleep(self._draw.random() * 0.01)
+            await self._loop.pause(self._draw.random() * 0.01)
             if self.is_cut_off:
                 raise StoreUnavailable("the store cannot be reached")
             return await method(*args, **options)
