@@ -76,9 +76,8 @@ def folded(room: "Room", entry: Entry | Unread, position: Position) -> "tuple[Ro
     after = _meshed(seated(judged, room, offset=position.offset), room, position)
     if roster.is_unseen(room, after):
         return after, tuple(told)
-    changes = [
-        Tell(each.peer, news) for each in after.peers.values() for news in roster.changes(room, after, each)
-    ]
+    difference = roster.Difference(room, after)
+    changes = [Tell(each.peer, news) for each in after.peers.values() for news in difference.to(each)]
     return after, (*told, *changes)
 
 
