@@ -61,7 +61,7 @@ def is_eligible(room: "Room", participant: str) -> bool:
 
 def seated(room: "Room", before: "Room", *, offset: int) -> "Room":
     """Return the room with the seat as it is once people have come and gone by `offset`."""
-    if (room.peers, room.people, room.seat) == (before.peers, before.people, before.seat):
+    if room.peers is before.peers and room.people is before.people and room.seat is before.seat:
         return room
     seat = room.seat
     if seat.holder is not None and not _is_kept(room, seat.holder):

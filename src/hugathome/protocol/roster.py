@@ -67,40 +67,47 @@ class Difference:
     def __init__(self, before: "Room", after: "Room") -> None:
         self._before, self._after = before, after
         self._who = _touched(before, after)
-        known, now = (_standing(before), _has_host(before)), (_standing(after), _has_host(after))
-        self._news = None if known == now else _session_changed(after)
+        self._is_rewired = _are_rewired(before.connections, after.connections)
+        has_host_come = bool(self._who) and _has_host(before) != _has_host(after)
+        self._has_news = has_host_come or _standing(before) != _standing(after)
+
+    @property
+    def is_unseen(self) -> bool:
+        """Whether nobody's view can have changed: whatever is relayed is no part of one."""
+        return not (self._who or self._is_rewired or self._has_news)
 
     def to(self, peer: "Peer") -> Iterator[ServerMessage]:
         """Yield what `peer` must be told so that its view follows."""
         before, after, was = self._before, self._after, self._before.peers.get(peer.peer)
-        yield from _unpaired(before, after, peer)
+        if self._is_rewired:
+            yield from _unpaired(before, after, peer)
         if was is not None and before.is_inside(was.peer) != after.is_inside(peer.peer):
-            yield Snapshot(**dict(view(after, peer).but(pairs=())))
+            yield Snapshot(**vars(view(after, peer).but(pairs=())))
         elif was is not None:
-            yield from [self._news] if self._news else []
+            if self._has_news:
+                yield _session_changed(after)
             yield from self._moved(was, peer)
-        yield from _paired(before, after, peer)
+        if self._is_rewired:
+            yield from _paired(before, after, peer)
 
     def _moved(self, was: "Peer", peer: "Peer") -> Iterator[ServerMessage]:
         old, new = _roster(self._before, was, self._who), _roster(self._after, peer, self._who)
         for participant, seen in old.items():
             if participant not in new:
                 gone = seen.but(name=None, peer=None, admitted=False, state=State.DEPARTED)
-                yield ParticipantChanged(**dict(gone))
+                yield ParticipantChanged(**vars(gone))
         for participant, seen in new.items():
             if seen != old.get(participant):
-                yield ParticipantChanged(**dict(seen))
+                yield ParticipantChanged(**vars(seen))
 
 
 def _touched(before: "Room", after: "Room") -> set[str]:
     """Return the participants who may look different to somebody; the others look the same to everybody."""
-    moved = _unequal(before.peers, after.peers)
-    devices = [room.peers[peer] for room in (before, after) for peer in moved if peer in room.peers]
     seats = (before.seat, after.seat) if before.seat != after.seat else ()
     return {
         *_unequal(before.people, after.people),
         *_unequal(before.steps, after.steps),
-        *(device.participant for device in devices),
+        *_otherwise_here(before.peers, after.peers),
         *(who for seat in seats for who in (seat.holder, seat.offered_to) if who),
         *(before.left ^ after.left),
     }
@@ -112,23 +119,27 @@ def _unequal(before: Mapping[str, object], after: Mapping[str, object]) -> set[s
     return {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
 
 
-def is_unseen(before: "Room", after: "Room") -> bool:
-    """Whether nobody's view can have changed: whatever is relayed is no part of one."""
-    if _shown(before) != _shown(after) or _standing(before) != _standing(after):
-        return False
-    known, now = before.connections, after.connections
-    return known.keys() == now.keys() and not any(_is_seen(known[pc], each) for pc, each in now.items())
+def _otherwise_here(before: Mapping[str, "Peer"], after: Mapping[str, "Peer"]) -> Iterator[str]:
+    """Yield whose devices have come or gone, or show another thing than they did."""
+    for peer in before.keys() | after.keys() if before is not after else ():
+        was, now = before.get(peer), after.get(peer)
+        if was is not now and _here(was) != _here(now):
+            yield from {each.participant for each in (was, now) if each}
+
+
+def _here(peer: "Peer | None") -> object:
+    """Return what is seen of a device beside whose it is."""
+    return None if peer is None else (peer.is_attached, peer.sends)
+
+
+def _are_rewired(before: Mapping[str, "Connection"], after: Mapping[str, "Connection"]) -> bool:
+    return before.keys() != after.keys() or any(_is_seen(before[pc], each) for pc, each in after.items())
 
 
 def _is_seen(before: "Connection", after: "Connection") -> bool:
     """Whether a side may have to be told: the connection begins anew, or a turn on it is granted."""
     is_by_turns = after.negotiation.mode is Mode.TURN
     return after is not before and (after.gen != before.gen or is_by_turns)
-
-
-def _shown(room: "Room") -> tuple[object, ...]:
-    """Return all that a roster is made of."""
-    return room.people, room.peers, room.steps, room.seat
 
 
 def _standing(room: "Room") -> tuple[str, str, str | None]:
@@ -160,9 +171,9 @@ def _paired(before: "Room", after: "Room", peer: "Peer") -> Iterator[ServerMessa
     for connection in after.connections_of(peer.peer):
         known = before.connections.get(connection.pc)
         if known is None:
-            yield Pair(**dict(_pair_view(after, connection, peer)))
+            yield Pair(**vars(_pair_view(after, connection, peer)))
         elif known.gen != connection.gen:
-            yield Renew(**dict(_pair_view(after, connection, peer)))
+            yield Renew(**vars(_pair_view(after, connection, peer)))
         elif _is_newly_granted(known, connection, peer):
             yield Granted(pc=connection.pc, gen=connection.gen, neg=connection.negotiation.neg)
 
@@ -176,7 +187,7 @@ def _is_newly_granted(before: "Connection", after: "Connection", peer: "Peer") -
 
 
 def _session_changed(room: "Room") -> SessionChanged:
-    return SessionChanged(**dict(session_view(room)))
+    return SessionChanged(**vars(session_view(room)))
 
 
 def _roster(room: "Room", peer: "Peer", who: Container[str]) -> dict[str, ParticipantView]:

@@ -7,10 +7,36 @@ from typing import Self
 
 from hugathome.errors import StoreUnavailable
 from hugathome.logs._reading import Rows, Tail
-from hugathome.testing.simulation.loop import VirtualLoop
+from hugathome.testing.simulation.loop import VirtualLoop, tell
 
 _NEAR, _POLLED = 0.02, 0.25
 """Seconds that it takes at most to reach the log, and for a follower that only looks now and then."""
+
+
+class Bell:
+    """Wakes one reader: an `asyncio.Event` that need not ask the system whose loop it is on."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self._loop = loop
+        self._is_rung = False
+        self._waiting: asyncio.Future[None] | None = None
+
+    def ring(self) -> None:
+        """Wake the reader, or keep it from waiting."""
+        self._is_rung = True
+        if self._waiting is not None:
+            tell(self._waiting)
+
+    def hush(self) -> None:
+        """Let the reader wait for the next ring."""
+        self._is_rung = False
+
+    async def rung(self) -> None:
+        """Return once it was rung."""
+        if not self._is_rung:
+            self._waiting = self._loop.create_future()
+            await self._waiting
+            self._waiting = None
 
 
 class SimulatedLog:
@@ -21,7 +47,7 @@ class SimulatedLog:
         """The first offset that is still there."""
         self.snapshot: tuple[int, bytes] | None = None
         self._records: list[bytes] = []
-        self._readers: dict[asyncio.Event, None] = {}
+        self._bells: dict[Bell, None] = {}
         self._on_append = on_append
 
     def append(self, room: str, record: bytes) -> None:
@@ -50,16 +76,16 @@ class SimulatedLog:
 
     def ring(self) -> None:
         """Wake the readers: there is something new, or the connection to the log was made again."""
-        for reader in self._readers:
-            reader.set()
+        for bell in self._bells:
+            bell.ring()
 
-    def listen(self, reader: asyncio.Event) -> None:
-        """Set `reader` at every ring."""
-        self._readers[reader] = None
+    def listen(self, bell: Bell) -> None:
+        """Ring `bell` at every ring."""
+        self._bells[bell] = None
 
-    def ignore(self, reader: asyncio.Event) -> None:
-        """Set `reader` no more."""
-        del self._readers[reader]
+    def ignore(self, bell: Bell) -> None:
+        """Ring `bell` no more."""
+        del self._bells[bell]
 
 
 class LogFrom:
@@ -95,17 +121,17 @@ class LogFrom:
 
     async def read(self, room: str, after: int) -> AsyncGenerator[tuple[int, bytes]]:
         """Yield the records behind offset `after`, then follow for ever."""
-        tail, rung = Tail(after), asyncio.Event()
-        self._log.listen(rung)
+        tail, bell = Tail(after), Bell(self._loop)
+        self._log.listen(bell)
         try:
             while True:
-                rung.clear()
+                bell.hush()
                 await self._travel(_POLLED if self._draw.random() < 0.3 else _NEAR)
                 for row in self._next(tail):
                     yield row
-                await rung.wait()
+                await bell.rung()
         finally:
-            self._log.ignore(rung)
+            self._log.ignore(bell)
 
     async def snapshot(self, room: str) -> tuple[int, bytes] | None:
         """Return the newest snapshot."""

@@ -166,8 +166,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     async def pause(self, seconds: float) -> None:
         """Return in `seconds`: `asyncio.sleep`, less what only a loop that is closed needs."""
-        passed: asyncio.Future[None] = asyncio.Future(loop=self)
-        timer = self.call_at(self._now + seconds, _tell, passed)
+        passed = self.create_future()
+        timer = self.call_at(self._now + seconds, tell, passed)
         try:
             await passed
         finally:
@@ -213,9 +213,10 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             ready.pop().take()
 
 
-def _tell(passed: asyncio.Future[None]) -> None:
-    if not passed.done():
-        passed.set_result(None)
+def tell(waiting: asyncio.Future[None]) -> None:
+    """Let whoever awaits it go on, unless they no longer do."""
+    if not waiting.done():
+        waiting.set_result(None)
 
 
 class VirtualClock:

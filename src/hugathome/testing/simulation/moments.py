@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from hugathome.protocol.messages import Answer, Leave, Offer
-from hugathome.protocol.sdp import parse_description
 from hugathome.roles import Capability
 from hugathome.signalling import (
     START,
@@ -192,6 +191,6 @@ def _commanded(facts: Facts, entry: Commanded, told: tuple[Tell, ...]) -> Facts:
 
 def _described(facts: Facts, body: Offer | Answer, *, by: str) -> Facts:
     place = body.pc, body.gen
-    said = facts.ufrags.get((*place, by), frozenset()) | parse_description(body.sdp).ufrags
+    said = facts.ufrags.get((*place, by), frozenset()) | body.description.ufrags
     opened = Round(body.neg, by) if isinstance(body, Offer) else None
     return facts._replace(rounds={**facts.rounds, place: opened}, ufrags={**facts.ufrags, (*place, by): said})

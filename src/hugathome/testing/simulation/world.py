@@ -57,6 +57,7 @@ class World:
         self.clock = VirtualClock(self.loop, begins=_BEGINS)
         self.limits = scenario.limits.but(kept=self.draw.choice([scenario.limits.kept, _FEW]))
         self.people = self._who_comes()
+        self._hosts = {each.id for each in self.people if Capability.ADMIT in each.capabilities}
         self.workers: list[Worker] = []
         self.devices: list[Device] = []
         self.session = ""
@@ -198,8 +199,7 @@ class World:
         return is_robbed or sum(each.participant == device.participant for each in self.devices) > 1
 
     def _is_host(self, participant: str) -> bool:
-        people = {person.id: person for person in self.people}
-        return Capability.ADMIT in people[participant].capabilities
+        return participant in self._hosts
 
     def _who_comes(self) -> list[Participant]:
         """Whoever may admit comes, and one at least of the others; of the rest it is drawn."""
