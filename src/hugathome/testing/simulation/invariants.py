@@ -13,6 +13,7 @@ from hugathome.protocol.messages import (
     Close,
     Granted,
     Leave,
+    NoteStep,
     Offer,
     Pair,
     ParticipantChanged,
@@ -22,8 +23,8 @@ from hugathome.protocol.messages import (
     Snapshot,
     Text,
 )
-from hugathome.protocol.wire import CloseCode
-from hugathome.roles import Capability
+from hugathome.protocol.wire import CloseCode, Devices
+from hugathome.roles import Capability, Step
 from hugathome.signalling import Attached, Commanded, Detached, Expired, Joined, Recorded, Tell
 from hugathome.testing.simulation.history import Invariant
 from hugathome.testing.simulation.moments import Facts, Moment
@@ -83,17 +84,24 @@ def _has_cause(peer: str, now: Moment, before: Facts) -> bool:
             return (entry.peer, entry.conn) == (peer, known.conn) and not known.is_attached
         case Commanded(body=Leave()) as entry:
             return entry.peer == peer
+        case Commanded(body=NoteStep(step=Step.CALL_ANSWERED)) as entry:
+            return entry.peer != peer and before.peers[entry.peer].participant == known.participant
         case Recorded():
             device = now.facts.people[known.participant].device
             is_older = now.before is not None and now.before.room.peers[peer].device < device
-            return now.facts.has_ended or now.facts.is_out(known.participant) or is_older
+            is_one_too_many = not before.is_inside(peer) and now.facts.is_let_in(known.participant)
+            is_put_out = now.facts.has_ended or now.facts.is_out(known.participant)
+            return is_put_out or is_older or (_are_many(now) and is_one_too_many)
         case _:
             return False
 
 
 def one_device_at_a_time(now: Moment, before: Facts) -> Found:
     """I4."""
-    participants = [peer.participant for peer in now.room.peers.values()]
+    of_one = (
+        each for each in now.room.peers.values() if not _are_many(now) or now.facts.is_inside(each.peer)
+    )
+    participants = [peer.participant for peer in of_one]
     if len(set(participants)) < len(participants):
         yield f"{participants}"
     for peer in before.peers.keys() - now.room.peers.keys():
@@ -101,6 +109,11 @@ def one_device_at_a_time(now: Moment, before: Facts) -> Found:
         is_told = any(tell.to == link and isinstance(tell.message, Close) for tell in now.told)
         if isinstance(now.entry, Joined) and not is_told:
             yield f"{peer} was taken over, and its connection not closed"
+
+
+def _are_many(now: Moment) -> bool:
+    """Whether a participant may wait on several devices."""
+    return now.room.limits is not None and now.room.limits.devices is Devices.MULTI
 
 
 def a_gap_closes(now: Moment, before: Facts) -> Found:

@@ -62,8 +62,8 @@ class SimulatedLog:
         return list(enumerate(self._records[first - self.kept_from :], start=first))
 
     def cut(self, offset: int, snapshot: bytes) -> None:
-        """Keep a snapshot in place of the records up to `offset`."""
-        if offset >= self.kept_from:
+        """Keep a snapshot in place of the records up to `offset`, if that record is there."""
+        if self.kept_from <= offset < self.kept_from + len(self._records):
             del self._records[: offset + 1 - self.kept_from]
             self.kept_from, self.snapshot = offset + 1, (offset, snapshot)
 

@@ -20,7 +20,7 @@ from hugathome.protocol.wire import Limits
 from hugathome.record.shelf import SessionStore
 from hugathome.roles import Language
 from hugathome.rooms.journal import Journal
-from hugathome.signalling import Entry, Position, SignallingLog, Transport, Unread
+from hugathome.signalling import Called, Entry, Position, SignallingLog, Transport, Unread
 from hugathome.sms import OutboxSms
 from hugathome.testing.simulation.log import LogFrom, SimulatedLog
 from hugathome.testing.simulation.loop import Place, VirtualClock, VirtualLoop
@@ -65,7 +65,7 @@ class Worker:
         self._served: set[asyncio.Task[None]] = set()
         self._store = _Reached(store, loop=loop, draw=draw)
         clock = VirtualClock(loop, begins=begins, skew=skew)
-        journal = Journal(log=self.log, keys=KEYS, randomness=draw.randbytes, limits=limits)
+        journal = self._journal = Journal(log=self.log, keys=KEYS, randomness=draw.randbytes, limits=limits)
         self._consultations = Consultations(
             store=cast("SessionStore", self._store),
             journal=journal,
@@ -112,6 +112,15 @@ class Worker:
         async def tried() -> None:
             with suppress(HugathomeError):
                 await work(self._consultations)
+
+        self.run(tried())
+
+    def ring(self, session: str, participant: str, *, by: str) -> None:
+        """Have a page ring, as calling somebody does once the record knows of it."""
+
+        async def tried() -> None:
+            with suppress(HugathomeError):
+                await self._journal.append(session, Called(participant=participant, by=by))
 
         self.run(tried())
 
