@@ -186,7 +186,10 @@ class Device:
         """Do as a browser's page does; the core in Python leaves it to the next generation."""
         endpoint, line = self.endpoints.get((asked.pc, asked.gen)), self.client.lines.get(asked.pc)
         if endpoint is not None and line is not None and line.pair.gen == asked.gen:
-            endpoint.restart()
+            try:
+                endpoint.restart()
+            except InvalidState as refused:
+                self._around.blame(Invariant.I13, f"{self.name} was asked for {refused}")
             self._take(self.client.wants_offer(asked.pc, asked.gen))
 
     def _look_at(self, message: ServerMessage) -> None:

@@ -40,6 +40,8 @@ class Endpoint:
 
     def restart(self) -> None:
         """Begin the next offer with new credentials, as `restartIce()` does."""
+        if not self._is_a_browsers:
+            raise InvalidState("a restart of ICE")
         self._is_restarting = True
 
     def offer(self) -> str:

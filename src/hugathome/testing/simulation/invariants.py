@@ -22,10 +22,11 @@ from hugathome.protocol.messages import (
     SessionChanged,
     Snapshot,
     Text,
+    TransferAccept,
 )
 from hugathome.protocol.wire import CloseCode, Devices
 from hugathome.roles import Capability, Step
-from hugathome.signalling import Attached, Commanded, Detached, Expired, Joined, Recorded, Tell
+from hugathome.signalling import Attached, Commanded, Detached, Expired, Joined, Recorded, Tell, Vacated
 from hugathome.testing.simulation.history import Invariant
 from hugathome.testing.simulation.moments import Facts, Moment
 
@@ -186,6 +187,22 @@ def the_seat_is_one_practitioners(now: Moment, before: Facts) -> Found:
         yield f"{seat.holder} has the host's seat, and the room errs about whether they are there"
 
 
+def the_seat_is_passed_on_in_two_steps(now: Moment, before: Facts) -> Found:
+    """I17, too: whoever has it gives it, and whoever was offered it takes it."""
+    had, has = (now.before.room.seat.holder if now.before else None), now.room.seat.holder
+    if had is None or has is None or had == has:
+        return
+    match now.entry:
+        case Commanded(body=TransferAccept()) if before.offered == (had, has):
+            pass
+        case Commanded(body=Leave()) | Vacated():
+            pass
+        case Recorded() if not now.facts.is_let_in(had):
+            pass
+        case _:
+            yield f"{had} had the host's seat, and {has} has it now"
+
+
 def a_text_is_kept_once(now: Moment, before: Facts) -> Found:
     """I3, for what is said again after a rejoin; no text of a run is written twice."""
     texts = [said.text.text for said in now.room.texts]
@@ -231,6 +248,7 @@ BY_ENTRY: Final[Mapping[Check, Invariant]] = {
     the_waiting_are_told_of_nobody: Invariant.I15,
     a_grant_makes_one_peer: Invariant.I16,
     the_seat_is_one_practitioners: Invariant.I17,
+    the_seat_is_passed_on_in_two_steps: Invariant.I17,
     a_text_is_kept_once: Invariant.I3,
     descriptions_fit: Invariant.I18,
 }
