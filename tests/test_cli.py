@@ -13,6 +13,7 @@ import pytest
 from hugathome import Language, cli
 from hugathome.signalling import Room
 from hugathome.stores import schema
+from hugathome.testing import simulation
 from hugathome.web.serving import listening
 
 Run = Callable[..., tuple[int, str, str]]
@@ -276,3 +277,16 @@ def test_it_tells_the_history_of_the_first_run_that_breaks(run: Run, monkeypatch
     assert "greets on a grant" in out.partition("\nseed 1: ")[0]
     assert "greets on a grant" not in out.partition("\nseed 1: ")[2]
     assert out.endswith("2 broken\n")
+
+
+def test_what_is_interrupted_says_which_seeds_have_run(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(seeds: range, *_: object, **__: object) -> Iterator[simulation.Run]:
+        yield simulation.Run(seeds[0], None)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(simulation, "runs", interrupted)
+
+    code, _, err = run("simulate", "--seeds", "9", "--start", "40")
+
+    assert code == 130
+    assert err == "seeds 40 to 40 have run; go on with --start 41\n"

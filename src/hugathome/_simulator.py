@@ -9,6 +9,9 @@ import typer
 if TYPE_CHECKING:
     from hugathome.testing.simulation import Run
 
+_INTERRUPTED = 130
+"""How a shell says that a program was ended by Ctrl-C."""
+
 
 def simulate(
     seeds: Annotated[int, typer.Option(help="How many runs.", min=1)] = 1000,
@@ -16,20 +19,27 @@ def simulate(
     processes: Annotated[int, typer.Option(help="How many of them at a time.", min=1)] = 1,
 ) -> None:
     """Simulate visits with everything that goes wrong; exit with 1 if an invariant breaks, and tell how."""
-    from hugathome.testing.simulation import Scenario, runs
+    from hugathome.testing.simulation import Progress, Scenario, runs
 
-    began = perf_counter()
-    broken = _told(runs(range(start, start + seeds), Scenario(), processes=processes))
-    rate = seeds / (perf_counter() - began)
-    typer.echo(f"{seeds} runs from seed {start}, {rate:.0f} a second: {broken or 'none'} broken")
-    raise typer.Exit(broken > 0)
+    progress, began = Progress(seeds, start=start), perf_counter()
+    ended = runs(range(start, start + seeds), Scenario(), processes=processes)
+    try:
+        _tell(progress.follow(ended, clock=perf_counter, tell=_aside))
+    except KeyboardInterrupt:
+        _aside(progress.where)
+        raise typer.Exit(_INTERRUPTED) from None
+    typer.echo(f"{seeds} runs from seed {start}, {progress.rate(perf_counter() - began)}")
+    raise typer.Exit(bool(progress.broken))
 
 
-def _told(ended: "Iterable[Run]") -> int:
-    """Print the first broken run in full and of each other one line; return how many there are."""
-    count = 0
+def _tell(ended: "Iterable[Run]") -> None:
+    """Print the first broken run in full, and of each other one line."""
+    is_first = True
     for run in ended:
         if run.broken is not None:
-            typer.echo(run.broken.partition("\n")[0] if count else run.broken)
-            count += 1
-    return count
+            typer.echo(run.broken if is_first else run.broken.partition("\n")[0])
+            is_first = False
+
+
+def _aside(words: str) -> None:
+    typer.echo(words, err=True)

@@ -11,7 +11,7 @@ Nothing here draws randomness: whoever seals hands over the nonce.
 import hashlib
 import hmac
 from collections.abc import Iterator, Mapping
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING, final
 
 from hugathome.errors import ConfigurationError, StoreUnavailable
@@ -25,6 +25,12 @@ NONCE_BYTES = 12
 def _prefixed(parts: tuple[str, ...]) -> bytes:
     """Join `parts` so that no two different tuples give the same bytes."""
     return b"".join([len(part).to_bytes(4) + part for part in map(str.encode, parts)])
+
+
+@lru_cache(maxsize=64)
+def _place(bound_to: tuple[str, ...]) -> bytes:
+    """Return what something is bound to: most of what is sealed or opened goes where the last one went."""
+    return _prefixed(bound_to)
 
 
 @cache
@@ -56,6 +62,11 @@ class MasterKey:
         """A fingerprint of the key: twelve hexadecimal digits."""
         return self.derive("key-id").hex()[:12]
 
+    @cached_property
+    def _mark(self) -> bytes:
+        """What everything that is sealed under it begins with."""
+        return bytes.fromhex(self.id)
+
     def derive(self, *labels: str) -> bytes:
         """Return the 32 bytes that belong to `labels` under this key."""
         return hmac.digest(self._secret, _prefixed(labels), hashlib.sha256)
@@ -69,13 +80,13 @@ class MasterKey:
 
     def seal(self, label: str, plain: bytes, *, bound_to: tuple[str, ...], nonce: bytes) -> bytes:
         """Encrypt with AES-256-GCM, bound to `bound_to`: it opens only where it was put."""
-        return bytes.fromhex(self.id) + nonce + self._cipher(label).encrypt(nonce, plain, _prefixed(bound_to))
+        return self._mark + nonce + self._cipher(label).encrypt(nonce, plain, _place(bound_to))
 
     def open(self, label: str, sealed: bytes, *, bound_to: tuple[str, ...]) -> bytes:
         """Decrypt what `seal` made, or raise `StoreUnavailable`."""
         nonce, cipher = sealed[6 : 6 + NONCE_BYTES], sealed[6 + NONCE_BYTES :]
         try:
-            return self._cipher(label).decrypt(nonce, cipher, _prefixed(bound_to))
+            return self._cipher(label).decrypt(nonce, cipher, _place(bound_to))
         except _unopened():
             raise StoreUnavailable("a stored record was changed or moved outside this library") from None
 

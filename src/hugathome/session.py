@@ -9,6 +9,7 @@ no-show are read off the facts, never stored. This module never reads a clock, s
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
@@ -128,7 +129,7 @@ class Session(Record):
     def of(self, participant_id: str) -> Attendance:
         """Return what is known of a participant; raise `UnknownParticipant`."""
         self.participant(participant_id)
-        return self.attendance.get(participant_id, Attendance())
+        return self.attendance.get(participant_id, _unknown_so_far())
 
     def is_let_in(self, participant_id: str) -> bool:
         """Whether somebody may see and hear the others: admitted, or of a role that needs no admission."""
@@ -317,6 +318,12 @@ class Session(Record):
     def noting(self, participant_id: str, **facts: object) -> "Session":
         """Return the session with facts of a participant's attendance replaced; part of the same write."""
         return self.but(attendance={**self.attendance, participant_id: self.of(participant_id).but(**facts)})
+
+
+@cache
+def _unknown_so_far() -> Attendance:
+    """Return what is known of whoever has done nothing yet: asked for often, and always the same."""
+    return Attendance()
 
 
 def _recorded_facts(session: Session, change: Change) -> dict[str, object]:

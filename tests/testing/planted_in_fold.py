@@ -1,6 +1,6 @@
 """Faults planted in the fold: they wrap what every worker folds by, so that all are wrong in the same way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
@@ -196,8 +196,9 @@ def the_guest_offers_first(patch: pytest.MonkeyPatch) -> None:
 def nobody_sees_what_was_done(patch: pytest.MonkeyPatch) -> None:
     seen_by = roster._roster
 
-    def faulty(room: Room, peer: Peer) -> dict[str, ParticipantView]:
-        return {who: seen.but(step=None, step_at=None) for who, seen in seen_by(room, peer).items()}
+    def faulty(room: Room, peer: Peer, who: Container[str]) -> dict[str, ParticipantView]:
+        seen = seen_by(room, peer, who)
+        return {each: view.but(step=None, step_at=None) for each, view in seen.items()}
 
     patch.setattr(roster, "_roster", faulty)
 

@@ -161,7 +161,10 @@ class Client(Record):
 
     def received(self, text: str, *, now: datetime) -> Next:
         """Take a text from the hub, or raise `RemoteProtocolError`."""
-        message = parse_server(text, limits=self.limits)
+        return self.told(parse_server(text, limits=self.limits), now=now)
+
+    def told(self, message: ServerMessage, *, now: datetime) -> Next:
+        """Take a message from the hub that has been read."""
         client = self.but(heard_at=now, asked_at=None, pos=_later(self.pos, message.pos))
         if isinstance(message, Welcome):
             return _welcomed(client, message, now=now)

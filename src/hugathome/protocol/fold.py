@@ -74,11 +74,10 @@ def folded(room: "Room", entry: Entry | Unread, position: Position) -> "tuple[Ro
     if judged is room:
         return room, tuple(told)
     after = _meshed(seated(judged, room, offset=position.offset), room, position)
-    if roster.is_unseen(room, after):
+    difference = roster.Difference(room, after)
+    if difference.is_unseen:
         return after, tuple(told)
-    changes = [
-        Tell(each.peer, news) for each in after.peers.values() for news in roster.changes(room, after, each)
-    ]
+    changes = [Tell(each.peer, news) for each in after.peers.values() for news in difference.to(each)]
     return after, (*told, *changes)
 
 

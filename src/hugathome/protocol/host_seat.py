@@ -61,7 +61,7 @@ def is_eligible(room: "Room", participant: str) -> bool:
 
 def seated(room: "Room", before: "Room", *, offset: int) -> "Room":
     """Return the room with the seat as it is once people have come and gone by `offset`."""
-    if (room.peers, room.people, room.seat) == (before.peers, before.people, before.seat):
+    if room.peers is before.peers and room.people is before.people and room.seat is before.seat:
         return room
     seat = room.seat
     if seat.holder is not None and not _is_kept(room, seat.holder):
@@ -70,11 +70,14 @@ def seated(room: "Room", before: "Room", *, offset: int) -> "Room":
     if seat.holder is None and here:
         seat = HostSeat(holder=here[0].participant)
     names = {peer.participant for peer in here}
-    away_since = offset if seat.empty_since is None else seat.empty_since
-    seat = seat.but(
-        empty_since=None if seat.holder is None or seat.holder in names else away_since,
-        offered_to=seat.offered_to if seat.offered_to in names else None,
-    )
+    if seat.offered_to is not None and seat.offered_to not in names:
+        seat = seat.but(offered_to=None)
+    if seat.holder is None or seat.holder in names:
+        empty_since = None
+    else:
+        empty_since = offset if seat.empty_since is None else seat.empty_since
+    if seat.empty_since != empty_since:
+        seat = seat.but(empty_since=empty_since)
     return room if seat == room.seat else room.but(seat=seat)
 
 

@@ -5,7 +5,7 @@ Whoever waits sees themselves. Messages are the difference between two such view
 be forgotten, and nothing that is not in the view can leak.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from hugathome.protocol.messages import (
@@ -40,7 +40,7 @@ def view(room: "Room", peer: "Peer") -> RoomView:
     return RoomView(
         state="admitted" if room.is_inside(peer.peer) else "waiting",
         session=session_view(room),
-        participants=tuple(_roster(room, peer).values()),
+        participants=tuple(_roster(room, peer, room.people).values()),
         pairs=tuple(_pair_view(room, each, peer) for each in room.connections_of(peer.peer)),
         texts=read_by(peer.participant, room.texts) if room.is_inside(peer.peer) else (),
     )
@@ -61,34 +61,85 @@ def _has_host(room: "Room") -> bool:
     return any(each.is_attached for each in room.peers.values() if Capability.ADMIT in each.can)
 
 
-def changes(before: "Room", after: "Room", peer: "Peer") -> Iterator[ServerMessage]:
-    """Yield what `peer` must be told so that its view follows from `before` to `after`."""
-    yield from _unpaired(before, after, peer)
-    was = before.peers.get(peer.peer)
-    if was is not None and _shown(before) != _shown(after):
-        yield from _moved(before, after, was, peer)
-    elif was is not None and _standing(before) != _standing(after):
-        yield _session_changed(after)
-    yield from _paired(before, after, peer)
+class Difference:
+    """What lies between two rooms: found once, for everybody who is to be told of it."""
+
+    def __init__(self, before: "Room", after: "Room") -> None:
+        self._before, self._after = before, after
+        self._who = _touched(before, after)
+        self._is_rewired = _are_rewired(before.connections, after.connections)
+        has_host_come = bool(self._who) and _has_host(before) != _has_host(after)
+        self._has_news = has_host_come or _standing(before) != _standing(after)
+
+    @property
+    def is_unseen(self) -> bool:
+        """Whether nobody's view can have changed: whatever is relayed is no part of one."""
+        return not (self._who or self._is_rewired or self._has_news)
+
+    def to(self, peer: "Peer") -> Iterator[ServerMessage]:
+        """Yield what `peer` must be told so that its view follows."""
+        before, after, was = self._before, self._after, self._before.peers.get(peer.peer)
+        if self._is_rewired:
+            yield from _unpaired(before, after, peer)
+        if was is not None and before.is_inside(was.peer) != after.is_inside(peer.peer):
+            yield Snapshot(**vars(view(after, peer).but(pairs=())))
+        elif was is not None:
+            if self._has_news:
+                yield _session_changed(after)
+            yield from self._moved(was, peer)
+        if self._is_rewired:
+            yield from _paired(before, after, peer)
+
+    def _moved(self, was: "Peer", peer: "Peer") -> Iterator[ServerMessage]:
+        old, new = _roster(self._before, was, self._who), _roster(self._after, peer, self._who)
+        for participant, seen in old.items():
+            if participant not in new:
+                gone = seen.but(name=None, peer=None, admitted=False, state=State.DEPARTED)
+                yield ParticipantChanged(**vars(gone))
+        for participant, seen in new.items():
+            if seen != old.get(participant):
+                yield ParticipantChanged(**vars(seen))
 
 
-def is_unseen(before: "Room", after: "Room") -> bool:
-    """Whether nobody's view can have changed: whatever is relayed is no part of one."""
-    if _shown(before) != _shown(after) or _standing(before) != _standing(after):
-        return False
-    known, now = before.connections, after.connections
-    return known.keys() == now.keys() and not any(_is_seen(known[pc], each) for pc, each in now.items())
+def _touched(before: "Room", after: "Room") -> set[str]:
+    """Return the participants who may look different to somebody; the others look the same to everybody."""
+    seats = (before.seat, after.seat) if before.seat != after.seat else ()
+    return {
+        *_unequal(before.people, after.people),
+        *_unequal(before.steps, after.steps),
+        *_otherwise_here(before.peers, after.peers),
+        *(who for seat in seats for who in (seat.holder, seat.offered_to) if who),
+        *(before.left ^ after.left),
+    }
+
+
+def _unequal(before: Mapping[str, object], after: Mapping[str, object]) -> set[str]:
+    if before is after:
+        return set()
+    return {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+
+
+def _otherwise_here(before: Mapping[str, "Peer"], after: Mapping[str, "Peer"]) -> Iterator[str]:
+    """Yield whose devices have come or gone, or show another thing than they did."""
+    for peer in before.keys() | after.keys() if before is not after else ():
+        was, now = before.get(peer), after.get(peer)
+        if was is not now and _here(was) != _here(now):
+            yield from {each.participant for each in (was, now) if each}
+
+
+def _here(peer: "Peer | None") -> object:
+    """Return what is seen of a device beside whose it is."""
+    return None if peer is None else (peer.is_attached, peer.sends)
+
+
+def _are_rewired(before: Mapping[str, "Connection"], after: Mapping[str, "Connection"]) -> bool:
+    return before.keys() != after.keys() or any(_is_seen(before[pc], each) for pc, each in after.items())
 
 
 def _is_seen(before: "Connection", after: "Connection") -> bool:
     """Whether a side may have to be told: the connection begins anew, or a turn on it is granted."""
     is_by_turns = after.negotiation.mode is Mode.TURN
     return after is not before and (after.gen != before.gen or is_by_turns)
-
-
-def _shown(room: "Room") -> tuple[object, ...]:
-    """Return all that a roster is made of."""
-    return room.people, room.peers, room.steps, room.seat
 
 
 def _standing(room: "Room") -> tuple[str, str, str | None]:
@@ -110,23 +161,6 @@ def roster_digest(roster: Iterable[ParticipantView]) -> str:
     return f"{digest:08x}"
 
 
-def _moved(before: "Room", after: "Room", was: "Peer", peer: "Peer") -> Iterator[ServerMessage]:
-    if before.is_inside(was.peer) != after.is_inside(peer.peer):
-        yield Snapshot(**dict(view(after, peer).but(pairs=())))
-        return
-    if (_standing(before), _has_host(before)) != (_standing(after), _has_host(after)):
-        yield _session_changed(after)
-    old, new = _roster(before, was), _roster(after, peer)
-    for participant, seen in old.items():
-        if participant not in new:
-            yield ParticipantChanged(
-                **dict(seen.but(name=None, peer=None, admitted=False, state=State.DEPARTED))
-            )
-    for participant, seen in new.items():
-        if seen != old.get(participant):
-            yield ParticipantChanged(**dict(seen))
-
-
 def _unpaired(before: "Room", after: "Room", peer: "Peer") -> Iterator[ServerMessage]:
     for connection in before.connections_of(peer.peer):
         if connection.pc not in after.connections:
@@ -137,9 +171,9 @@ def _paired(before: "Room", after: "Room", peer: "Peer") -> Iterator[ServerMessa
     for connection in after.connections_of(peer.peer):
         known = before.connections.get(connection.pc)
         if known is None:
-            yield Pair(**dict(_pair_view(after, connection, peer)))
+            yield Pair(**vars(_pair_view(after, connection, peer)))
         elif known.gen != connection.gen:
-            yield Renew(**dict(_pair_view(after, connection, peer)))
+            yield Renew(**vars(_pair_view(after, connection, peer)))
         elif _is_newly_granted(known, connection, peer):
             yield Granted(pc=connection.pc, gen=connection.gen, neg=connection.negotiation.neg)
 
@@ -153,17 +187,19 @@ def _is_newly_granted(before: "Connection", after: "Connection", peer: "Peer") -
 
 
 def _session_changed(room: "Room") -> SessionChanged:
-    return SessionChanged(**dict(session_view(room)))
+    return SessionChanged(**vars(session_view(room)))
 
 
-def _roster(room: "Room", peer: "Peer") -> dict[str, ParticipantView]:
+def _roster(room: "Room", peer: "Peer", who: Container[str]) -> dict[str, ParticipantView]:
+    """Return what `peer` sees of those named."""
     sees_all, is_inside = Capability.ADMIT in peer.can, room.is_inside(peer.peer)
     roster = {}
     for person in room.people.values():
-        seen = _participant_view(room, person, peer, sees_all=sees_all)
-        is_met = is_inside and person.is_let_in and seen.state is not State.EXPECTED
-        if sees_all or is_met or person.participant == peer.participant:
-            roster[person.participant] = seen
+        is_known = sees_all or person.participant == peer.participant
+        if person.participant in who and (is_known or (is_inside and person.is_let_in)):
+            seen = _participant_view(room, person, peer, sees_all=sees_all)
+            if is_known or seen.state is not State.EXPECTED:
+                roster[person.participant] = seen
     return roster
 
 

@@ -63,9 +63,9 @@ def recorded(session: Session) -> Recorded:
 def _recorded(session: Session, participant: Participant) -> RecordedParticipant:
     attendance = session.of(participant.id)
     step, step_at = standing(session, participant)
-    return RecordedParticipant(
+    return RecordedParticipant.made(
         participant=participant.id,
-        role=participant.role,
+        role=str(participant.role),
         name=participant.name,
         can=participant.capabilities,
         admitted=session.is_admitted(participant.id),

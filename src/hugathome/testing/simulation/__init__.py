@@ -15,12 +15,14 @@ in doubt, doubled or rewound, workers that are killed and frozen, clocks that ar
     invariants.py what must hold at every entry   rest.py       what must hold once all is well
     scenario.py   what a run is about             world.py      the run itself
     history.py    what happened, to be read       many.py       many runs, on many cores
+    progress.py   how far these have come
 
 It proves nothing of media, of real networks and of real back-ends.
 """
 
 from hugathome.testing.simulation.history import History, Invariant, InvariantBroken
 from hugathome.testing.simulation.many import Run, runs
+from hugathome.testing.simulation.progress import Progress
 from hugathome.testing.simulation.scenario import PEOPLE, Scenario
 from hugathome.testing.simulation.world import World
 
@@ -29,6 +31,7 @@ __all__ = [
     "History",
     "Invariant",
     "InvariantBroken",
+    "Progress",
     "Run",
     "Scenario",
     "World",

@@ -135,8 +135,8 @@ def mute(world: "World") -> None:
 
 
 def note_step(world: "World") -> None:
-    """A device tells a fact for the record."""
-    world.any_device().say(NoteStep(step=Step.SCREEN_OFF))
+    """A device tells a fact for the record; that it was answered ends those that ring beside it."""
+    world.any_device().say(NoteStep(step=world.draw.choice([Step.SCREEN_OFF, Step.CALL_ANSWERED])))
 
 
 def renegotiate(world: "World") -> None:
@@ -161,12 +161,35 @@ def publish(world: "World") -> None:
 
 def offer_seat(world: "World") -> None:
     """Somebody offers the host's seat, as if it were theirs."""
-    world.any_device().say(Transfer(participant=world.anybody()))
+    device = world.host() if world.draw.random() < 0.7 else world.any_device()
+    device.say(Transfer(participant=world.draw.choice(world.hosts)))
 
 
 def take_seat(world: "World") -> None:
     """Somebody takes the host's seat over, as if it had been offered."""
-    world.any_device().say(TransferAccept(participant=world.anybody()))
+    device = world.host() if world.draw.random() < 0.7 else world.any_device()
+    device.say(TransferAccept(participant=world.draw.choice(world.hosts)))
+
+
+def pass_on_seat(world: "World") -> None:
+    """A practitioner offers a colleague the host's seat, who takes it a little later."""
+    giver, taker = world.host(), world.host()
+    if giver.participant != taker.participant:
+        giver.say(Transfer(participant=taker.participant))
+        after = world.draw.uniform(0.2, 2)
+        world.later(after, lambda: taker.say(TransferAccept(participant=giver.participant)))
+
+
+def call(world: "World") -> None:
+    """The hospital's own software calls somebody: their page rings, where there is one."""
+    worker, whom, host = world.any_worker(), world.anybody(), world.host()
+    world.note(worker.name, f"is asked to call {whom}")
+    worker.ring(world.session, whom, by=host.participant)
+
+
+def let_time_pass(world: "World") -> None:
+    """Nobody does anything: whoever is away has left, and the host's seat is free."""
+    world.wait(world.draw.uniform(5, 25))
 
 
 def misbehave(world: "World") -> None:
@@ -207,6 +230,9 @@ ACTIONS: Final[Mapping[Action, float]] = {
     publish: 1,
     offer_seat: 0.5,
     take_seat: 0.5,
+    pass_on_seat: 1,
+    call: 0.5,
+    let_time_pass: 0.7,
     misbehave: 1,
 }
 """What people do by default, and how often relative to each other."""

@@ -27,7 +27,16 @@ from hugathome.device.line import MediaState
 from hugathome.device.returning import Phase
 from hugathome.errors import RemoteProtocolError
 from hugathome.protocol.frames import parse_server
-from hugathome.protocol.messages import Candidates, Close, Command, Hello, ServerMessage, Text, Welcome
+from hugathome.protocol.messages import (
+    Candidates,
+    Close,
+    Command,
+    Hello,
+    Restart,
+    ServerMessage,
+    Text,
+    Welcome,
+)
 from hugathome.protocol.wire import CandidateInit, CloseCode, Retry
 from hugathome.testing.simulation.endpoint import Endpoint, InvalidState
 from hugathome.testing.simulation.history import Invariant
@@ -135,6 +144,8 @@ class Device:
         line = self.client.lines.get(pc)
         if line is not None:
             self._around.note(self.name, f"finds {pc} failed")
+            if (endpoint := self.endpoints.get((pc, line.pair.gen))) is not None:
+                endpoint.fail()
             self._fare(pc, line.pair.gen, "failed")
 
     def roam(self) -> None:
@@ -161,13 +172,25 @@ class Device:
         self._around.note(self.name, "hears", message)
         self._around.witness.hear(self._ear, message)
         self._look_at(message)
-        self._take(self.client.received(text, now=self._clock.now()))
+        self._take(self.client.told(message, now=self._clock.now()))
+        if isinstance(message, Restart):
+            self._restart_ice(message)
 
     def ended(self, pipe: Pipe) -> None:
         """Take note that a pipe has ended."""
         if pipe is self.pipe:
             self.pipe = None
             self._lose()
+
+    def _restart_ice(self, asked: Restart) -> None:
+        """Do as a browser's page does; the core in Python leaves it to the next generation."""
+        endpoint, line = self.endpoints.get((asked.pc, asked.gen)), self.client.lines.get(asked.pc)
+        if endpoint is not None and line is not None and line.pair.gen == asked.gen:
+            try:
+                endpoint.restart()
+            except InvalidState as refused:
+                self._around.blame(Invariant.I13, f"{self.name} was asked for {refused}")
+            self._take(self.client.wants_offer(asked.pc, asked.gen))
 
     def _look_at(self, message: ServerMessage) -> None:
         if isinstance(message, Close) and message.retry is Retry.NEVER:
@@ -204,8 +227,9 @@ class Device:
                 pause = effect.after + self._draw.random() * effect.spread
                 self._later(pause.total_seconds(), self.dial)
             case Connect(pair=pair):
-                ufrag = self._draw.randbytes(6).hex()
-                self.endpoints[pair.pc, pair.gen] = Endpoint(ufrag, can_roll_back=self.client.caps.rollback)
+                is_a_browsers = self.client.caps.rollback
+                endpoint = Endpoint(is_a_browsers=is_a_browsers, name=lambda: self._draw.randbytes(6).hex())
+                self.endpoints[pair.pc, pair.gen] = endpoint
             case Disconnect(pc=pc):
                 self.endpoints = {place: each for place, each in self.endpoints.items() if place[0] != pc}
             case Describe() | Apply() | AddCandidates():

@@ -1,10 +1,10 @@
 """The end of a connection between two devices: what WebRTC would do, and refuse, without any media.
 
-It follows the signalling state of JSEP (RFC 9429, 3.2). One that cannot roll back refuses a remote offer
-while its own is open, as aiortc's would; that this is never asked of it is what is being proved.
+It follows the signalling state of JSEP (RFC 9429, 3.2). One that is no browser's refuses a remote offer while
+its own is open, and one that restarts ICE, as aiortc's would: that neither is asked of it is to be proved.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from enum import StrEnum
 
 from hugathome.device.effects import AddCandidates
@@ -25,27 +25,44 @@ class Signalling(StrEnum):
 class Endpoint:
     """One side of one generation of a connection."""
 
-    def __init__(self, ufrag: str, *, can_roll_back: bool) -> None:
-        self.ufrag = ufrag
+    def __init__(self, *, is_a_browsers: bool, name: Callable[[], str]) -> None:
+        self.ufrag = name()
         self.remote: frozenset[str] = frozenset()
         self.state = Signalling.STABLE
         self.is_connected = False
-        self._can_roll_back = can_roll_back
-        self._remote_before: frozenset[str] = frozenset()
+        self._is_a_browsers = is_a_browsers
+        self._name = name
+        self._is_restarting = False
+
+    def fail(self) -> None:
+        """Lose the connection."""
+        self.is_connected = False
+
+    def restart(self) -> None:
+        """Begin the next offer with new credentials, as `restartIce()` does."""
+        if not self._is_a_browsers:
+            raise InvalidState("a restart of ICE")
+        self._is_restarting = True
 
     def offer(self) -> str:
         """Make an offer and apply it here."""
         if self.state is not Signalling.STABLE:
             raise InvalidState(f"an offer in {self.state}")
         self.state = Signalling.HAVE_LOCAL_OFFER
+        if self._is_restarting:
+            self._begin_again()
         return described(self.ufrag)
 
     def take_offer(self, sdp: str) -> str:
         """Apply a remote offer, rolling an own one back first, and answer it."""
-        if self.state is Signalling.HAVE_LOCAL_OFFER and not self._can_roll_back:
+        if self.state is Signalling.HAVE_LOCAL_OFFER and not self._is_a_browsers:
             raise InvalidState("a remote offer while its own is open")
         self.state = Signalling.STABLE
-        self.remote = parse_description(sdp).ufrags
+        known, self.remote = self.remote, parse_description(sdp).ufrags
+        if known and known != self.remote:
+            if not self._is_a_browsers:
+                raise InvalidState("an offer that restarts ICE")
+            self._begin_again()
         return described(self.ufrag)
 
     def take_answer(self, sdp: str) -> None:
@@ -60,6 +77,10 @@ class Endpoint:
         named = {each.username_fragment for each in given.candidates}
         if not named <= self.remote:
             raise InvalidState("candidates of a description that is not applied")
+
+    def _begin_again(self) -> None:
+        self.ufrag = self._name()
+        self._is_restarting = self.is_connected = False
 
     def meets(self, others: Collection["Endpoint"]) -> bool:
         """Whether one of `others` has this one's description, and this one theirs."""

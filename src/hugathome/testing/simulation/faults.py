@@ -4,11 +4,14 @@ A fault that passes by itself says when. Whatever is still wrong at the end of a
 room has to come to rest.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from hugathome.protocol.messages import Hello, Text
+from hugathome.protocol.frames import parse_server
+from hugathome.protocol.messages import Close, Goaway, Hello, Ping, Text
+from hugathome.protocol.wire import CloseCode, ResumeFrom
 from hugathome.testing.simulation.actions import Action
+from hugathome.testing.simulation.history import Invariant
 from hugathome.testing.simulation.pipe import Pipe
 
 if TYPE_CHECKING:
@@ -49,6 +52,8 @@ def die(world: "World") -> None:
         world.note(line.device.name, "is out of power")
         line.pipe.is_deaf = True
         line.device.stop()
+        if world.draw.random() < 0.7:  # long enough that the room takes note
+            world.wait(world.draw.uniform(10, 60))
 
 
 def read_slowly(world: "World") -> None:
@@ -158,11 +163,69 @@ class Thief:
         """Go."""
 
 
+def knock(world: "World") -> None:
+    """Somebody connects whom the visit does not know, and greets as nobody should, or not at all."""
+    said, code = world.draw.choice(_KNOCKS)
+    world.note("stranger", f"knocks, to be told {code.name}")
+    Stranger(world, told=code).knock(said)
+
+
+def claim(world: "World") -> None:
+    """Somebody would resume in the place of a device, with a token that they have made up."""
+    peer = world.any_device().client.peer
+    if peer is not None:
+        world.note("stranger", f"would be {peer}")
+        resume = ResumeFrom(session=world.session, peer=peer, token="made-up")  # noqa: S106 - so it is
+        Stranger(world).knock(Hello(nonce="stranger", resume=resume).to_json())
+
+
+class Stranger:
+    """Says one thing to a worker, and is to hear nothing but why it has to go."""
+
+    def __init__(self, world: "World", *, told: CloseCode | None = None) -> None:
+        self._world = world
+        self._told = told
+
+    def knock(self, said: str | None) -> None:
+        """Say it on a connection of one's own."""
+        pipe = self._world.connect(self, self._world.any_worker())
+        if said is not None:
+            pipe.say(said)
+        self._world.later(20.0, pipe.hang_up)
+
+    def heard(self, pipe: Pipe, text: str) -> None:
+        """Find out whether it was only that, and the right reason."""
+        match parse_server(text):
+            case Close(code=code):
+                if self._told is not None and code not in {self._told, *_AT_ANY_TIME}:
+                    self._world.blame(Invariant.I24, f"a stranger is told {code}, and not {self._told}")
+            case Goaway():
+                pass
+            case message:
+                self._world.blame(Invariant.I15, f"a stranger hears {message.type}")
+
+    def ended(self, pipe: Pipe) -> None:
+        """Go."""
+
+
+_AT_ANY_TIME = {CloseCode.GOING_AWAY, CloseCode.LOST_RACE}
+"""Why anybody may have to go: the worker ends, or cannot reach what it would ask."""
+_KNOCKS: Final[Sequence[tuple[str | None, CloseCode]]] = (
+    (None, CloseCode.HELLO_TIMEOUT),
+    ("{", CloseCode.PROTOCOL_ERROR),
+    (Ping().to_json(), CloseCode.PROTOCOL_ERROR),
+    (Hello(nonce="stranger").to_json(), CloseCode.PROTOCOL_ERROR),
+    (Hello(nonce="stranger", grant="forged").to_json(), CloseCode.GRANT_REFUSED),
+    (Hello(nonce="stranger", grant="forged", versions=(99,)).to_json(), CloseCode.NO_COMMON_VERSION),
+    ("x" * 10_000, CloseCode.TOO_BIG),
+)
+
+
 FAULTS: Final[Mapping[Action, float]] = {
     cut: 5,
     roam: 2,
     go_deaf: 1,
-    die: 0.5,
+    die: 0.8,
     read_slowly: 1,
     send_twice: 2,
     kill: 1.5,
@@ -173,5 +236,7 @@ FAULTS: Final[Mapping[Action, float]] = {
     cut_off: 1,
     rewind: 1.2,
     steal: 1,
+    knock: 0.5,
+    claim: 0.5,
 }
 """What goes wrong by default, and how often relative to each other."""

@@ -13,6 +13,7 @@ from hugathome.protocol.messages import (
     Close,
     Granted,
     Leave,
+    NoteStep,
     Offer,
     Pair,
     ParticipantChanged,
@@ -21,10 +22,11 @@ from hugathome.protocol.messages import (
     SessionChanged,
     Snapshot,
     Text,
+    TransferAccept,
 )
-from hugathome.protocol.wire import CloseCode
-from hugathome.roles import Capability
-from hugathome.signalling import Attached, Commanded, Detached, Expired, Joined, Recorded, Tell
+from hugathome.protocol.wire import CloseCode, Devices
+from hugathome.roles import Capability, Step
+from hugathome.signalling import Attached, Commanded, Detached, Expired, Joined, Recorded, Tell, Vacated
 from hugathome.testing.simulation.history import Invariant
 from hugathome.testing.simulation.moments import Facts, Moment
 
@@ -83,17 +85,24 @@ def _has_cause(peer: str, now: Moment, before: Facts) -> bool:
             return (entry.peer, entry.conn) == (peer, known.conn) and not known.is_attached
         case Commanded(body=Leave()) as entry:
             return entry.peer == peer
+        case Commanded(body=NoteStep(step=Step.CALL_ANSWERED)) as entry:
+            return entry.peer != peer and before.peers[entry.peer].participant == known.participant
         case Recorded():
             device = now.facts.people[known.participant].device
             is_older = now.before is not None and now.before.room.peers[peer].device < device
-            return now.facts.has_ended or now.facts.is_out(known.participant) or is_older
+            is_one_too_many = not before.is_inside(peer) and now.facts.is_let_in(known.participant)
+            is_put_out = now.facts.has_ended or now.facts.is_out(known.participant)
+            return is_put_out or is_older or (_are_many(now) and is_one_too_many)
         case _:
             return False
 
 
 def one_device_at_a_time(now: Moment, before: Facts) -> Found:
     """I4."""
-    participants = [peer.participant for peer in now.room.peers.values()]
+    of_one = (
+        each for each in now.room.peers.values() if not _are_many(now) or now.facts.is_inside(each.peer)
+    )
+    participants = [peer.participant for peer in of_one]
     if len(set(participants)) < len(participants):
         yield f"{participants}"
     for peer in before.peers.keys() - now.room.peers.keys():
@@ -101,6 +110,11 @@ def one_device_at_a_time(now: Moment, before: Facts) -> Found:
         is_told = any(tell.to == link and isinstance(tell.message, Close) for tell in now.told)
         if isinstance(now.entry, Joined) and not is_told:
             yield f"{peer} was taken over, and its connection not closed"
+
+
+def _are_many(now: Moment) -> bool:
+    """Whether a participant may wait on several devices."""
+    return now.room.limits is not None and now.room.limits.devices is Devices.MULTI
 
 
 def a_gap_closes(now: Moment, before: Facts) -> Found:
@@ -173,6 +187,22 @@ def the_seat_is_one_practitioners(now: Moment, before: Facts) -> Found:
         yield f"{seat.holder} has the host's seat, and the room errs about whether they are there"
 
 
+def the_seat_is_passed_on_in_two_steps(now: Moment, before: Facts) -> Found:
+    """I17, too: whoever has it gives it, and whoever was offered it takes it."""
+    had, has = (now.before.room.seat.holder if now.before else None), now.room.seat.holder
+    if had is None or has is None or had == has:
+        return
+    match now.entry:
+        case Commanded(body=TransferAccept()) if before.offered == (had, has):
+            pass
+        case Commanded(body=Leave()) | Vacated():
+            pass
+        case Recorded() if not now.facts.is_let_in(had):
+            pass
+        case _:
+            yield f"{had} had the host's seat, and {has} has it now"
+
+
 def a_text_is_kept_once(now: Moment, before: Facts) -> Found:
     """I3, for what is said again after a rejoin; no text of a run is written twice."""
     texts = [said.text.text for said in now.room.texts]
@@ -218,6 +248,7 @@ BY_ENTRY: Final[Mapping[Check, Invariant]] = {
     the_waiting_are_told_of_nobody: Invariant.I15,
     a_grant_makes_one_peer: Invariant.I16,
     the_seat_is_one_practitioners: Invariant.I17,
+    the_seat_is_passed_on_in_two_steps: Invariant.I17,
     a_text_is_kept_once: Invariant.I3,
     descriptions_fit: Invariant.I18,
 }

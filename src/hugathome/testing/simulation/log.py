@@ -7,9 +7,36 @@ from typing import Self
 
 from hugathome.errors import StoreUnavailable
 from hugathome.logs._reading import Rows, Tail
+from hugathome.testing.simulation.loop import VirtualLoop, tell
 
 _NEAR, _POLLED = 0.02, 0.25
 """Seconds that it takes at most to reach the log, and for a follower that only looks now and then."""
+
+
+class Bell:
+    """Wakes one reader: an `asyncio.Event` that need not ask the system whose loop it is on."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self._loop = loop
+        self._is_rung = False
+        self._waiting: asyncio.Future[None] | None = None
+
+    def ring(self) -> None:
+        """Wake the reader, or keep it from waiting."""
+        self._is_rung = True
+        if self._waiting is not None:
+            tell(self._waiting)
+
+    def hush(self) -> None:
+        """Let the reader wait for the next ring."""
+        self._is_rung = False
+
+    async def rung(self) -> None:
+        """Return once it was rung."""
+        if not self._is_rung:
+            self._waiting = self._loop.create_future()
+            await self._waiting
+            self._waiting = None
 
 
 class SimulatedLog:
@@ -20,7 +47,7 @@ class SimulatedLog:
         """The first offset that is still there."""
         self.snapshot: tuple[int, bytes] | None = None
         self._records: list[bytes] = []
-        self._readers: dict[asyncio.Event, None] = {}
+        self._bells: dict[Bell, None] = {}
         self._on_append = on_append
 
     def append(self, room: str, record: bytes) -> None:
@@ -35,8 +62,8 @@ class SimulatedLog:
         return list(enumerate(self._records[first - self.kept_from :], start=first))
 
     def cut(self, offset: int, snapshot: bytes) -> None:
-        """Keep a snapshot in place of the records up to `offset`."""
-        if offset >= self.kept_from:
+        """Keep a snapshot in place of the records up to `offset`, if that record is there."""
+        if self.kept_from <= offset < self.kept_from + len(self._records):
             del self._records[: offset + 1 - self.kept_from]
             self.kept_from, self.snapshot = offset + 1, (offset, snapshot)
 
@@ -49,22 +76,22 @@ class SimulatedLog:
 
     def ring(self) -> None:
         """Wake the readers: there is something new, or the connection to the log was made again."""
-        for reader in self._readers:
-            reader.set()
+        for bell in self._bells:
+            bell.ring()
 
-    def listen(self, reader: asyncio.Event) -> None:
-        """Set `reader` at every ring."""
-        self._readers[reader] = None
+    def listen(self, bell: Bell) -> None:
+        """Ring `bell` at every ring."""
+        self._bells[bell] = None
 
-    def ignore(self, reader: asyncio.Event) -> None:
-        """Set `reader` no more."""
-        del self._readers[reader]
+    def ignore(self, bell: Bell) -> None:
+        """Ring `bell` no more."""
+        del self._bells[bell]
 
 
 class LogFrom:
     """Fills `SignallingLog`: the log as one worker reaches it."""
 
-    def __init__(self, log: SimulatedLog, *, draw: Random) -> None:
+    def __init__(self, log: SimulatedLog, *, loop: VirtualLoop, draw: Random) -> None:
         self.is_cut_off = False
         """Whether nothing can be written or read."""
         self.is_twice = False
@@ -72,6 +99,7 @@ class LogFrom:
         self.is_doubtful = False
         """Whether the next append succeeds and says that it did not."""
         self._log = log
+        self._loop = loop
         self._draw = draw
 
     async def append(self, room: str, record: bytes) -> None:
@@ -93,17 +121,17 @@ class LogFrom:
 
     async def read(self, room: str, after: int) -> AsyncGenerator[tuple[int, bytes]]:
         """Yield the records behind offset `after`, then follow for ever."""
-        tail, rung = Tail(after), asyncio.Event()
-        self._log.listen(rung)
+        tail, bell = Tail(after), Bell(self._loop)
+        self._log.listen(bell)
         try:
             while True:
-                rung.clear()
+                bell.hush()
                 await self._travel(_POLLED if self._draw.random() < 0.3 else _NEAR)
                 for row in self._next(tail):
                     yield row
-                await rung.wait()
+                await bell.rung()
         finally:
-            self._log.ignore(rung)
+            self._log.ignore(bell)
 
     async def snapshot(self, room: str) -> tuple[int, bytes] | None:
         """Return the newest snapshot."""
@@ -127,7 +155,7 @@ class LogFrom:
         """Do nothing: the log outlives its workers."""
 
     async def _travel(self, longest: float = _NEAR) -> None:
-        await asyncio.sleep(self._draw.random() * longest)
+        await self._loop.pause(self._draw.random() * longest)
         if self.is_cut_off:
             raise StoreUnavailable("the log cannot be reached")
 

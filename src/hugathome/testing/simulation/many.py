@@ -1,6 +1,7 @@
 """Many runs, one for each seed, on as many cores as one likes."""
 
 import gc
+import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -49,10 +50,31 @@ def _collecting_seldom() -> Iterator[None]:
 def runs(seeds: Iterable[int], scenario: Scenario, *, processes: int = 1) -> Iterator[Run]:
     """Yield what comes of each seed; with several processes, in the order in which they end.
 
-    What a scenario holds has to be importable then: functions of a module.
+    What a scenario holds has to be importable then: functions of a module. Ctrl-C ends them all.
     """
     if processes == 1:
-        yield from (run(seed, scenario) for seed in seeds)
+        for seed in seeds:
+            with _uninterrupted():
+                ended = run(seed, scenario)
+            yield ended
         return
-    with get_context("spawn").Pool(processes) as pool:
+    with get_context("spawn").Pool(processes, _leave_interrupts_to_the_parent) as pool:
         yield from pool.imap_unordered(partial(run, scenario=scenario), seeds, chunksize=_AT_ONCE)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C wait for the end of a run: tasks that are torn in the middle complain about it at length."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    """A terminal sends Ctrl-C to all processes of a program; it is the first that ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

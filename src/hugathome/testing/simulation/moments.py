@@ -8,8 +8,7 @@ on the entry that they follow, so that a log that was rewound and written anew h
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from hugathome.protocol.messages import Answer, Leave, Offer
-from hugathome.protocol.sdp import parse_description
+from hugathome.protocol.messages import Answer, Error, Leave, Offer, Transfer
 from hugathome.roles import Capability
 from hugathome.signalling import (
     START,
@@ -56,6 +55,8 @@ class Facts(NamedTuple):
     """By `jti`: the nonce and the peer of the first join."""
     rounds: Mapping[tuple[str, int], Round | None] = {}
     ufrags: Mapping[tuple[str, int, str], frozenset[str]] = {}
+    offered: tuple[str, str] | None = None
+    """Who has offered the host's seat last, and to whom."""
 
     def is_let_in(self, participant: str) -> bool:
         """Whether the record lets somebody meet the others."""
@@ -186,12 +187,14 @@ def _commanded(facts: Facts, entry: Commanded, told: tuple[Tell, ...]) -> Facts:
     if facts.skips(entry) or isinstance(entry.body, Leave):
         return _detached(facts, entry.peer, entry.conn)
     facts = facts._replace(peers={**facts.peers, entry.peer: known._replace(seq=entry.seq)})
+    if isinstance(entry.body, Transfer) and not any(isinstance(each.message, Error) for each in told):
+        return facts._replace(offered=(known.participant, entry.body.participant))
     relayed = next((each.message for each in told if isinstance(each.message, Offer | Answer)), None)
     return facts if relayed is None else _described(facts, relayed, by=entry.peer)
 
 
 def _described(facts: Facts, body: Offer | Answer, *, by: str) -> Facts:
     place = body.pc, body.gen
-    said = facts.ufrags.get((*place, by), frozenset()) | parse_description(body.sdp).ufrags
+    said = facts.ufrags.get((*place, by), frozenset()) | body.description.ufrags
     opened = Round(body.neg, by) if isinstance(body, Offer) else None
     return facts._replace(rounds={**facts.rounds, place: opened}, ufrags={**facts.ufrags, (*place, by): said})

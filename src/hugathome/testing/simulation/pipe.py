@@ -8,7 +8,7 @@ from random import Random
 from typing import Protocol
 
 from hugathome.errors import TransportClosed
-from hugathome.testing.simulation.loop import VirtualLoop
+from hugathome.testing.simulation.loop import VirtualLoop, tell
 
 CAPACITY = 16
 """Frames that are under way to a device before its worker has to wait."""
@@ -43,7 +43,8 @@ class Pipe:
         self._arrived: deque[str] = deque()
         self._is_open = True
         self._has_ended = False
-        self._changed = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []
+        """Whoever waits at the worker's end."""
 
     # --- The worker's end ------------------------------------------------------------------------
 
@@ -147,9 +148,11 @@ class Pipe:
             raise TransportClosed("the transport is closed")
 
     async def _change(self) -> None:
-        changed = self._changed
-        await changed.wait()
+        changed = self._loop.create_future()
+        self._waiting.append(changed)
+        await changed
 
     def _tell(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            tell(each)

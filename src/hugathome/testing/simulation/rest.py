@@ -34,10 +34,17 @@ def unrest(world: "World") -> Unrest:
     for device in world.devices:
         if device.is_over:
             yield from _reason(device, world)
-        elif not device.is_live:
+        elif not device.is_live and not _finds_no_room(device, head):
             yield Invariant.I9, f"{device.name} is not back"
-        else:
+        elif device.is_live:
             yield from _knowledge(device, head, world)
+
+
+def _finds_no_room(device: Device, head: Moment) -> bool:
+    """Whether it comes again and again, and the room is full."""
+    end, limits = device.client.end, head.room.limits
+    is_told_so = end is not None and end.code == CloseCode.RATE_LIMITED
+    return is_told_so and limits is not None and len(head.room.peers) >= limits.peers
 
 
 def _reason(device: Device, world: "World") -> Unrest:

@@ -19,6 +19,7 @@ PEOPLE = (
     Participant(id="dr", role="practitioner", name="Dr A. Rossi"),
     Participant(id="pat", role="patient", name="M. Dupont"),
     Participant(id="nurse", role="nurse", name="N. Weber"),
+    Participant(id="dr-2", role="practitioner", name="Dr C. Favre"),
 )
 
 

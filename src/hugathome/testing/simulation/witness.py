@@ -5,7 +5,7 @@ connection must be, message for message, what the log tells its peer from the po
 no more, no less, in this order, on one branch.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from hugathome.protocol.messages import (
     Ack,
@@ -77,7 +77,8 @@ class Witness:
             if now.facts.is_inside(peer):
                 self._inside[peer] = now.offset
         for check, invariant in BY_ENTRY.items():
-            self._hold(invariant, (f"at {now.position}: {seen}" for seen in check(now, before.facts)))
+            for seen in check(now, before.facts):
+                self._blame(invariant, f"at {now.position}: {seen}")
 
     def rewind(self, to: int) -> None:
         """Take note that the log has lost everything behind offset `to`."""
@@ -91,10 +92,6 @@ class Witness:
         while there is not None and now.offset > there.offset and now.before is not None:
             now = now.before
         return now is there
-
-    def _hold(self, invariant: Invariant, found: Iterable[str]) -> None:
-        for seen in found:
-            self._blame(invariant, seen)
 
     # --- What devices hear -----------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from hugathome.protocol.wire import Limits
 from hugathome.record.shelf import SessionStore
 from hugathome.roles import Language
 from hugathome.rooms.journal import Journal
-from hugathome.signalling import Entry, Position, SignallingLog, Transport, Unread
+from hugathome.signalling import Called, Entry, Position, SignallingLog, Transport, Unread
 from hugathome.sms import OutboxSms
 from hugathome.testing.simulation.log import LogFrom, SimulatedLog
 from hugathome.testing.simulation.loop import Place, VirtualClock, VirtualLoop
@@ -58,14 +58,14 @@ class Worker:
     ) -> None:
         self.name = name
         self.skew = skew
-        self.log = LogFrom(log, draw=draw)
+        self.log = LogFrom(log, loop=loop, draw=draw)
         self._loop = loop
         self._on_failure = on_failure
         self._place = Place(name)
         self._served: set[asyncio.Task[None]] = set()
-        self._store = _Reached(store, draw=draw)
+        self._store = _Reached(store, loop=loop, draw=draw)
         clock = VirtualClock(loop, begins=begins, skew=skew)
-        journal = Journal(log=self.log, keys=KEYS, randomness=draw.randbytes, limits=limits)
+        journal = self._journal = Journal(log=self.log, keys=KEYS, randomness=draw.randbytes, limits=limits)
         self._consultations = Consultations(
             store=cast("SessionStore", self._store),
             journal=journal,
@@ -112,6 +112,15 @@ class Worker:
         async def tried() -> None:
             with suppress(HugathomeError):
                 await work(self._consultations)
+
+        self.run(tried())
+
+    def ring(self, session: str, participant: str, *, by: str) -> None:
+        """Have a page ring, as calling somebody does once the record knows of it."""
+
+        async def tried() -> None:
+            with suppress(HugathomeError):
+                await self._journal.append(session, Called(participant=participant, by=by))
 
         self.run(tried())
 
@@ -179,16 +188,17 @@ class _Only:
 class _Reached:
     """A seam as a worker reaches it: after a while, or not at all."""
 
-    def __init__(self, seam: object, *, draw: Random) -> None:
+    def __init__(self, seam: object, *, loop: VirtualLoop, draw: Random) -> None:
         self.is_cut_off = False
         self._seam = seam
+        self._loop = loop
         self._draw = draw
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._seam, name)
 
         async def reach(*args: Any, **options: Any) -> Any:
-            await asyncio.sleep(self._draw.random() * 0.01)
+            await self._loop.pause(self._draw.random() * 0.01)
             if self.is_cut_off:
                 raise StoreUnavailable("the store cannot be reached")
             return await method(*args, **options)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from hugathome._drive import drive
 from hugathome.consultations import Consultations
 from hugathome.device.client import Client
-from hugathome.protocol.wire import Caps
+from hugathome.protocol.wire import Caps, Devices
 from hugathome.record.participants import Participant
 from hugathome.record.transitions import OUT
 from hugathome.roles import Capability
@@ -33,8 +33,8 @@ _REST_WITHIN = 300
 
 _FEW = 12
 """Entries that a worker keeps in memory in half of the runs, so that a device has to begin at a snapshot."""
-_OFTEN = 0.4
-"""How often somebody comes whom the visit does not need."""
+_OFTEN, _SELDOM = 0.4, 0.1
+"""How often somebody comes whom the visit does not need, and a colleague of the clinician."""
 
 
 class Line(NamedTuple):
@@ -55,8 +55,13 @@ class World:
         self.history = History(seed)
         self.loop = VirtualLoop(self.draw, on_failure=self._failed)  # type: ignore[abstract]  # no I/O
         self.clock = VirtualClock(self.loop, begins=_BEGINS)
-        self.limits = scenario.limits.but(kept=self.draw.choice([scenario.limits.kept, _FEW]))
+        self.limits = scenario.limits.but(
+            kept=self.draw.choice([scenario.limits.kept, _FEW]),
+            devices=scenario.limits.devices if self.draw.random() < 0.8 else self.draw.choice(list(Devices)),
+        )
         self.people = self._who_comes()
+        self.hosts = [each.id for each in self.people if Capability.ADMIT in each.capabilities]
+        """The ids of those who admit."""
         self.workers: list[Worker] = []
         self.devices: list[Device] = []
         self.session = ""
@@ -71,6 +76,7 @@ class World:
         self._gone: list[Worker] = []
         self._found: tuple[Invariant, str] | None = None
         self._numbers = 0
+        self._longer = 0.0
         self._outside = Context()
 
     # --- Running ---------------------------------------------------------------------------------
@@ -116,7 +122,8 @@ class World:
     def _step(self, act: Action, *, pause: float) -> None:
         self.note("world", act.__name__)
         act(self)
-        self.loop.run_until(self.loop.time() + pause)
+        self.loop.run_until(self.loop.time() + pause + self._longer)
+        self._longer = 0.0
         for check in self.scenario.checks:
             for seen in check(self):
                 self.blame(Invariant.OWN, seen)
@@ -169,14 +176,14 @@ class World:
         return self.draw.choice(present or self.devices)
 
     def host(self) -> Device:
-        """Return a device of somebody who admits."""
-        hosts = [device for device in self.devices if self._is_host(device.participant)]
-        return next((device for device in reversed(hosts) if not device.is_over), hosts[-1])
+        """Return a device of somebody who admits, most likely one that is not over."""
+        hosts = [device for device in self.devices if device.participant in self.hosts]
+        return self.draw.choice([device for device in hosts if not device.is_over] or hosts[-1:])
 
     def anybody(self) -> str:
         """Return the id of somebody who takes part, most likely of one who has to be let in."""
         people = [person.id for person in self.people]
-        guests = [person for person in people if not self._is_host(person)]
+        guests = [person for person in people if person not in self.hosts]
         return self.draw.choice(guests if guests and self.draw.random() < 0.9 else people)
 
     def any_worker(self) -> Worker:
@@ -197,17 +204,16 @@ class World:
         is_robbed = device.participant in self.robbed
         return is_robbed or sum(each.participant == device.participant for each in self.devices) > 1
 
-    def _is_host(self, participant: str) -> bool:
-        people = {person.id: person for person in self.people}
-        return Capability.ADMIT in people[participant].capabilities
-
     def _who_comes(self) -> list[Participant]:
-        """Whoever may admit comes, and one at least of the others; of the rest it is drawn."""
+        """One of those who may admit comes, and one at least of the others; of the rest it is drawn."""
         people = list(self.scenario.people)
-        guests = [person for person in people if Capability.ADMIT not in person.capabilities]
-        certain = self.draw.choice(guests) if guests else None
+        hosts = [person for person in people if Capability.ADMIT in person.capabilities]
+        guests = [person for person in people if person not in hosts]
+        certain = [*hosts[:1], *([self.draw.choice(guests)] if guests else [])]
         return [
-            each for each in people if each not in guests or each is certain or self.draw.random() < _OFTEN
+            each
+            for each in people
+            if each in certain or self.draw.random() < (_SELDOM if each in hosts else _OFTEN)
         ]
 
     # --- What is done to them --------------------------------------------------------------------
@@ -217,12 +223,17 @@ class World:
         self._numbers += 1
         return self._numbers
 
+    def wait(self, seconds: float) -> None:
+        """Let so much time pass before what comes next."""
+        self._longer = seconds
+
     def bring(self, participant: str, *, beside: bool = False) -> None:
         """Start a device for somebody who has none, or one more `beside` it."""
         theirs = [device for device in self.devices if device.participant == participant]
         if not beside and any(not device.is_over for device in theirs):
             return
-        client = Client(caps=Caps(rollback=self.draw.random() < 0.7))
+        is_a_browser = self.draw.random() < 0.7
+        client = Client(caps=Caps(rollback=is_a_browser, ice_restart=is_a_browser))
         skew = timedelta(minutes=self.draw.uniform(-600, 600))
         device = Device(
             f"{participant}.{len(theirs) + 1}",
