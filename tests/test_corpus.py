@@ -135,8 +135,8 @@ def on_connection(effect: Connect | Disconnect | Describe | Apply | AddCandidate
     match effect:
         case Connect(pair=pair):
             return {"kind": "connect", "pc": pair.pc, "gen": pair.gen, "participant": pair.participant}
-        case Disconnect(pc=pc):
-            return {"kind": "disconnect", "pc": pc}
+        case Disconnect(pc=pc, gen=gen):
+            return {"kind": "disconnect", "pc": pc, "gen": gen}
         case Describe(pc=pc, gen=gen):
             return {"kind": "describe", "pc": pc, "gen": gen}
         case Apply(pc=pc, gen=gen, kind=kind, sdp=sdp):

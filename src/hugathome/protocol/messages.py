@@ -375,13 +375,13 @@ class Pair(Message, PairView):
 
 
 class Renew(Message, PairView):
-    """Close the connection `pc` and begin it anew, as generation `gen`; then as for `pair`."""
+    """Begin the connection `pc` anew, as generation `gen`; then as for `pair`."""
 
     type: Literal["renew"] = "renew"
 
 
 class Unpair(Message):
-    """Close a connection for good."""
+    """Close a connection for good, at once."""
 
     type: Literal["unpair"] = "unpair"
     pc: OpaqueId

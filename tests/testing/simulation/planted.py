@@ -552,7 +552,8 @@ def a_loss_ends_the_call(patch: pytest.MonkeyPatch) -> None:
 
     def lost(client: Client, *, now: Any) -> Next:
         after, effects = right(client, now=now)
-        return after.but(lines={}), (*effects, *(Disconnect(pc) for pc in client.lines))
+        ended = (Disconnect(pc, line.pair.gen) for pc, line in client.lines.items())
+        return after.but(lines={}), (*effects, *ended)
 
     patch.setattr(Client, "lost", lost)
 
