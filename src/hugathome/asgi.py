@@ -80,6 +80,7 @@ def routes(hug: "HugAtHome") -> list[BaseRoute]:
         Route("/room", answering(pages.room)),
         Route("/browser/{name}", shared(answering(pages.newest), origins)),
         Route("/browser/{release}/{name}", shared(answering(pages.file), origins)),
+        Route("/browser/{release}/{folder}/{name}", shared(answering(pages.file), origins)),
         Route("/openapi.json", openapi),
         Route("/health", answering(alive)),
         Route("/ready", answering(readiness(hug))),
@@ -161,10 +162,14 @@ class _PageRoutes:
         return Response(status_code=307, headers=headers)
 
     async def file(self, request: Request) -> Response:
-        """Return one file of this release; of another there is none, lest old and new be mixed."""
+        """Return one file of this release; of another there is none, lest old and new be mixed.
+
+        A number behind the release changes nothing, and lets a browser ask again for what it could not have.
+        """
         accepted = request.headers.get("accept-encoding", "")
-        file = self._files.get(request.path_params["name"], accepted=accepted)
-        if file is None or request.path_params["release"] != self._files.release:
+        release, *path = request.path_params.values()
+        file = self._files.get("/".join(path), accepted=accepted)
+        if file is None or release.partition(".")[0] != self._files.release:
             raise HTTPException(404)
         if file.etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=file.headers)

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { afterEach, mock, test } from "node:test";
 
-import { ask } from "../../src/hugathome/browser/api.js";
+import { ask } from "../../src/hugathome/browser/transport/api.js";
 
 afterEach(() => mock.timers.reset());
 

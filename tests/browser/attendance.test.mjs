@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
-import { AT_LATEST, Pace } from "../../src/hugathome/browser/attendance.js";
+import { AT_LATEST, Pace } from "../../src/hugathome/browser/visit/attendance.js";
 
 const CALM = { isMeeting: false, isDescribed: false };
 const MEETING = { isMeeting: true, isDescribed: false };

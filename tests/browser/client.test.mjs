@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Client, GREET_WITHIN, LASTING, LOST_AFTER, SPREAD } from "../../src/hugathome/browser/client.js";
+import { Client, GREET_WITHIN, LASTING, LOST_AFTER, SPREAD } from "../../src/hugathome/browser/protocol/client.js";
 
 const WELCOME = {
   v: 1,

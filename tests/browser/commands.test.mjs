@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Attendance } from "../../src/hugathome/browser/attendance.js";
-import { appOf } from "../../src/hugathome/browser/commands.js";
+import { Attendance } from "../../src/hugathome/browser/visit/attendance.js";
+import { appOf } from "../../src/hugathome/browser/protocol/commands.js";
 
 function nested(levels) {
   return levels === 0 ? 1 : [nested(levels - 1)];

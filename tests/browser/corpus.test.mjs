@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
 
-import { Client } from "../../src/hugathome/browser/client.js";
+import { Client } from "../../src/hugathome/browser/protocol/client.js";
 
 const CORPUS = new URL("../corpus/", import.meta.url);
 const SDP = readFileSync(new URL("description.sdp", CORPUS), "utf-8").replace(/\n/g, "\r\n");

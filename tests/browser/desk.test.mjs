@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 
-import { Desk } from "../../src/hugathome/browser/desk.js";
+import { Desk } from "../../src/hugathome/browser/visit/desk.js";
 
 const control = { closest: () => ({ dataset: { person: "p-1" } }) };
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { Devices } from "../../src/hugathome/browser/devices.js";
+import { Devices } from "../../src/hugathome/browser/media/devices.js";
 
 class Track {
   constructor(kind, label = kind) {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
-import { Door } from "../../src/hugathome/browser/door.js";
+import { Door } from "../../src/hugathome/browser/entrance/door.js";
 
 let waiting;
 

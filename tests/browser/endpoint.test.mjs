@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
-import { Endpoint, PICTURE_FIRST, Prepared } from "../../src/hugathome/browser/endpoint.js";
+import { Endpoint, PICTURE_FIRST, Prepared } from "../../src/hugathome/browser/media/endpoint.js";
 
 const PAIR = { pc: "c_1", gen: 1 };
 const OFFER = { kind: "apply", type: "offer", sdp: "v=0" };

@@ -1,4 +1,4 @@
-// Messages of the host's own, from whoever has not joined: the page, the devices and the browser are stood in for.
+// What a guide says to whoever made it, before anybody has joined: the page, the devices and the browser are stood in for.
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
@@ -18,4 +18,17 @@ test("what is published before somebody has joined is refused to the host, and n
   guide.publish("hand", { raised: true });
 
   assert.deepEqual(told, [["refused", { topic: "hand", code: "not-admitted" }]]);
+});
+
+test("a page whose release is served no more is left to whoever can load it again, and else says that it cannot go on", () => {
+  const [told, shown] = [[], []];
+  const announce = (...news) => told.push(news);
+  const stopped = { ...page, state: "devices", entrance: { mirror: nothing }, error: (kind) => shown.push(kind), aid: nothing };
+  let loads = 0;
+
+  new Guide(stopped, { grant: "g" }, { announce, outdated: () => (loads += 1) })._refused({ kind: "outdated" });
+  assert.deepEqual([loads, told, shown], [1, [], []]);
+  new Guide(stopped, { grant: "g" }, { announce })._refused({ kind: "outdated" });
+
+  assert.deepEqual([loads, told, shown], [1, [["problem", { kind: "outdated" }]], ["outdated"]]);
 });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { Kept } from "../../src/hugathome/browser/kept.js";
+import { Kept } from "../../src/hugathome/browser/entrance/kept.js";
 
 /** A storage as browsers have it: its keys are properties of it. */
 function storage() {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { CONNECT_WITHIN, FAILED_WAITS, Line } from "../../src/hugathome/browser/line.js";
+import { CONNECT_WITHIN, FAILED_WAITS, Line } from "../../src/hugathome/browser/protocol/line.js";
 
 const PAIR = { pc: "c_1", gen: 1, peer: "p_other", participant: "dr", polite: false, mode: "optimistic", neg: 0 };
 const sdp = (ufrag) => `v=0\r\na=ice-ufrag:${ufrag}\r\n`;

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
-import { ANSWER_WITHIN, Client, LOST_AFTER } from "../../src/hugathome/browser/client.js";
-import { Link, OPEN_WITHIN } from "../../src/hugathome/browser/link.js";
+import { ANSWER_WITHIN, Client, LOST_AFTER } from "../../src/hugathome/browser/protocol/client.js";
+import { Link, OPEN_WITHIN } from "../../src/hugathome/browser/transport/link.js";
 
 const WELCOME = {
   type: "welcome",

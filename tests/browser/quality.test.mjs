@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Quality, Verdict, carried, judged, together } from "../../src/hugathome/browser/quality.js";
+import { Quality, Verdict, carried, judged, together } from "../../src/hugathome/browser/media/quality.js";
 
 const AUDIO = { type: "inbound-rtp", kind: "audio", id: "A", packetsLost: 0, jitter: 0.01, concealedSamples: 0 };
 const VIDEO = { type: "inbound-rtp", kind: "video", id: "V", packetsLost: 0, totalFreezesDuration: 0 };

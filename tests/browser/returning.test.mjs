@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { Client, LASTING, SPREAD } from "../../src/hugathome/browser/client.js";
+import { Client, LASTING, SPREAD } from "../../src/hugathome/browser/protocol/client.js";
 
 const WELCOME = { type: "welcome", peer: "p_me", participant: "p-1", session: { id: "hug.1" }, state: "waiting", token: "t_1", limits: {} };
 const CODES = JSON.parse(readFileSync(new URL("../corpus/closing.json", import.meta.url), "utf-8"))

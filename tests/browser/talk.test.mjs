@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Talk } from "../../src/hugathome/browser/talk.js";
+import { Talk } from "../../src/hugathome/browser/page/talk.js";
 
 const typed = (value) => new Talk({ one: () => ({ value }) }).written;
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
-import { Visit } from "../../src/hugathome/browser/visit.js";
+import { Visit } from "../../src/hugathome/browser/visit/visit.js";
 
 const SESSION = { id: "hug.1", status: "in-progress", modality: "video" };
 const SENDS = { sound: true, picture: "none" };

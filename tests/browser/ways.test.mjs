@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
-import { Ways } from "../../src/hugathome/browser/ways.js";
+import { Ways } from "../../src/hugathome/browser/transport/ways.js";
 
 const SOCKET = "wss://www.example.ch/visit/signal";
 const settle = () => new Promise((done) => setImmediate(done));

@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { languageOf, languages, wordsOf } from "../../src/hugathome/browser/words.js";
+import { deskWordsOf, languageOf, languages, wordsOf } from "../../src/hugathome/browser/words/languages.js";
 
 const browser = new URL("../../src/hugathome/browser/", import.meta.url);
 const source = (name) => readFileSync(new URL(name, browser), "utf-8");
-const pages = readdirSync(browser).filter((name) => /\.(js|html)$/.test(name) && !name.startsWith("words"));
+const pages = readdirSync(browser, { recursive: true }).filter((name) => /^(?!words).*\.(js|html)$/.test(name));
 const everything = pages.map(source).join("\n");
 
 function keys(words, prefix = "") {
@@ -17,6 +17,7 @@ function keys(words, prefix = "") {
 }
 
 const english = await wordsOf("en");
+const englishDesk = await deskWordsOf("en");
 const said = (words, key) => key.split(".").reduce((at, name) => at[name], words);
 const gaps = (text) => [...text.matchAll(/\{\w+\}/g)].map(([gap]) => gap).sort();
 
@@ -29,12 +30,12 @@ test("there are the five languages, and English for everybody else", async () =>
 
 for (const language of languages) {
   test(`${language} says everything that English says, with the same gaps, and nothing empty`, async () => {
-    const words = await wordsOf(language);
-
-    assert.deepEqual(keys(words).sort(), keys(english).sort());
-    for (const key of keys(words)) {
-      assert.ok(said(words, key).trim(), key);
-      assert.deepEqual(gaps(said(words, key)), gaps(said(english, key)), key);
+    for (const [words, model] of [[await wordsOf(language), english], [await deskWordsOf(language), englishDesk]]) {
+      assert.deepEqual(keys(words).sort(), keys(model).sort());
+      for (const key of keys(words)) {
+        assert.ok(said(words, key).trim(), key);
+        assert.deepEqual(gaps(said(words, key)), gaps(said(model, key)), key);
+      }
     }
   });
 }
@@ -56,19 +57,28 @@ for (const language of languages) {
 
 test("every word that the pages ask for is there", () => {
   const asked = [...everything.matchAll(/data-word="(\w+)"/g), ...everything.matchAll(/\bwords\.(\w+)/g)];
-  const missing = asked.map(([, word]) => word).filter((word) => word !== "js" && !english[word]);
+  const missing = asked.map(([, word]) => word).filter((word) => word !== "js" && !english[word] && !englishDesk[word]);
 
   assert.ok(asked.length > 80);
   assert.deepEqual(missing, []);
 });
 
 test("every word that is there is asked for", () => {
-  for (const word of Object.keys(english)) assert.match(everything, new RegExp(`\\b${word}\\b`), word);
+  for (const word of Object.keys({ ...english, ...englishDesk })) assert.match(everything, new RegExp(`\\b${word}\\b`), word);
+});
+
+test("what only those are told who let people in is asked for by what only they load", () => {
+  const asked = (paths) => paths.flatMap((path) => [...source(path).matchAll(/data-word="(\w+)"|\bwords\.(\w+)/g)]);
+  const theirs = ["page/desk.js", "page/ending.js", "page/markup-desk.js", "page/people.js"];
+  const others = asked(pages.filter((path) => !theirs.includes(path))).map(([, shown, used]) => shown || used);
+
+  assert.deepEqual(others.filter((word) => englishDesk[word]), []);
+  for (const word of Object.keys(englishDesk)) assert.ok(!english[word], word);
 });
 
 test("the clinician is told every step that there is", () => {
   const roles = readFileSync(new URL("../roles.py", browser), "utf-8");
   const steps = roles.slice(roles.indexOf("class Step"), roles.indexOf("RoleName =")).matchAll(/= "([a-z-]+)"/g);
 
-  assert.deepEqual(Object.keys(english.steps).sort(), [...steps].map(([, step]) => step).sort());
+  assert.deepEqual(Object.keys(englishDesk.steps).sort(), [...steps].map(([, step]) => step).sort());
 });

@@ -213,7 +213,7 @@ def test_a_table_of_the_reference_is_the_one_of_the_code(page: str, expected: st
 def test_every_hook_that_the_reference_promises_is_in_the_pages() -> None:
     rows = (REFERENCE / "http-api.md").read_text(encoding="utf-8").partition("`data-action`")[2]
     promised = set(re.findall(r"`([a-z-]+)`", rows.partition("`data-participant`")[0]))
-    pages = "".join(path.read_text(encoding="utf-8") for path in BROWSER.glob("*.js"))
+    pages = "".join(path.read_text(encoding="utf-8") for path in BROWSER.rglob("*.js"))
 
     assert {"send-code", "confirm-end", "identify"} <= promised
     assert {hook for hook in promised if f'data-action="{hook}"' not in pages} == set()

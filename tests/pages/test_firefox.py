@@ -20,6 +20,7 @@ from tests.pages.clinic import PHONE, Clinic
 from tests.pages.firefox import PATIENCE, Firefox, Tab, firefox
 
 from hugathome.testing import Outbox, Robot
+from hugathome.web.files import File, Files
 
 pytestmark = [pytest.mark.media, pytest.mark.browser]
 
@@ -69,6 +70,27 @@ async def test_a_patient_in_firefox_meets_a_python_endpoint(clinic: Clinic, brow
         await sees_and_hears_in_firefox(patient, "dr-rossi")
         await clinician.complete()
         await patient.visible("[data-state='ended']")
+
+
+async def test_a_firefox_that_could_not_have_a_module_has_it_by_another_address(
+    clinic: Clinic, browser: Firefox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await clinic.plan()
+    refusals = 2
+    served = Files.get
+
+    def not_at_first(files: Files, name: str, *, accepted: str) -> File | None:
+        nonlocal refusals
+        if name != "visit/visit.js" or refusals == 0:
+            return served(files, name, accepted=accepted)
+        refusals -= 1
+        return None
+
+    monkeypatch.setattr(Files, "get", not_at_first)
+
+    await waits_in_firefox(browser, clinic)
+
+    assert refusals == 0
 
 
 async def waits_in_firefox(browser: Firefox, clinic: Clinic) -> Tab:

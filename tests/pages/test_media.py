@@ -64,11 +64,11 @@ QUALITY = "(participant) => window.visit.quality.get(participant) || {}"
 
 
 async def attends(chromium: Browser, clinic: Clinic, session: Session, who: str, *kinds: str) -> Page:
-    """Return a page in which `who` attends and nothing else happens: it shows the text of `visit.js`."""
+    """Return a page in which `who` attends and nothing else happens: it shows the text of a module."""
     page = await (await device(chromium)).new_page()
     await page.route("**/favicon.ico", lambda route: route.abort())
     room = await (await page.request.get(f"{clinic.base}/visit/room")).text()
-    await page.goto(f"{clinic.base}/visit/{re.findall('browser/[^/]+/', room)[0]}visit.js")
+    await page.goto(f"{clinic.base}/visit/{re.findall('browser/[^/]+/', room)[0]}visit/visit.js")
     await page.evaluate(ATTEND, [clinic.hug.grant(session.id, who).token, kinds])
     await comes_true(page, "window.visit.client.phase === 'live'")
     return page

@@ -111,15 +111,60 @@ async def test_what_a_visit_needs_is_loaded_again_where_it_could_not_be_loaded(
 ) -> None:
     await clinic.plan()
     context = await device(chromium)
-    await context.route("**/attendance.js", lambda route: route.abort())
+    await context.route("**/visit/attendance.js", lambda route: route.abort())
     patient = await open_from_sms(context, clinic)
     await use(patient, "join")
     await expect(patient.locator("[data-notice]")).to_be_visible()
     await in_state(patient, "devices")
 
-    await context.unroute("**/attendance.js")
+    await context.unroute("**/visit/attendance.js")
     await use(patient, "join")
     await in_state(patient, "waiting")
+
+
+async def test_a_page_of_a_release_that_is_served_no_more_is_loaded_again(
+    clinic: Clinic, chromium: Browser
+) -> None:
+    await clinic.plan()
+    context = await device(chromium, IMPATIENT)
+    pages = 0
+
+    async def released(route: Route) -> None:
+        """Serve another release from the second page on."""
+        nonlocal pages
+        asked = route.request
+        pages += "/visit/j/" in asked.url
+        is_gone = pages == 1 and (asked.method == "HEAD" or asked.url.endswith("/visit/attendance.js"))
+        await (route.fulfill(status=404) if is_gone else route.continue_())
+
+    await context.route("**/visit/**", released)
+    patient = await open_from_sms(context, clinic)
+    async with patient.expect_navigation():
+        await use(patient, "join")
+
+    await in_state(patient, "devices")
+    await use(patient, "join")
+    await in_state(patient, "waiting")
+
+
+async def test_a_visit_goes_on_without_the_desk_and_has_it_once_it_can_be_had(
+    clinic: Clinic, chromium: Browser
+) -> None:
+    session = await clinic.plan()
+    context = await device(chromium, IMPATIENT, viewport=DESKTOP)
+    await context.route("**/page/desk.js", lambda route: route.abort())
+    clinician = await open_room(context, clinic, session, "dr-rossi")
+    await use(clinician, "join")
+    await in_state(clinician, "visit")
+    await expect(clinician.locator("[data-notice]")).to_be_visible()
+    await expect(clinician.locator("[data-people-panel]")).to_have_count(0)
+    await context.unroute("**/page/desk.js")
+
+    patient = await open_from_sms(await device(chromium), clinic)
+    await use(patient, "join")
+
+    await clinician.click('[data-person="p-1"] [data-action=admit]')
+    await in_state(patient, "visit")
 
 
 async def test_whoever_does_not_see_the_browsers_question_gets_in_and_is_heard_once_it_is_answered(
@@ -263,12 +308,14 @@ async def test_how_one_enters_is_always_seen_and_stays_where_it_is(clinic: Clini
 
 
 async def test_no_control_stands_alone_in_a_row_of_a_small_phone(clinic: Clinic, chromium: Browser) -> None:
-    await clinic.plan()
-    page = await open_from_sms(await device(chromium, viewport={"width": 360, "height": 640}), clinic)
+    session = await clinic.plan()
+    small = await device(chromium, viewport={"width": 360, "height": 640})
+    page = await open_room(small, clinic, session, "dr-rossi")
+    await use(page, "join")
+    await expect(page.locator("[data-action=end]")).to_be_visible()
     rows = """
     (shown) => {
         const controls = document.querySelector("[data-controls]");
-        controls.closest("[data-view]").hidden = false;
         [...controls.children].forEach((control, index) => { control.hidden = index >= shown; });
         controls.dataset.count = shown;
         const tops = [...controls.children].slice(0, shown).map((control) => control.offsetTop);

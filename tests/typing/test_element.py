@@ -41,7 +41,7 @@ def test_what_a_host_gets_wrong_does_not(complaints: list[tuple[str, str]]) -> N
 
 
 def test_what_is_declared_is_what_is_announced() -> None:
-    sources = [path.read_text(encoding="utf-8") for path in CLIENT.glob("*.js")]
+    sources = [path.read_text(encoding="utf-8") for path in CLIENT.rglob("*.js")]
     announced = {name for source in sources for name in re.findall(r'_announce\("(\w+)"', source)}
     (declared,) = re.findall(r"interface Announced \{(.*?)\n\}", DECLARED, re.DOTALL)
 
@@ -49,7 +49,7 @@ def test_what_is_declared_is_what_is_announced() -> None:
 
 
 def test_the_states_that_are_declared_are_the_views_there_are() -> None:
-    markup = (CLIENT / "markup.js").read_text(encoding="utf-8")
+    markup = "".join(path.read_text(encoding="utf-8") for path in CLIENT.glob("page/markup*.js"))
     (declared,) = re.findall(r"type VisitState = ([^;]+);", DECLARED)
 
     assert set(re.findall(r'"(\w+)"', declared)) == {"loading", *re.findall(r'data-view="(\w+)"', markup)}

@@ -4,6 +4,7 @@ import gzip
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from posixpath import dirname, normpath
 from urllib.parse import urljoin
 
 import httpx
@@ -94,36 +95,58 @@ async def test_only_the_room_knows_to_whom_it_may_tell_what_happens(http: httpx.
 async def test_everything_that_a_page_refers_to_is_there(http: httpx.AsyncClient, page: str) -> None:
     found = re.findall(r'(?:src|href)="([^"#:]+)"', (await http.get(page)).text)
 
-    assert {url.rpartition("/")[2] for url in found} >= {"main.js", "client.js", "style.css", "icon.svg"}
+    assert {url.rpartition("/")[2] for url in found} >= {"main.js", "page.js", "style.css", "icon.svg"}
     for url in found:
         assert (await http.get(urljoin(page, url))).status_code == 200
 
 
+@pytest.mark.parametrize(("page", "knows_all"), [(ROOM, True), (INVITATION, False)])
 async def test_a_page_names_every_module_at_once_so_that_none_waits_for_another(
-    http: httpx.AsyncClient,
+    http: httpx.AsyncClient, page: str, *, knows_all: bool
 ) -> None:
-    page = (await http.get(ROOM)).text
-    loaded = re.findall(r'<(?:link rel="modulepreload" href|script type="module" src)="([^"]+)"', page)
+    loaded = re.findall(
+        r'<(?:link rel="modulepreload" href|script type="module" src)="([^"]+)"', (await http.get(page)).text
+    )
 
-    needed = {"main.js", "words-en.js"}
+    root = loaded[0].removesuffix("words/en.js")
+    needed = {f"{root}{name}" for name in ("words/en.js", "main.js")}
     for url in loaded:
-        text = (await http.get(urljoin(ROOM, url))).text
-        needed |= set(re.findall(r'(?:from |import\()"\./([^"]+)"', text))
+        text = (await http.get(urljoin(page, url))).text
+        needed |= {normpath(f"{dirname(url)}/{path}") for path in re.findall(r'from "(\.[^"]+)"', text)}
+        needed |= {f"{root}{path}" for path in re.findall(r'\blate\("([^"]+)"', text) if knows_all}
 
     names = [url.rpartition("/")[2] for url in loaded]
-    assert sorted(names) == sorted(needed)
-    assert names.index("page.js") < names.index("main.js") < names.index("visit.js"), "the first ones first"
+    assert sorted(map(normpath, loaded)) == sorted(map(normpath, needed))
+    assert names.index("page.js") < names.index("main.js")
+    assert not knows_all or names.index("main.js") < names.index("visit.js"), "the first ones first"
 
 
-async def test_what_is_loaded_weighs_little(http: httpx.AsyncClient) -> None:
+async def test_what_is_loaded_before_a_patient_sees_anything_weighs_little(http: httpx.AsyncClient) -> None:
+    assert await weight_of_first(http) < 33_000
+
+
+async def test_what_a_patient_loads_in_all_weighs_little(http: httpx.AsyncClient, files: Files) -> None:
+    later = reached(files, "visit/attendance.js", "page/inside.js") - reached(files, "main.js")
+
+    answers = [await http.get(f"{SITE}/browser/{files.release}/{name}") for name in later]
+
+    assert {"visit/visit.js", "protocol/client.js", "page/stage.js"} <= later
+    assert await weight_of_first(http) + sum(map(weight, answers)) < 56_500
+
+
+async def weight_of_first(http: httpx.AsyncClient) -> int:
     page = await http.get(INVITATION)
     urls = {urljoin(INVITATION, url) for url in re.findall(r'(?:src|href)="([^"#:]+)"', page.text)}
+    return weight(page) + sum([weight(await http.get(url)) for url in urls])
 
-    answers = [page, *[await http.get(url) for url in urls]]
-    weight = sum(int(answer.headers["content-length"]) + len(str(answer.headers)) for answer in answers)
 
-    assert {answer.headers.get("content-encoding") for answer in answers} == {"gzip"}
-    assert weight < 58_000
+def weight(answer: httpx.Response) -> int:
+    assert answer.headers["content-encoding"] == "gzip"
+    return int(answer.headers["content-length"]) + len(str(answer.headers))
+
+
+def reached(files: Files, *entries: str) -> set[str]:
+    return {*entries, *(name for entry in entries for name in files.needed_by(entry))}
 
 
 @pytest.mark.parametrize(
@@ -169,9 +192,9 @@ def test_comments_and_indents_are_not_sent_and_every_line_keeps_its_number() -> 
 
 
 def test_of_a_module_everything_else_is_sent(files: Files) -> None:
-    for path in CLIENT.glob("*.js"):
+    for path in CLIENT.rglob("*.js"):
         lines = path.read_text(encoding="utf-8").split("\n")
-        sent = files.get(path.name, accepted="")
+        sent = files.get(path.relative_to(CLIENT).as_posix(), accepted="")
         assert sent is not None
 
         expected = ["" if line.lstrip().startswith(("/", "*")) else line.lstrip() for line in lines]
@@ -210,6 +233,19 @@ async def test_of_another_release_there_is_nothing(http: httpx.AsyncClient) -> N
     assert file.headers["cache-control"] == "no-store"
 
 
+async def test_a_release_is_served_under_any_number_so_that_a_browser_can_ask_anew(
+    http: httpx.AsyncClient, files: Files
+) -> None:
+    first, again = [
+        await http.get(f"{SITE}/browser/{release}/visit/desk.js")
+        for release in (files.release, f"{files.release}.1")
+    ]
+
+    assert first.status_code == again.status_code == 200
+    assert first.content == again.content
+    assert (await http.get(f"{SITE}/browser/0123456789abcdef.1/visit/desk.js")).status_code == 404
+
+
 async def test_the_address_that_never_changes_leads_to_the_release(
     http: httpx.AsyncClient, files: Files
 ) -> None:
@@ -223,7 +259,7 @@ async def test_the_address_that_never_changes_leads_to_the_release(
 
 
 @pytest.mark.parametrize(
-    "name", ["page.html", "package.json", "nothing.js", "..%2fapp.py", "%2e%2e%2fapp.py", ""]
+    "name", ["page.html", "package.json", "nothing.js", "..%2fapp.py", "%2e%2e%2fapp.py", "page", "page/", ""]
 )
 @pytest.mark.parametrize("folder", ["", "release/"])
 async def test_nothing_but_the_files_of_the_client_can_be_had(

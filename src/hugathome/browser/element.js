@@ -7,7 +7,7 @@
  * again where it was.
  */
 import { Guide } from "./guide.js";
-import { Page } from "./page.js";
+import { Page } from "./page/page.js";
 
 const STYLE = new URL("style.css", import.meta.url).href;
 

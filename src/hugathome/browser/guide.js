@@ -2,13 +2,12 @@
  * From the door to the end: code, devices, waiting room, visit. It joins the page, the host's API, the devices
  * and the visit, and is the only module that knows in which order people meet them.
  */
-import { Problem } from "./api.js";
-import { Arrival } from "./arrival.js";
-import { Awake } from "./awake.js";
-import { Check } from "./check.js";
-import { Devices } from "./devices.js";
-import { Sounds } from "./sounds.js";
-import { Working } from "./working.js";
+import { Arrival } from "./entrance/arrival.js";
+import { Check } from "./entrance/check.js";
+import { Devices } from "./media/devices.js";
+import { Sounds } from "./media/sounds.js";
+import { Working } from "./page/working.js";
+import { late } from "./transport/late.js";
 
 /** Close codes that say more than "it did not work". */
 const ENDINGS = { 4001: "superseded", 4005: "session-ended", 4006: "removed", 4007: "removed" };
@@ -26,11 +25,13 @@ export class Guide {
   /**
    * Lead whoever came by `{ link }`, with a `{ grant }`, or back to a `{ visit }` ("session/participant") that
    * this browser keeps the pass of. `announce(name, detail)` is called for what others may care about, and
-   * `placed(visit)` once it is known which visit a grant was for.
+   * `placed(visit)` once it is known which visit a grant was for. `outdated()` is called where the server has
+   * gone over to another release, of which only a new page can have the rest.
    */
-  constructor(page, way, { announce = () => undefined, placed = () => undefined } = {}) {
+  constructor(page, way, { announce = () => undefined, placed = () => undefined, outdated = null } = {}) {
     this._page = page;
     this._announce = announce;
+    this._outdated = outdated;
     this._devices = new Devices({ lost: (kind) => this._lost(kind) });
     this._sounds = new Sounds();
     const attempt = (work) => this._try(work);
@@ -44,8 +45,8 @@ export class Guide {
       again: () => this.begin(),
     });
     this._check = new Check({ page, devices: this._devices, sounds: this._sounds, attempt });
-    this._awake = new Awake();
     this._stay = null;
+    this._inside = null;
     this._turn = 0;
     this._later = null;
     this._working = new Working();
@@ -55,7 +56,7 @@ export class Guide {
     this._hooks = [
       hook(window, "online", () => this._online()),
       hook(window, "pageshow", ({ persisted }) => persisted && this._returned()),
-      hook(document, "visibilitychange", () => this._seen()),
+      hook(document, "visibilitychange", () => this._stay && this._stay.seen()),
       hook(document, "click", () => this._sounds.wake()),
     ];
   }
@@ -64,7 +65,9 @@ export class Guide {
   async begin() {
     this._rest();
     try {
-      if (await this._arrival.come()) await this._enter();
+      const mayEnter = await this._arrival.come();
+      this._loadInside().catch(() => undefined); // whoever joins asks again
+      if (mayEnter) await this._enter();
     } catch (problem) {
       await this._still(this._page.ready);
       this._fail(problem);
@@ -121,8 +124,8 @@ export class Guide {
       "send-text": () => this._stay.sendText(),
       retry: () => this._stay.hint(),
       leave: () => this._stay && this._leave(),
-      end: () => page.confirmEnd(true),
-      "keep-on": () => page.confirmEnd(false),
+      end: () => page.ending.ask(true),
+      "keep-on": () => page.ending.ask(false),
       "confirm-end": () => this._end(),
     };
   }
@@ -149,7 +152,7 @@ export class Guide {
     this._sounds.unlock();
     const opening = this._still(this._check.open());
     const found = await this._still(within(OPENED_WITHIN, opening));
-    const { Attendance } = await this._still(loaded()); // it came while the person looked around
+    const Attendance = await this._still(this._loadInside()); // it came while the person looked around
     this._sounds.deafen();
     this._kept.keep({ isInside: true });
     if (this._stay) this._stay.stop();
@@ -160,6 +163,7 @@ export class Guide {
       modality: this._arrival.face.modality,
       freshGrant: () => this._arrival.freshGrant(),
       needsTexts: () => this._arrival.face.adjustments.includes("open-messages"),
+      loadDesk: () => this._loadDesk(),
       pass: () => this._kept.value.pass,
       attempt: (work) => this._try(work),
       use: (controls) => this._use(controls),
@@ -169,22 +173,32 @@ export class Guide {
     });
     this._page.entrance.mirror(this._devices.stream, { isFront: this._devices.isFront });
     this._stay.start(found);
-    if (found === null) opening.then((late) => this._stay.equipped(late));
-    this._awake.hold();
+    if (found === null) opening.then((foundLate) => this._stay.equipped(foundLate));
+  }
+
+  /** Load what a visit needs, once; what could not be had is asked for again by whoever needs it next. */
+  _loadInside() {
+    if (this._inside === null) {
+      this._inside = Promise.all([late("visit/attendance.js"), late("page/inside.js")]).then(([{ Attendance }, { inside }]) => {
+        this._page.furnish(inside);
+        return Attendance;
+      });
+      this._inside.catch(() => (this._inside = null));
+    }
+    return this._inside;
+  }
+
+  /** Load what only those use who let people in; nothing of it is seen before it works. */
+  async _loadDesk() {
+    const [{ Desk }, { desk }] = await Promise.all([late("visit/desk.js"), late("page/desk.js")]);
+    await this._page.furnishDesk(desk);
+    return Desk;
   }
 
   /** Whoever is neither seen nor heard stays so when the page is loaded again. */
   _toggle(kind) {
     this._stay.toggle(kind);
     this._kept.keep({ off: this._devices.off });
-  }
-
-  /** The page is seen again, or no longer. */
-  _seen() {
-    this._awake.seen();
-    if (!this._stay) return;
-    if (!document.hidden) this._stay.hint();
-    this._stay.note(document.hidden ? "screen-off" : "screen-on");
   }
 
   _online() {
@@ -208,8 +222,9 @@ export class Guide {
   }
 
   _end() {
-    this._page.confirmEnd(false);
-    this._stay.say({ type: "complete", outcome: this._page.outcome });
+    const { ending } = this._page;
+    ending.ask(false);
+    this._stay.say({ type: "complete", outcome: ending.outcome });
   }
 
   _forget() {
@@ -230,7 +245,8 @@ export class Guide {
   }
 
   _fail(problem) {
-    this._over(problem.kind || "unknown", problem);
+    if (problem.kind === "outdated" && this._outdated !== null) return this._outdated();
+    return this._over(problem.kind || "unknown", problem);
   }
 
   _over(kind, { isFinal } = {}) {
@@ -266,7 +282,6 @@ export class Guide {
     if (this._stay) this._stay.stop();
     this._stay = null;
     this._arrival.rest();
-    this._awake.release();
     this._sounds.deafen();
     this._devices.close();
     this._page.entrance.mirror(null);
@@ -295,7 +310,7 @@ export class Guide {
 
   _refused(problem) {
     const kind = problem.kind || "unknown";
-    if (kind === "session-ended") return this._fail(problem);
+    if (kind === "session-ended" || kind === "outdated") return this._fail(problem);
     if (kind === "send-too-soon") this._page.entrance.coolDown(problem.body.retryAfter);
     if (kind === "too-many-attempts") this._page.entrance.block();
     if (BLOCKING.has(kind)) this._page.aid({ canCallBack: true });
@@ -307,15 +322,6 @@ export class Guide {
 function hook(target, type, heard) {
   target.addEventListener(type, heard);
   return () => target.removeEventListener(type, heard);
-}
-
-/** Load what the visit needs. Some browsers remember that they could not, and need the page to be loaded again. */
-async function loaded() {
-  try {
-    return await import("./attendance.js");
-  } catch (unreachable) {
-    throw new Problem(0, { type: "offline" });
-  }
 }
 
 /** Resolve to what `promise` does, or to null after so many seconds. */

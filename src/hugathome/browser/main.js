@@ -5,7 +5,7 @@
  * messages of its own to the others inside: `{ target: "hugathome", topic, data }`.
  */
 import { Guide } from "./guide.js";
-import { Page } from "./page.js";
+import { Page } from "./page/page.js";
 
 const body = document.body;
 
@@ -13,7 +13,8 @@ const body = document.body;
 function way() {
   if (body.dataset.page === "patient") return { link: location.pathname.split("/").pop() };
   const [, how, what] = /^#(grant|visit)=(.+)$/.exec(location.hash) || [null, "visit", ""];
-  if (how === "grant") history.replaceState(null, "", location.pathname + location.search); // it stays in no history
+  // it stays in no history
+  if (how === "grant") history.replaceState(null, "", location.pathname + location.search);
   return { [how]: what };
 }
 
@@ -33,10 +34,12 @@ const page = new Page(body, {
     document.documentElement.classList.toggle("is-large", isLarge);
   },
 });
-page.ready.then(() => body.querySelector(".late").remove()); // this browser is young enough
+// this browser is young enough
+page.ready.then(() => body.querySelector(".late").remove());
 const placed = (visit) => history.replaceState(null, "", `#visit=${visit}`);
 addEventListener("hashchange", () => location.hash.startsWith("#grant=") && location.reload());
-const guide = new Guide(page, way(), { announce, placed });
+const outdated = () => location.reload();
+const guide = new Guide(page, way(), { announce, placed, outdated });
 addEventListener("message", ({ origin, data }) => {
   if (framing.includes(origin) && data && data.target === "hugathome") guide.publish(data.topic, data.data);
 });

@@ -8,11 +8,13 @@ request.
 
 import gzip
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from operator import itemgetter
+from posixpath import dirname, join, normpath
 from types import MappingProxyType
 from typing import Final
 
@@ -25,10 +27,10 @@ _MEDIA_TYPES: Final = {
 _COMMENT: Final = re.compile(r"^[ \t]*(?:/\*(?:[^*]|\*(?!/))*\*/|//.*)$", re.MULTILINE)
 """A comment that has its lines to itself."""
 _INDENT: Final = re.compile(r"^[ \t]+", re.MULTILINE)
-_IMPORTED: Final = re.compile(r'^(?:import|\})[^"\n]*"\./([^"]+)";$', re.MULTILINE)
+_IMPORTED: Final = re.compile(r'^(?:import|\})[^"\n]*"(\.[^"]+)";$', re.MULTILINE)
 """A module that another needs before it can run, in the one way in which ours say it."""
-_LATER: Final = re.compile(r'\bimport\("\./([^"]+)"\)')
-"""A module that another needs at some time."""
+_LATER: Final = re.compile(r'\blate\("([^"]+)"\)')
+"""A module that another needs at some time, by its path from the first folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +43,11 @@ class File:
 
 
 class Files:
-    """Every file of the client, as it is and compressed."""
+    """Every file of the client, as it is and compressed, by its path below `browser/`."""
 
     def __init__(self) -> None:
-        found = sorted((files("hugathome") / "browser").iterdir(), key=lambda file: file.name)
-        bodies = {file.name: _body(file) for file in found if _suffix(file.name) in _MEDIA_TYPES}
+        found = sorted(_below(files("hugathome") / "browser"), key=itemgetter(0))
+        bodies = {name: _body(file) for name, file in found if _suffix(name) in _MEDIA_TYPES}
         self._plain = {name: _file(name, body) for name, body in bodies.items()}
         self._gzipped = {name: _file(name, compressed(body), "gzip") for name, body in bodies.items()}
         self.release = _digest(*(part for name, body in bodies.items() for part in (name.encode(), body)))
@@ -58,9 +60,9 @@ class Files:
         """Return the modules that `entry` cannot run without: each once, the nearest first."""
         return self._reached([entry])[1:]
 
-    def needed_later_by(self, *entries: str) -> Sequence[str]:
-        """Return the modules that `entries` and what they need ask for as they run, and what those need."""
-        first = self._reached(entries)
+    def needed_later_by(self, entry: str) -> Sequence[str]:
+        """Return the modules that `entry` and what it needs ask for as they run, and what those need."""
+        first = self._reached([entry])
         later = [each for name in first for each in _LATER.findall(self._source(name))]
         return [each for each in self._reached(later) if each not in first]
 
@@ -68,10 +70,13 @@ class Files:
         reached = dict.fromkeys(names)
         waiting = list(reached)
         for name in waiting:
-            new = [each for each in _IMPORTED.findall(self._source(name)) if each not in reached]
+            new = [each for each in self._imported(name) if each not in reached]
             reached.update(dict.fromkeys(new))
             waiting.extend(new)
         return waiting
+
+    def _imported(self, name: str) -> list[str]:
+        return [normpath(join(dirname(name), path)) for path in _IMPORTED.findall(self._source(name))]
 
     def _source(self, name: str) -> str:
         return self._plain[name].body.decode()
@@ -89,6 +94,14 @@ def takes_gzip(accepted: str) -> bool:
 def compressed(body: bytes) -> bytes:
     """Return `body` under gzip; the same every time."""
     return gzip.compress(body, mtime=0)
+
+
+def _below(folder: Traversable, path: str = "") -> Iterator[tuple[str, Traversable]]:
+    for each in folder.iterdir():
+        if each.is_dir():
+            yield from _below(each, f"{path}{each.name}/")
+        else:
+            yield path + each.name, each
 
 
 def _body(file: Traversable) -> bytes:

@@ -253,6 +253,9 @@ _PATHS = {
     "/browser/{release}/{name}": _looks(
         "A file of the pages", "application/octet-stream", 304, 404, path=("release", "name")
     ),
+    "/browser/{release}/{folder}/{name}": _looks(
+        "A file of the pages", "application/octet-stream", 304, 404, path=("release", "folder", "name")
+    ),
     "/openapi.json": _looks("This description", "application/json"),
     "/health": _looks("Whether this process answers", "application/json"),
     "/ready": _looks("Whether store and log answer too", "application/json", 503),

@@ -59,9 +59,8 @@ class Pages:
         page = files("hugathome") / "browser" / "page.html"
         self._template = Template(page.read_text(encoding="utf-8"))
         self._release = client.release
-        self._first, inside = client.needed_by("main.js"), client.needed_later_by("main.js")
-        at_the_desk = client.needed_later_by("main.js", *inside)
-        self._later: Mapping[Kind, Sequence[str]] = {"patient": inside, "room": [*inside, *at_the_desk]}
+        self._first = client.needed_by("main.js")
+        self._later: Mapping[Kind, Sequence[str]] = {"patient": [], "room": client.needed_later_by("main.js")}
         self._entry = entry if entry is not None and "{reference}" not in entry else ""
         self._frames = " ".join(frames)
         self._headers: Mapping[Kind, Mapping[str, str]] = {
@@ -102,12 +101,15 @@ class Pages:
         return self._template.substitute(escaped, **self._preloads(kind, client, spoken)).encode()
 
     def _preloads(self, kind: Kind, client: str, spoken: Language) -> Mapping[str, str]:
-        """Return links to all modules, so that none waits for another; patients need no clinician's."""
+        """Return links to modules, so that none waits for another.
+
+        Whoever comes by a link types a code first: the page itself asks for the rest meanwhile.
+        """
 
         def links(names: Sequence[str], *, how: str = "") -> str:
             return "\n".join(f'<link rel="modulepreload" href="{client}{name}"{how}>' for name in names)
 
-        first = links([f"words-{spoken}.js", *self._first])
+        first = links([f"words/{spoken}.js", *self._first])
         return {"preloads": first, "later": links(self._later[kind], how=' fetchpriority="low"')}
 
 
