@@ -150,7 +150,7 @@ def told(before: Client, after: Client, step: Json) -> Iterator[Json]:
     """What a page is told as an effect, Python reads off the client."""
     if after.rings > before.rings:
         yield {"kind": "ring"}
-    if step.get("received", {}).get("type") == "text":
+    if step.get("received", {}).get("type") == "text" and after.texts != before.texts:
         yield {"kind": "texted", "text": written(after.texts[-1])}
 
 

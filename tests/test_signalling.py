@@ -566,6 +566,30 @@ def test_what_may_not_be_said_is_answered_with_an_error_and_reaches_nobody(
     assert told == [Tell(f"p_{name}", Error(code=code, ref=1))]
 
 
+def test_a_text_is_kept_for_whom_the_record_has_inside_and_a_lost_log_has_not_seen_yet() -> None:
+    here = ["dr", "pat", "nurse"]
+    scene = Scene(recorded(7, admitted=["pat"], here=here), joined("pat"))
+
+    scene.does("pat", Text(text="are you there?"))
+    scene.add(joined("dr"), joined("colleague"), joined("nurse"))
+
+    assert [each.text for each in scene.room.view("p_dr").texts] == ["are you there?"]
+    assert scene.room.view("p_colleague").texts == (), "who had not come yet"
+    assert scene.room.view("p_nurse").texts == (), "who was not let in"
+
+
+def test_a_text_keeps_the_number_that_it_was_said_by_first_whatever_log_it_is_said_into() -> None:
+    said = [each for each in heard(visit().does("pat", Text(text="yes")), "dr") if isinstance(each, Text)]
+    another = Scene(recorded(1, admitted=["pat"]), joined("dr"), joined("pat", peer="p_new"))
+
+    body = Text(text="yes", again="p_pat.1")
+    told = another.add(Commanded(peer="p_new", conn=1, seq=1, body=body, at=AT + timedelta(seconds=9)))
+
+    (again,) = [each for each in heard(told, "dr") if isinstance(each, Text)]
+    assert [each.id for each in (*said, again)] == ["p_pat.1", "p_pat.1"]
+    assert another.room.view("p_dr").texts[0].id == "p_pat.1"
+
+
 def test_texts_that_a_host_has_switched_off_are_refused() -> None:
     scene = visit()
     scene.room = scene.room.but(limits=Opened(session="hug.s", organisation="hug", text=0))

@@ -304,7 +304,7 @@ test("ICE servers that never expire are never asked for again", () => {
 test("what is written is kept, and told once; what was written before comes with the room", () => {
   const client = live();
   const said = { participant: "dr", text: "Guten Tag" };
-  const [early, late] = [1, 2].map((minute) => ({ ...said, at: `2026-11-22T09:0${minute}:00Z` }));
+  const [early, late] = [1, 2].map((minute) => ({ ...said, at: `2026-11-22T09:0${minute}:00Z`, id: `p_dr.${minute}` }));
 
   const seen = hear(client, { type: "snapshot", state: "admitted", session: WELCOME.session, texts: [early] });
   const told = hear(client, { type: "text", pos: "9.bbbbbbbbbbbb", ...late });

@@ -50,6 +50,7 @@ from hugathome.device.effects import (
 from hugathome.device.former import Former, ends, set_aside, swept, without
 from hugathome.device.line import CONNECT_WITHIN, Line, MediaState, Step
 from hugathome.device.returning import Phase, away, linked, silence_ends
+from hugathome.device.texts import Texts, added, joined
 from hugathome.device.window import Window
 from hugathome.protocol.frames import parse_server
 from hugathome.protocol.messages import (
@@ -78,7 +79,6 @@ from hugathome.protocol.messages import (
     Unpair,
     Welcome,
 )
-from hugathome.protocol.talk import KEPT
 from hugathome.protocol.wire import (
     Caps,
     IceServerView,
@@ -144,7 +144,7 @@ class Client(Record):
     """When fresh ones are to be asked for."""
     rings: int = 0
     """How often the clinician has called."""
-    texts: tuple[TextView, ...] = ()
+    texts: Texts = ()
     """What was written to everybody inside, oldest first."""
 
     # --- From the shell --------------------------------------------------------------------------
@@ -289,27 +289,17 @@ def _noted(client: Client, message: ServerMessage) -> Client:
             return client.but(roster={**client.roster, view.participant: view})
         case Ring():
             return client.but(rings=client.rings + 1)
-        case Text(participant=str(sender), text=text, at=datetime() as at):
-            written = TextView(participant=sender, text=text, at=at)
-            return client.but(texts=(*client.texts, written)[-KEPT:])
+        case Text(participant=str(sender), text=text, at=datetime() as at, id=number):
+            written = TextView(participant=sender, text=text, at=at, id=number)
+            return client.but(texts=added(client.texts, [written]))
         case _:
             return client
-
-
-def _joined(read: tuple[TextView, ...], texts: tuple[TextView, ...]) -> tuple[TextView, ...]:
-    """Return what was read here, also where the log has lost it since, and then what it has besides.
-
-    Nothing that is older than what is kept: that was read, and let go.
-    """
-    since = read[0].at if len(read) >= KEPT else None
-    new = (each for each in texts if each not in read and (since is None or each.at >= since))
-    return (*read, *new)[-KEPT:]
 
 
 def _seen(client: Client, view: RoomView, *, now: datetime) -> Next:
     """Take the whole room: what it does not name is no more, but for what was read, and what goes on."""
     roster = {each.participant: each for each in view.participants}
-    texts = _joined(client.texts, view.texts) if view.state == "admitted" else ()
+    texts = joined(client.texts, view.texts) if view.state == "admitted" else ()
     after = client.but(state=view.state, session=view.session, roster=roster, texts=texts)
     named = {pair.pc for pair in view.pairs}
     for line in [line for pc, line in client.lines.items() if pc not in named]:

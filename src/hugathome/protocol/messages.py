@@ -112,13 +112,14 @@ class Restart(_OnPair):
 
 
 class Text(Message):
-    """A text message to everybody inside; from the hub with who wrote it, who gets it back, too."""
+    """A text message to everybody inside; from the hub with `id` and who wrote it, who gets it back, too."""
 
     type: Literal["text"] = "text"
     text: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TEXT, strip_whitespace=True)] = (
         Field(repr=False)
     )
     participant: ParticipantId | None = None
+    id: CommandId | None = None
 
 
 class App(Message):

@@ -39,6 +39,7 @@
  */
 import { Commands } from "./commands.js";
 import { Line } from "./line.js";
+import { added, joined } from "./texts.js";
 
 /** Seconds that a hub has to answer a hello. */
 export const GREET_WITHIN = 10;
@@ -53,9 +54,6 @@ export const LOST_AFTER = 30;
 
 /** Seconds for which a connection goes on that is to be replaced. */
 export const GOES_ON_FOR = 15;
-
-/** As many as a hub gives back. */
-const MOST_TEXTS = 100;
 
 const CAPS = { rollback: true, iceRestart: true, trickle: "full" };
 /** Until the hub says otherwise; nobody writes before. */
@@ -272,10 +270,10 @@ export class Client {
     return [...this._swept(now), ...pairs.flatMap((pair) => this._paired(pair, now))];
   }
 
-  _texted({ participant, text, at }) {
-    const written = { participant, text, at };
-    this.texts = [...this.texts, written].slice(-MOST_TEXTS);
-    return [{ kind: "texted", text: written }];
+  _texted({ participant, text, at, id }) {
+    const written = { participant, text, at, id };
+    this.texts = added(this.texts, [written]);
+    return this.texts.includes(written) ? [{ kind: "texted", text: written }] : [];
   }
 
   _given({ iceServers, relayOnly = false, iceLifetime = null }, now) {
@@ -451,18 +449,6 @@ function digestOf(roster) {
   let digest = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(lines.join("\n"))) digest = Math.imul(digest ^ byte, 0x01000193);
   return (digest >>> 0).toString(16).padStart(8, "0");
-}
-
-/**
- * Return what was read here, also where the log has lost it since, and then what it has besides: nothing that is
- * older than what is kept, for that was read, and let go.
- */
-function joined(read, texts) {
-  const key = ({ participant, text, at }) => JSON.stringify([participant, text, at]);
-  const known = new Set(read.map(key));
-  const since = read.length < MOST_TEXTS ? -Infinity : Date.parse(read[0].at);
-  const isNew = (each) => !known.has(key(each)) && Date.parse(each.at) >= since;
-  return [...read, ...texts.filter(isNew)].slice(-MOST_TEXTS);
 }
 
 /** Return the position that is further on; a resume replays from there. */
