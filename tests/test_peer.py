@@ -159,6 +159,36 @@ async def test_the_clinicians_call_rings(visit: Visit) -> None:
         await patient.rang(within=SOON)
 
 
+async def test_a_text_that_was_lost_with_the_log_before_everybody_had_read_it_is_read_by_all_once(
+    visit: Visit,
+) -> None:
+    way_back = asyncio.Event()
+
+    async def reconnect() -> tuple[Transport, JoinGrant]:
+        await way_back.wait()
+        return visit.connect(PATIENT), visit.grant(PATIENT)
+
+    async with (
+        visit.peer(DOCTOR, media=False, returns=True) as doctor,
+        visit.peer(PATIENT, media=False, reconnect=reconnect) as patient,
+    ):
+        await doctor.arrived(PATIENT, within=SOON)
+        await doctor.admit(PATIENT)
+        await patient.admitted(within=SOON)
+        visit.devices[PATIENT].cut()
+        await doctor.until(lambda peer: peer.participants[PATIENT].state is State.AWAY, within=SOON)
+        former = doctor.client.peer
+
+        await doctor.text("are you there?")
+        await visit.log.forget(visit.session_id)
+        await doctor.until(lambda peer: peer.client.peer != former, within=SOON)
+        way_back.set()
+        await patient.until(lambda peer: bool(peer.texts), within=SOON)
+
+        assert [text.text for text in doctor.texts] == [text.text for text in patient.texts]
+        assert len(doctor.texts) == 1
+
+
 async def test_a_text_is_read_by_everybody_inside_and_refused_to_who_waits(visit: Visit) -> None:
     async with (
         visit.peer(DOCTOR, media=False) as doctor,

@@ -50,7 +50,7 @@ from hugathome.device.effects import (
 from hugathome.device.former import Former, ends, set_aside, swept, without
 from hugathome.device.line import CONNECT_WITHIN, Line, MediaState, Step
 from hugathome.device.returning import Phase, away, linked, silence_ends
-from hugathome.device.texts import Texts, added, joined
+from hugathome.device.texts import Mine, Texts, added, joined, lost, with_mine
 from hugathome.device.window import Window
 from hugathome.protocol.frames import parse_server
 from hugathome.protocol.messages import (
@@ -146,6 +146,8 @@ class Client(Record):
     """How often the clinician has called."""
     texts: Texts = ()
     """What was written to everybody inside, oldest first."""
+    mine: tuple[Mine, ...] = ()
+    """What this participant has written a short while ago: a log that is lost may lose it unread."""
 
     # --- From the shell --------------------------------------------------------------------------
 
@@ -233,8 +235,11 @@ class Client(Record):
 
 def _welcomed(client: Client, welcome: Welcome, *, now: datetime) -> Next:
     is_same = welcome.peer == client.peer
-    window = client.window
-    window = window.acknowledged(welcome.ack) if is_same else window.renumbered(former=client.peer or "")
+    if is_same:
+        window = client.window.acknowledged(welcome.ack)
+    else:
+        unread = lost(client.mine, welcome.snapshot, now=now) if welcome.snapshot else ()
+        window = client.window.renumbered(former=client.peer or "", lost=unread)
     client = client.but(
         phase=Phase.LIVE,
         end=None,
@@ -276,6 +281,8 @@ def _taken(client: Client, message: ServerMessage, *, now: datetime) -> Next:
             return _given(client, message, now=now), ()
         case App():
             return client, (Hand(message),)
+        case Text():
+            return _read(client, message, now=now), ()
         case _:
             return _noted(client, message), ()
 
@@ -289,18 +296,26 @@ def _noted(client: Client, message: ServerMessage) -> Client:
             return client.but(roster={**client.roster, view.participant: view})
         case Ring():
             return client.but(rings=client.rings + 1)
-        case Text(participant=str(sender), text=text, at=datetime() as at, id=number):
-            written = TextView(participant=sender, text=text, at=at, id=number)
-            return client.but(texts=added(client.texts, [written]))
         case _:
             return client
+
+
+def _read(client: Client, message: Text, *, now: datetime) -> Client:
+    if message.participant is None or message.at is None:
+        return client
+    text = TextView(participant=message.participant, text=message.text, at=message.at, id=message.id)
+    texts = added(client.texts, [text])
+    if texts[-1] is not text or text.participant != client.participant:
+        return client.but(texts=texts)
+    return client.but(texts=texts, mine=with_mine(client.mine, text, roster=client.roster.values(), now=now))
 
 
 def _seen(client: Client, view: RoomView, *, now: datetime) -> Next:
     """Take the whole room: what it does not name is no more, but for what was read, and what goes on."""
     roster = {each.participant: each for each in view.participants}
-    texts = joined(client.texts, view.texts) if view.state == "admitted" else ()
-    after = client.but(state=view.state, session=view.session, roster=roster, texts=texts)
+    is_inside = view.state == "admitted"
+    texts, mine = (joined(client.texts, view.texts), client.mine) if is_inside else ((), ())
+    after = client.but(state=view.state, session=view.session, roster=roster, texts=texts, mine=mine)
     named = {pair.pc for pair in view.pairs}
     for line in [line for pc, line in client.lines.items() if pc not in named]:
         after = set_aside(after, line, now=now)

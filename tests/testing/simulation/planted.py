@@ -519,13 +519,19 @@ def a_device_knows_no_limit(patch: pytest.MonkeyPatch) -> None:
 @shows_as(Invariant.I9, Invariant.I13, first=5)
 def a_new_peer_goes_on_counting(patch: pytest.MonkeyPatch) -> None:
     """After a rejoin a device goes on with the numbers of its former peer."""
-    patch.setattr(Window, "renumbered", lambda window, *, former: window)
+    patch.setattr(Window, "renumbered", lambda window, *, former, lost=(): window)
 
 
 @shows_as(Invariant.I3, within=200, first=11, scenario=REWOUND)
 def what_is_said_again_counts_again(patch: pytest.MonkeyPatch) -> None:
     """A room does not look whether what a new peer says was taken from the former one."""
     patch.setattr(Room, "has_done", lambda room, command: False)
+
+
+@shows_as(Invariant.I3, scenario=REWOUND)
+def a_text_is_known_by_its_time(patch: pytest.MonkeyPatch) -> None:
+    """A device shows again what it has read, once it was said into a log that had lost it."""
+    patch.setattr("hugathome.device.texts._named", lambda text: (text.participant, text.text, text.at))
 
 
 @shows_as(Invariant.I17)

@@ -39,7 +39,7 @@
  */
 import { Commands } from "./commands.js";
 import { Line } from "./line.js";
-import { added, joined } from "./texts.js";
+import { added, joined, lost, withMine } from "./texts.js";
 
 /** Seconds that a hub has to answer a hello. */
 export const GREET_WITHIN = 10;
@@ -80,6 +80,8 @@ export class Client {
     this.roster = new Map();
     /** What was written while this participant was inside: `{ participant, text, at }`. */
     this.texts = [];
+    /** What this participant has written a short while ago: a log that is lost may lose it unread. */
+    this._mine = [];
     this.lines = new Map();
     this._former = [];
     this.iceServers = [];
@@ -220,7 +222,7 @@ export class Client {
       case "ring":
         return [{ kind: "ring" }];
       case "text":
-        return this._texted(message);
+        return this._texted(message, now);
       case "app": {
         const { topic, data = null, participant } = message;
         return [{ kind: "app", topic, data, participant }];
@@ -231,7 +233,7 @@ export class Client {
   }
 
   _welcomed(welcome, now) {
-    if (welcome.peer !== this.peer) this._commands.renumbered(this.peer);
+    if (welcome.peer !== this.peer) this._commands.renumbered(this.peer, lost(this._mine, welcome.snapshot || {}, now));
     this._commands.acknowledged(welcome.ack);
     this.phase = this.link = "live";
     this.peer = welcome.peer;
@@ -266,14 +268,17 @@ export class Client {
     this.session = view.session;
     this.roster = new Map((view.participants || []).map((each) => [each.participant, each]));
     this.texts = this.state === "admitted" ? joined(this.texts, view.texts || []) : [];
+    if (this.state !== "admitted") this._mine = [];
     for (const { pair } of this.lines.values()) if (!named.has(pair.pc)) this._setAside(pair, now);
     return [...this._swept(now), ...pairs.flatMap((pair) => this._paired(pair, now))];
   }
 
-  _texted({ participant, text, at, id }) {
+  _texted({ participant, text, at, id }, now) {
     const written = { participant, text, at, id };
     this.texts = added(this.texts, [written]);
-    return this.texts.includes(written) ? [{ kind: "texted", text: written }] : [];
+    if (!this.texts.includes(written)) return [];
+    if (participant === this.participant) this._mine = withMine(this._mine, written, { roster: this.roster.values(), now });
+    return [{ kind: "texted", text: written }];
   }
 
   _given({ iceServers, relayOnly = false, iceLifetime = null }, now) {
