@@ -32,3 +32,14 @@ test("a page whose release is served no more is left to whoever can load it agai
 
   assert.deepEqual([loads, told, shown], [1, [["problem", { kind: "outdated" }]], ["outdated"]]);
 });
+
+test("what a visit needs is loaded while people look around, before anybody joins", async () => {
+  const shown = { ...page, entrance: { mirror: nothing } };
+  const loaded = new Promise((furnish) => Object.assign(shown, { furnish }));
+  const guide = new Guide(shown, { grant: "g" });
+  guide._arrival.come = async () => false;
+
+  await guide.begin();
+
+  assert.equal((await loaded).name, "inside");
+});

@@ -122,7 +122,7 @@ async def test_a_page_names_every_module_at_once_so_that_none_waits_for_another(
 
 
 async def test_what_is_loaded_before_a_patient_sees_anything_weighs_little(http: httpx.AsyncClient) -> None:
-    assert await weight_of_first(http) < 33_000
+    assert await weight_of_page(http, INVITATION) < 33_000
 
 
 async def test_what_a_patient_loads_in_all_weighs_little(http: httpx.AsyncClient, files: Files) -> None:
@@ -131,12 +131,18 @@ async def test_what_a_patient_loads_in_all_weighs_little(http: httpx.AsyncClient
     answers = [await http.get(f"{SITE}/browser/{files.release}/{name}") for name in later]
 
     assert {"visit/visit.js", "protocol/client.js", "page/stage.js"} <= later
-    assert await weight_of_first(http) + sum(map(weight, answers)) < 58_000
+    assert await weight_of_page(http, INVITATION) + sum(map(weight, answers)) < 58_000
 
 
-async def weight_of_first(http: httpx.AsyncClient) -> int:
-    page = await http.get(INVITATION)
-    urls = {urljoin(INVITATION, url) for url in re.findall(r'(?:src|href)="([^"#:]+)"', page.text)}
+async def test_what_a_clinician_loads_in_all_weighs_little(http: httpx.AsyncClient, files: Files) -> None:
+    words = await http.get(f"{SITE}/browser/{files.release}/words/en-desk.js")
+
+    assert await weight_of_page(http, ROOM) + weight(words) < 64_000
+
+
+async def weight_of_page(http: httpx.AsyncClient, address: str) -> int:
+    page = await http.get(address)
+    urls = {urljoin(address, url) for url in re.findall(r'(?:src|href)="([^"#:]+)"', page.text)}
     return weight(page) + sum([weight(await http.get(url)) for url in urls])
 
 

@@ -66,7 +66,7 @@ export class Guide {
     this._rest();
     try {
       const mayEnter = await this._arrival.come();
-      this._loadInside().catch(() => undefined); // whoever joins asks again
+      if (this._page.state !== "ended") this._loadInside().catch(() => undefined); // whoever joins asks again
       if (mayEnter) await this._enter();
     } catch (problem) {
       await this._still(this._page.ready);
