@@ -51,8 +51,7 @@ def with_mine(
     mine: Sequence[Mine], text: TextView, *, roster: Iterable[ParticipantView], now: datetime
 ) -> tuple[Mine, ...]:
     """Return what may have to be said again, with one more text."""
-    recent = (each for each in mine if now - each.heard_at < SAID_AGAIN_FOR)
-    return (*recent, Mine(text=text, heard_at=now, inside=_inside(roster)))
+    return (*mine, Mine(text=text, heard_at=now, inside=_inside(roster)))[-KEPT:]
 
 
 def lost(mine: Iterable[Mine], view: RoomView, *, now: datetime) -> tuple[Text, ...]:

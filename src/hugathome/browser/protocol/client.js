@@ -39,7 +39,7 @@
  */
 import { Commands } from "./commands.js";
 import { Line } from "./line.js";
-import { added, joined, lost, withMine } from "./texts.js";
+import { added, inside, joined, lost, withMine } from "./texts.js";
 
 /** Seconds that a hub has to answer a hello. */
 export const GREET_WITHIN = 10;
@@ -338,9 +338,7 @@ export class Client {
 
   /** Whether both are inside, be they away for a moment, and may see each other. */
   _meets(participant) {
-    const { state, admitted } = this.roster.get(participant) || {};
-    const isInside = state === "admitted" || (state === "away" && admitted);
-    return isInside && this.state === "admitted" && !this._isByPhone;
+    return this.state === "admitted" && !this._isByPhone && inside(this.roster.values()).includes(participant);
   }
 
   /** Return the present generation; everything that names an older one is stale. */

@@ -32,7 +32,7 @@ export function joined(read, kept) {
 
 /** Return what may have to be said again, with one more text of this device's own. */
 export function withMine(mine, written, { roster, now }) {
-  return [...mine.filter(({ heardAt }) => now - heardAt < SAID_AGAIN_FOR), { written, heardAt: now, inside: inside(roster) }];
+  return [...mine, { written, heardAt: now, then: inside(roster) }].slice(-MOST_TEXTS);
 }
 
 /** Return what has to be said again in a room that this device has come into anew. */
@@ -40,12 +40,13 @@ export function lost(mine, { state, participants = [], texts = [] }, now) {
   if (state !== "admitted") return [];
   const known = new Set(texts.map(named));
   const here = inside(participants);
-  const isLost = ({ written, heardAt, inside: then }) =>
+  const isLost = ({ written, heardAt, then }) =>
     written.id && !known.has(named(written)) && now - heardAt < SAID_AGAIN_FOR && here.every((who) => then.includes(who));
   return mine.filter(isLost).map(({ written: { text, id } }) => ({ v: 1, type: "text", text, again: id }));
 }
 
-function inside(roster) {
+/** Return who of a roster is inside, be they away for a moment. */
+export function inside(roster) {
   const isInside = ({ state, admitted }) => state === "admitted" || (state === "away" && admitted);
   return [...roster].filter(isInside).map(({ participant }) => participant);
 }
