@@ -135,8 +135,8 @@ def on_connection(effect: Connect | Disconnect | Describe | Apply | AddCandidate
     match effect:
         case Connect(pair=pair):
             return {"kind": "connect", "pc": pair.pc, "gen": pair.gen, "participant": pair.participant}
-        case Disconnect(pc=pc):
-            return {"kind": "disconnect", "pc": pc}
+        case Disconnect(pc=pc, gen=gen):
+            return {"kind": "disconnect", "pc": pc, "gen": gen}
         case Describe(pc=pc, gen=gen):
             return {"kind": "describe", "pc": pc, "gen": gen}
         case Apply(pc=pc, gen=gen, kind=kind, sdp=sdp):
@@ -150,7 +150,7 @@ def told(before: Client, after: Client, step: Json) -> Iterator[Json]:
     """What a page is told as an effect, Python reads off the client."""
     if after.rings > before.rings:
         yield {"kind": "ring"}
-    if step.get("received", {}).get("type") == "text":
+    if step.get("received", {}).get("type") == "text" and after.texts != before.texts:
         yield {"kind": "texted", "text": written(after.texts[-1])}
 
 

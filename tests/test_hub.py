@@ -1221,6 +1221,12 @@ async def test_a_log_that_was_replaced_sends_everybody_to_begin_anew(clinic: Cli
         assert (close.code, close.retry) == (CloseCode.STATE_LOST, "rejoin")
     back = await clinic.join(session, "pat")
     assert back.welcome.state == "admitted"
+    snapshot = back.welcome.snapshot
+    assert snapshot is not None
+    assert [(each.participant, each.state) for each in snapshot.participants] == [
+        ("dr", State.AWAY),
+        ("pat", State.ADMITTED),
+    ]
 
 
 async def test_a_command_that_the_log_refused_is_not_acknowledged_and_can_be_sent_again(

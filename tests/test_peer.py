@@ -28,7 +28,7 @@ from hugathome.peer import IceSettings, MovingPicture, Peer, Stream
 from hugathome.protocol.messages import Restart
 from hugathome.protocol.wire import CloseCode, Limits, State
 from hugathome.record.participants import Participant
-from hugathome.signalling import Transport
+from hugathome.signalling import SignallingLog, Transport
 from hugathome.sms import OutboxSms
 from hugathome.stores import open_store
 from hugathome.transports.memory import MemoryTransport, memory_pair
@@ -43,8 +43,9 @@ DOCTOR, PATIENT, NURSE, COLLEAGUE = "dr-rossi", "p-1", "n-1", "dr-keller"
 class Visit:
     """A session at a hub, and every device that has been brought into it."""
 
-    def __init__(self, hug: HugAtHome, session_id: str, scope: asyncio.TaskGroup) -> None:
+    def __init__(self, hug: HugAtHome, session_id: str, scope: asyncio.TaskGroup, log: SignallingLog) -> None:
         self.hug = hug
+        self.log = log
         self.session_id = session_id
         self.devices: dict[str, MemoryTransport] = {}
         self._scope = scope
@@ -73,10 +74,11 @@ class Visit:
 async def visit() -> AsyncIterator[Visit]:
     """Return a visit of a doctor, a patient and a nurse, who are all expected."""
     now = datetime.now(UTC)
+    log = open_log("memory://")
     hug = HugAtHome(
         key=bytes(32),
         store=open_store("memory://"),
-        log=open_log("memory://"),
+        log=log,
         sms=OutboxSms(),
         site="http://127.0.0.1/visit",
         timezone="Europe/Zurich",
@@ -98,7 +100,7 @@ async def visit() -> AsyncIterator[Visit]:
             ],
         )
         await hug.sessions.accept(session.id, PATIENT, recorded_by=DOCTOR)
-        yield Visit(hug, session.id, scope)
+        yield Visit(hug, session.id, scope, log)
 
 
 async def met(visit: Visit, stack: AsyncExitStack, **options: Any) -> tuple[Peer, Peer]:
@@ -155,6 +157,36 @@ async def test_the_clinicians_call_rings(visit: Visit) -> None:
         await visit.hug.call(visit.session_id, PATIENT, by=DOCTOR)
 
         await patient.rang(within=SOON)
+
+
+async def test_a_text_that_was_lost_with_the_log_before_everybody_had_read_it_is_read_by_all_once(
+    visit: Visit,
+) -> None:
+    way_back = asyncio.Event()
+
+    async def reconnect() -> tuple[Transport, JoinGrant]:
+        await way_back.wait()
+        return visit.connect(PATIENT), visit.grant(PATIENT)
+
+    async with (
+        visit.peer(DOCTOR, media=False, returns=True) as doctor,
+        visit.peer(PATIENT, media=False, reconnect=reconnect) as patient,
+    ):
+        await doctor.arrived(PATIENT, within=SOON)
+        await doctor.admit(PATIENT)
+        await patient.admitted(within=SOON)
+        visit.devices[PATIENT].cut()
+        await doctor.until(lambda peer: peer.participants[PATIENT].state is State.AWAY, within=SOON)
+        former = doctor.client.peer
+
+        await doctor.text("are you there?")
+        await visit.log.forget(visit.session_id)
+        await doctor.until(lambda peer: peer.client.peer != former, within=SOON)
+        way_back.set()
+        await patient.until(lambda peer: bool(peer.texts), within=SOON)
+
+        assert [text.text for text in doctor.texts] == [text.text for text in patient.texts]
+        assert len(doctor.texts) == 1
 
 
 async def test_a_text_is_read_by_everybody_inside_and_refused_to_who_waits(visit: Visit) -> None:
@@ -472,8 +504,29 @@ async def test_a_new_generation_takes_over_without_a_pause(visit: Visit) -> None
         await patient.until(lambda peer: peer.video(DOCTOR).frames > frames + 5, within=SOON)
 
         assert all(seen)
-        assert len(patient._connections._generations[line.pair.pc]) == 1
+        assert [each.is_replaced for each in patient._connections._with[DOCTOR]] in ([False], [False, True])
         await doctor.connected(PATIENT, within=SOON)
+
+
+@pytest.mark.media
+async def test_a_log_that_is_lost_stops_no_picture(visit: Visit) -> None:
+    async with AsyncExitStack() as stack:
+        doctor, patient = await met(visit, stack, returns=True)
+        former = {doctor.client.peer, patient.client.peer}
+        seen: list[bool] = []
+
+        def are_connected_anew(_: Peer) -> bool:
+            seen.append(doctor.is_connected(PATIENT) and patient.is_connected(DOCTOR))
+            lines = [*doctor.client.lines.values(), *patient.client.lines.values()]
+            are_new = [line.is_connected and line.pair.peer not in former for line in lines]
+            return are_new == [True, True]
+
+        await visit.log.forget(visit.session_id)
+        await patient.until(are_connected_anew, within=SOON)
+        frames = patient.video(DOCTOR).frames
+        await patient.until(lambda peer: peer.video(DOCTOR).frames > frames + 5, within=SOON)
+
+        assert all(seen)
 
 
 @pytest.mark.media

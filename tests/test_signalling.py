@@ -85,7 +85,13 @@ ROLES = {
 
 
 def person(
-    name: str, *, admitted: bool = False, removed: bool = False, denied: bool = False, device: int = 0
+    name: str,
+    *,
+    admitted: bool = False,
+    removed: bool = False,
+    denied: bool = False,
+    here: bool = False,
+    device: int = 0,
 ) -> RecordedParticipant:
     return RecordedParticipant(
         participant=name,
@@ -95,6 +101,7 @@ def person(
         admitted=admitted,
         removed=removed,
         denied=denied,
+        here=here,
         device=device,
     )
 
@@ -105,6 +112,7 @@ def recorded(
     admitted: Iterable[str] = (),
     removed: Iterable[str] = (),
     denied: Iterable[str] = (),
+    here: Iterable[str] = (),
     devices: dict[str, int] | None = None,
     status: str = "in-progress",
     modality: str = "video",
@@ -116,6 +124,7 @@ def recorded(
             admitted=name in admitted,
             removed=name in removed or name in denied,
             denied=name in denied,
+            here=name in here,
             device=(devices or {}).get(name, 0),
         )
         for name in ROLES
@@ -297,6 +306,36 @@ def test_the_room_knows_when_it_is_behind_the_record() -> None:
     assert scene.room.is_behind(recorded(4))
     assert not scene.room.is_behind(recorded(4, admitted=["pat"]))
     assert not scene.room.is_behind(recorded(2))
+
+
+def test_whom_the_record_has_inside_is_away_in_a_log_that_has_lost_what_was() -> None:
+    here = ["dr", "pat", "nurse"]
+    scene = Scene(recorded(7, admitted=["pat"], here=here), joined("pat"))
+
+    seen = {each.participant: each for each in scene.room.view("p_pat").participants}
+    assert {who: each.state for who, each in seen.items()} == {"pat": State.ADMITTED, "dr": State.AWAY}
+    assert (seen["dr"].admitted, seen["dr"].name) == (True, "The name of dr")
+
+    told = scene.add(joined("dr"))
+    assert kinds(told, "pat") == [SessionChanged, ParticipantChanged, Pair]
+    assert scene.room.view("p_pat").participants[0].state is State.ADMITTED
+
+
+def test_whoever_has_left_a_room_is_not_awaited_whatever_the_record_says() -> None:
+    scene = Scene(recorded(1, admitted=["pat"], here=["dr"]), joined("dr"), joined("pat"))
+
+    scene.does("dr", Leave())
+
+    assert {each.participant: each.state for each in scene.room.view("p_pat").participants} == {
+        "pat": State.ADMITTED,
+        "dr": State.DEPARTED,
+    }
+
+
+def test_who_comes_and_goes_the_room_knows_before_the_record() -> None:
+    scene = Scene(recorded(3, admitted=["pat"]))
+
+    assert not scene.room.is_behind(recorded(4, admitted=["pat"], here=["pat"]))
 
 
 def test_a_grant_is_good_once() -> None:
@@ -525,6 +564,30 @@ def test_what_may_not_be_said_is_answered_with_an_error_and_reaches_nobody(
     told = scene.does(name, body)
 
     assert told == [Tell(f"p_{name}", Error(code=code, ref=1))]
+
+
+def test_a_text_is_kept_for_whom_the_record_has_inside_and_a_lost_log_has_not_seen_yet() -> None:
+    here = ["dr", "pat", "nurse"]
+    scene = Scene(recorded(7, admitted=["pat"], here=here), joined("pat"))
+
+    scene.does("pat", Text(text="are you there?"))
+    scene.add(joined("dr"), joined("colleague"), joined("nurse"))
+
+    assert [each.text for each in scene.room.view("p_dr").texts] == ["are you there?"]
+    assert scene.room.view("p_colleague").texts == (), "who had not come yet"
+    assert scene.room.view("p_nurse").texts == (), "who was not let in"
+
+
+def test_a_text_keeps_the_number_that_it_was_said_by_first_whatever_log_it_is_said_into() -> None:
+    said = [each for each in heard(visit().does("pat", Text(text="yes")), "dr") if isinstance(each, Text)]
+    another = Scene(recorded(1, admitted=["pat"]), joined("dr"), joined("pat", peer="p_new"))
+
+    body = Text(text="yes", again="p_pat.1")
+    told = another.add(Commanded(peer="p_new", conn=1, seq=1, body=body, at=AT + timedelta(seconds=9)))
+
+    (again,) = [each for each in heard(told, "dr") if isinstance(each, Text)]
+    assert [each.id for each in (*said, again)] == ["p_pat.1", "p_pat.1"]
+    assert another.room.view("p_dr").texts[0].id == "p_pat.1"
 
 
 def test_texts_that_a_host_has_switched_off_are_refused() -> None:

@@ -104,7 +104,7 @@ test("a rejoin begins a new peer: new numbers, and nothing about connections tha
   assert.deepEqual(kinds(effects), ["drop", "return"]);
   assert.equal(hello.grant, "g_2");
   assert.deepEqual(sent(rejoined).map(({ type, seq }) => [type, seq]), [["step", 1]]);
-  assert.deepEqual(rejoined.filter(({ kind }) => kind === "disconnect"), [{ kind: "disconnect", pc: "c_1" }]);
+  assert.deepEqual(rejoined.filter(({ kind }) => kind === "disconnect"), [{ kind: "disconnect", pc: "c_1", gen: 1 }]);
 });
 
 test("losing the hub alone touches no connection", () => {
@@ -117,6 +117,9 @@ test("losing the hub alone touches no connection", () => {
 
 test("what the room pairs is connected once, renewed with its generation, and ended with the pair", () => {
   const client = live();
+
+  const dr = { participant: "dr", role: "practitioner", state: "admitted", admitted: true };
+  hear(client, { type: "snapshot", state: "admitted", session: WELCOME.session, participants: [dr] });
 
   assert.deepEqual(kinds(hear(client, PAIR)), ["connect"]);
   assert.deepEqual(kinds(hear(client, PAIR)), []);
@@ -142,15 +145,15 @@ test("descriptions and candidates go to the present generation only", () => {
 test("a snapshot replaces what was known", () => {
   const client = live();
   hear(client, PAIR);
-  hear(client, { type: "participant", participant: "nurse", role: "nurse", state: "admitted" });
-  const dr = { participant: "dr", role: "practitioner", name: "Dr A. Rossi", state: "admitted", admitted: true };
-  const other = { ...PAIR, pc: "c_2" };
+  hear(client, { type: "participant", participant: "dr", role: "practitioner", state: "admitted", admitted: true });
+  const nurse = { participant: "nurse", role: "nurse", state: "admitted", admitted: true };
+  const other = { ...PAIR, pc: "c_2", participant: "nurse" };
 
-  const view = { state: "admitted", session: WELCOME.session, participants: [dr], pairs: [other] };
+  const view = { state: "admitted", session: WELCOME.session, participants: [nurse], pairs: [other] };
   const effects = hear(client, { type: "snapshot", ...view });
 
   assert.deepEqual(kinds(effects), ["disconnect", "connect"]);
-  assert.deepEqual([...client.roster.keys()], ["dr"]);
+  assert.deepEqual([...client.roster.keys()], ["nurse"]);
   assert.equal(client.state, "admitted");
 });
 
@@ -301,7 +304,7 @@ test("ICE servers that never expire are never asked for again", () => {
 test("what is written is kept, and told once; what was written before comes with the room", () => {
   const client = live();
   const said = { participant: "dr", text: "Guten Tag" };
-  const [early, late] = [1, 2].map((minute) => ({ ...said, at: `2026-11-22T09:0${minute}:00Z` }));
+  const [early, late] = [1, 2].map((minute) => ({ ...said, at: `2026-11-22T09:0${minute}:00Z`, id: `p_dr.${minute}` }));
 
   const seen = hear(client, { type: "snapshot", state: "admitted", session: WELCOME.session, texts: [early] });
   const told = hear(client, { type: "text", pos: "9.bbbbbbbbbbbb", ...late });

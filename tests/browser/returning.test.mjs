@@ -51,7 +51,7 @@ for (const { code, retry } of CODES.filter((each) => each.retry !== "never")) {
 
 test("what was let go does not come again behind what is newer, where the log comes back older", () => {
   const client = connected(new Client(), 0);
-  const text = (number) => ({ participant: "p-1", text: `${number}`, at: new Date(number * 1000).toISOString() });
+  const text = (number) => ({ participant: "p-1", text: `${number}`, at: new Date(number * 1000).toISOString(), id: `p_1.${number}` });
   const numbers = (first, last) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
   for (const number of numbers(1, 101)) client.received(JSON.stringify({ type: "text", ...text(number) }), { now: 1 }); // one more than is kept
   const texts = [...numbers(1, 90), 102].map(text);
@@ -61,11 +61,11 @@ test("what was let go does not come again behind what is newer, where the log co
   assert.deepEqual(client.texts, numbers(3, 102).map(text));
 });
 
-test("the same text said twice at once is read twice", () => {
+test("the same words said twice at once are read twice", () => {
   const client = connected(new Client(), 0);
-  const text = { participant: "p-1", text: "Oui", at: "2026-11-22T09:00:00Z" };
+  const text = (number) => ({ participant: "p-1", text: "Oui", at: "2026-11-22T09:00:00Z", id: `p_1.${number}` });
 
-  for (let said = 0; said < 2; said++) client.received(JSON.stringify({ type: "text", ...text }), { now: 1 });
+  for (const number of [1, 2]) client.received(JSON.stringify({ type: "text", ...text(number) }), { now: 1 });
 
-  assert.deepEqual(client.texts, [text, text]);
+  assert.deepEqual(client.texts, [text(1), text(2)]);
 });

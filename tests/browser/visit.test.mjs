@@ -45,7 +45,7 @@ class Socket {
 
 class Connection {
   constructor(configuration) {
-    Object.assign(this, { configuration, tracks: [], awaited: [], connectionState: "new" });
+    Object.assign(this, { configuration, tracks: [], awaited: [], connectionState: "new", brings: [], sends: {} });
     connections.push(this);
   }
 
@@ -62,7 +62,10 @@ class Connection {
   }
 
   getTransceivers() {
-    return [];
+    return this.brings.map((kind) => ({
+      receiver: { track: { kind }, getSynchronizationSources: () => [{}] },
+      sender: { replaceTrack: async (track) => (this.sends[kind] = track && track.label) },
+    }));
   }
 
   async createOffer() {
@@ -288,6 +291,120 @@ test("a connection that never came about is lost once it had to be made anew", a
   await look();
 
   assert.deepEqual(visit.quality.get("dr"), { sound: "lost" });
+});
+
+// --- One connection in place of another ----------------------------------------------------------
+
+/** Let one of the connections bring these kinds, and a look be taken at it. */
+function bring(index, ...kinds) {
+  connections[index].brings = kinds;
+  mock.timers.tick(50);
+}
+
+test("what is shown goes on until its successor brings as much, and for a second more for the other side", async () => {
+  const { visit, told } = await attended();
+  connect();
+  bring(0, "audio", "video");
+  const shown = visit.streams.get("dr");
+
+  socket.hear({ ...PAIR, type: "renew", gen: 2 });
+  bring(1, "audio");
+  assert.equal(visit.streams.get("dr"), shown);
+  assert.equal(open().length, 2);
+
+  const { changes } = told;
+  bring(1, "audio", "video");
+  assert.notEqual(visit.streams.get("dr"), shown, "never both at a time");
+  assert.equal(told.changes, changes + 1);
+  mock.timers.tick(999);
+  assert.equal(open().length, 2);
+  mock.timers.tick(1);
+  assert.deepEqual(open(), [connections[1]]);
+});
+
+test("a room that has forgotten a connection stops no picture", async () => {
+  const { visit } = await attended();
+  connect();
+  bring(0, "audio", "video");
+  const shown = visit.streams.get("dr");
+  const away = { participant: "dr", role: "practitioner", state: "away", admitted: true };
+
+  socket.hear({ type: "snapshot", state: "admitted", session: SESSION, participants: [away] });
+  assert.equal(visit.streams.get("dr"), shown);
+  socket.hear({ ...PAIR, pc: "c_2", peer: "p_d2" });
+  assert.equal(visit.streams.get("dr"), shown);
+  bring(1, "video", "audio");
+
+  assert.equal([...visit.streams].length, 1);
+  assert.notEqual(visit.streams.get("dr"), shown);
+});
+
+test("what breaks while its successor is made is shown no more", async () => {
+  const { visit } = await attended();
+  connect();
+  bring(0, "audio");
+  const shown = visit.streams.get("dr");
+  socket.hear({ ...PAIR, type: "renew", gen: 2 });
+
+  connections[0].connectionState = "failed";
+  mock.timers.tick(50);
+
+  assert.notEqual(visit.streams.get("dr"), shown);
+});
+
+test("what is broken has no time left once its successor is made", async () => {
+  await attended();
+  connect();
+  connections[0].connectionState = "disconnected";
+
+  socket.hear({ ...PAIR, type: "renew", gen: 2 });
+
+  assert.deepEqual(open(), [connections[1]]);
+});
+
+test("of two connections neither sends what is sent no more", async () => {
+  const { visit } = await attended();
+  connect();
+  bring(0, "audio", "video");
+  socket.hear({ ...PAIR, type: "renew", gen: 2 });
+  connections[1].brings = ["video"];
+
+  visit.send("video", null);
+  await settle();
+
+  assert.deepEqual(connections.map(({ sends }) => sends), [{ video: null }, { video: null }]);
+});
+
+for (const [name, message] of [
+  ["their pair ends", { type: "unpair", pc: "c_1" }],
+  ["the other leaves", { type: "participant", participant: "dr", role: "practitioner", state: "departed" }],
+  ["they may not see each other", { type: "snapshot", state: "waiting", session: SESSION }],
+  ["the visit ends", { type: "close", code: 4005, reason: "", retry: "never" }],
+]) {
+  test(`no connection goes on once ${name}`, async () => {
+    await attended();
+    connect();
+    bring(0, "audio");
+    socket.hear({ ...PAIR, type: "renew", gen: 2 });
+    assert.equal(open().length, 2);
+
+    socket.hear(message);
+
+    assert.equal(open().includes(connections[0]), false);
+  });
+}
+
+test("nothing goes on for more than fifteen seconds, nor after the stop", async () => {
+  const { visit } = await attended();
+  connect();
+  bring(0, "audio");
+  socket.hear({ ...PAIR, type: "renew", gen: 2 });
+  visit._link.input((client, now) => client.passed({ now: now + 16 }));
+  assert.equal(open().includes(connections[0]), false);
+
+  visit.stop();
+
+  assert.deepEqual([open(), visit.streams.size], [[], 0]);
 });
 
 test("a connection that is late is lost", async () => {

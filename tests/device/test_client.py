@@ -253,7 +253,7 @@ def test_a_rejoin_shows_the_new_grant_and_begins_a_new_peer() -> None:
 
     assert (hello.grant, hello.resume) == ("grant-2", None)
     assert [(each.type, each.seq) for each in said(effects)] == [("hold", 1)]
-    assert Disconnect("c_1") in effects
+    assert Disconnect("c_1", 1) in effects
     assert device.client.pos == "2.0123456789ab"
 
 
@@ -279,7 +279,7 @@ def test_every_close_code_leads_to_what_the_protocol_says(code: CloseCode) -> No
         case Retry.NEVER:
             assert device.client.phase is Phase.CLOSED
             assert device.client.end == close
-            assert effects == [Drop(), Disconnect("c_1")]
+            assert effects == [Drop(), Disconnect("c_1", 1)]
             assert device.take(device.client.lost(now=NOW)) == []
         case retry:
             assert device.client.phase is Phase.AWAY
@@ -376,7 +376,7 @@ def test_a_snapshot_replaces_everything_and_ends_what_it_does_not_name() -> None
 
     effects = device.hear(Snapshot(state="waiting", session=VISIT))
 
-    assert effects == [Disconnect("c_1")]
+    assert effects == [Disconnect("c_1", 1)]
     assert (device.client.state, device.client.roster, device.client.lines) == ("waiting", {}, {})
 
 
@@ -438,6 +438,7 @@ def test_a_new_generation_begins_anew_and_what_names_the_old_one_is_stale() -> N
     device = live()
     device.hear(paired(offerer="p_b"))
 
+    device.hear(seen())
     effects = device.hear(Renew(**dict(pair(gen=2, offerer="p_b"))))
 
     assert effects == [Connect(pair(gen=2, offerer="p_b"))]
@@ -450,7 +451,7 @@ def test_a_pair_ends_once() -> None:
     device = live()
     device.hear(paired())
 
-    assert device.hear(Unpair(pc="c_1")) == [Disconnect("c_1")]
+    assert device.hear(Unpair(pc="c_1")) == [Disconnect("c_1", 1)]
     assert device.hear(Unpair(pc="c_1")) == []
 
 

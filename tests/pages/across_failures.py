@@ -72,9 +72,6 @@ class Fault(NamedTuple):
     """Whether there is a worker all the time that a page can go to."""
     forgets: bool = False
     """Whether the log comes back without all that it had taken."""
-    is_heard: bool = True
-    """Whether what is written meanwhile reaches the other. In an emptied log nobody is known to be inside
-    but who has come back, and a text is for those inside: here, both write again once both are back."""
 
 
 class Told(NamedTuple):
@@ -145,7 +142,7 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
         },
         "kill of redis": Fault("redis", _kill_redis, is_always_served=False),
         "kill of redis with all its data": Fault(
-            "forgetful redis", _kill_redis, is_always_served=False, forgets=True, is_heard=False
+            "forgetful redis", _kill_redis, is_always_served=False, forgets=True
         ),
         "redis taken back to an older snapshot": Fault(
             "forgetful redis", _kill_redis, before=_save_redis, is_always_served=False, forgets=True
@@ -259,15 +256,12 @@ async def _suffered(fault: Fault, ground: Ground, visit: Visit) -> Suffered:
     """Let it fail while both go on writing, and return once whoever tries can be served again."""
     since, tried = _now(), visit.tries
     happening = asyncio.ensure_future(fault.happens(ground))
-    if fault.is_heard:
-        await visit.saying_until(happening)
+    await visit.saying_until(happening)
     await happening
     if fault.is_always_served:
         return Suffered(since, since, tried, (0, 0))
     mended, by_then = _now(), visit.tries
     await visit.noticed(since=since)
-    if not fault.is_heard:
-        await visit.said(0)
     return Suffered(since, mended, tried, (by_then[0] - tried[0], by_then[1] - tried[1]))
 
 

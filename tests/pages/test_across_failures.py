@@ -14,9 +14,8 @@ from tests.lives import is_in_full
 from tests.pages.across_failures import FAULTS, LONGEST_PAUSE, TRIES, back_offs, visit_across
 from tests.pages.proxies import HAS_HAPROXY
 
-SAMPLE = ("kill of the patient's worker, on postgresql", "kill of redis")
-"""Of those that leave the log as it was: after the others, each page makes its connections anew at a moment
-of its own, and how long the picture stands still depends on both."""
+SAMPLE = ("kill of the patient's worker, on postgresql", "kill of redis with all its data")
+"""One that leaves the log as it was, and one after which each page makes its connections anew."""
 pytestmark = [
     pytest.mark.media,
     pytest.mark.browser,

@@ -175,6 +175,7 @@ def generation(told: Told, *, loopback: bool) -> Generation:
         ice=IceSettings(loopback=loopback),
         sends=(),
         receives=lambda kind: Stream(kind, changed=lambda: None),
+        plays=lambda _: True,
         listener=told,
     )
 

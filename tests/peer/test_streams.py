@@ -43,12 +43,16 @@ def video() -> Stream[VideoFrame]:
     return Stream("video", changed=lambda: None)
 
 
+def always() -> bool:
+    return True
+
+
 async def test_of_pictures_that_nobody_asked_for_the_newest_is_kept() -> None:
     film, stream = Film(), video()
     shown = [film.show() for _ in range(5)]
     film.finish()
 
-    await stream.drain(film)
+    await stream.drain(film, is_played=always)
 
     assert stream.frames == 5
     assert await stream.recv() is shown[-1]
@@ -56,7 +60,7 @@ async def test_of_pictures_that_nobody_asked_for_the_newest_is_kept() -> None:
 
 async def test_each_picture_is_given_once() -> None:
     film, stream = Film(), video()
-    draining = asyncio.create_task(stream.drain(film))
+    draining = asyncio.create_task(stream.drain(film, is_played=always))
     first = film.show()
     assert await stream.recv() is first
 
@@ -72,13 +76,26 @@ async def test_a_stream_goes_on_over_the_tracks_of_several_generations() -> None
     one, two, stream = Film(), Film(), video()
     one.show()
     one.finish()
-    await stream.drain(one)
+    await stream.drain(one, is_played=always)
     last = two.show()
     two.finish()
-    await stream.drain(two)
+    await stream.drain(two, is_played=always)
 
     assert stream.frames == 2
     assert await stream.recv() is last
+
+
+async def test_what_is_not_played_is_taken_and_not_kept() -> None:
+    film, stream = Film(), video()
+    taken = iter([False, True])
+    film.show()
+    second = film.show()
+    film.finish()
+
+    await stream.drain(film, is_played=lambda: next(taken))
+
+    assert stream.frames == 1
+    assert await stream.recv() is second
 
 
 async def test_whoever_reads_a_stream_that_is_over_is_told() -> None:
@@ -95,7 +112,7 @@ async def test_whoever_reads_a_stream_that_is_over_is_told() -> None:
 async def test_sound_is_counted_in_seconds() -> None:
     stream: Stream[AudioFrame] = Stream("audio", changed=lambda: None)
     tone = Tone()
-    draining = asyncio.create_task(stream.drain(tone))
+    draining = asyncio.create_task(stream.drain(tone, is_played=always))
     while stream.frames < 3:
         await stream.recv()
     tone.stop()

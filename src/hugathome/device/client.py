@@ -18,7 +18,8 @@
 
 *Coming back* means: wait for `Return.after` and a random part of `Return.spread`, which doubles from 0.5 to
 15 seconds while connections do not last; then open a new transport and call `opened`. Connections between
-endpoints live on meanwhile: only `pair`, `renew`, `unpair`, a snapshot and the end touch them.
+endpoints live on meanwhile: only `pair`, `renew`, `unpair`, a snapshot and the end touch them, and what has
+lost its place by these goes on for a while (`former.py`).
 
 Commands go through a `Window`; a resume sends the same numbers again. A rejoin makes a new peer. The last
 position (`pos`) is where a resume reads on, and what comes twice changes nothing.
@@ -40,15 +41,16 @@ from hugathome.device.effects import (
     Apply,
     Connect,
     Describe,
-    Disconnect,
     Drop,
     Effect,
     Hand,
     Refused,
     Send,
 )
+from hugathome.device.former import Former, ends, set_aside, swept, without
 from hugathome.device.line import CONNECT_WITHIN, Line, MediaState, Step
 from hugathome.device.returning import Phase, away, linked, silence_ends
+from hugathome.device.texts import Mine, Texts, added, joined, lost, with_mine
 from hugathome.device.window import Window
 from hugathome.protocol.frames import parse_server
 from hugathome.protocol.messages import (
@@ -77,7 +79,6 @@ from hugathome.protocol.messages import (
     Unpair,
     Welcome,
 )
-from hugathome.protocol.talk import KEPT
 from hugathome.protocol.wire import (
     Caps,
     IceServerView,
@@ -133,6 +134,8 @@ class Client(Record):
     """Everybody whom this device may see, by participant."""
     lines: Mapping[str, Line] = {}
     """The present generation of each connection, by `pc`."""
+    former: tuple[Former, ...] = ()
+    """What was connected before, and may still be shown."""
     ice_servers: tuple[IceServerView, ...] = ()
     relay_only: bool = False
     ice_lifetime: timedelta | None = None
@@ -141,8 +144,10 @@ class Client(Record):
     """When fresh ones are to be asked for."""
     rings: int = 0
     """How often the clinician has called."""
-    texts: tuple[TextView, ...] = ()
+    texts: Texts = ()
     """What was written to everybody inside, oldest first."""
+    mine: tuple[Mine, ...] = ()
+    """What this participant has written a short while ago: a log that is lost may lose it unread."""
 
     # --- From the shell --------------------------------------------------------------------------
 
@@ -167,10 +172,13 @@ class Client(Record):
         """Take a message from the hub that has been read."""
         client = self.but(heard_at=now, asked_at=None, pos=_later(self.pos, message.pos))
         if isinstance(message, Welcome):
-            return _welcomed(client, message, now=now)
-        client, effects = _taken(client, message, now=now)
-        client, sent = _flushed(client.but(window=client.window.acknowledged(message.ack)))
-        return client, (*effects, *sent)
+            client, effects = _welcomed(client, message, now=now)
+        else:
+            client, effects = _taken(client, message, now=now)
+            client = client.but(window=client.window.acknowledged(message.ack))
+        client, sent = _flushed(client)
+        client, over = swept(client, now=now)
+        return client, (*effects, *sent, *over)
 
     def hinted(self, *, now: datetime) -> Next:
         """Take note that the network has changed: a transport may be dead that looks alive, so ask."""
@@ -187,18 +195,19 @@ class Client(Record):
         silence = silence_ends(self)
         if silence is not None and now >= silence:
             return away(self, Drop(), now=now)
-        client, effects = _refreshed(self, now=now)
+        client, over = swept(self, now=now)
+        client, effects = _refreshed(client, now=now)
         for line in self.lines.values():
             if _is_awaited(self, line):
                 client, more = _stepped(client, line.overdue(now=now))
                 effects += more
-        return client, effects
+        return client, (*over, *effects)
 
     @property
     def due(self) -> datetime | None:
         """When `passed` is to be called, if nothing else happens before."""
         awaited = [line.due for line in self.lines.values() if _is_awaited(self, line)]
-        times = [silence_ends(self), _refresh_due(self), *awaited]
+        times = [silence_ends(self), _refresh_due(self), *awaited, *ends(self)]
         return min((time for time in times if time is not None), default=None)
 
     # --- From an endpoint ------------------------------------------------------------------------
@@ -229,8 +238,11 @@ class Client(Record):
 
 def _welcomed(client: Client, welcome: Welcome, *, now: datetime) -> Next:
     is_same = welcome.peer == client.peer
-    window = client.window
-    window = window.acknowledged(welcome.ack) if is_same else window.renumbered(former=client.peer or "")
+    if is_same:
+        window = client.window.acknowledged(welcome.ack)
+    else:
+        unread = lost(client.mine, welcome.snapshot, now=now) if welcome.snapshot else ()
+        window = client.window.renumbered(former=client.peer or "", lost=unread)
     client = client.but(
         phase=Phase.LIVE,
         end=None,
@@ -250,8 +262,7 @@ def _welcomed(client: Client, welcome: Welcome, *, now: datetime) -> Next:
         client = _given(client, welcome, now=now)
     again = tuple(Send(each.to_json()) for each in window.unacked)
     client, seen = _seen(client, welcome.snapshot, now=now) if welcome.snapshot else (client, ())
-    client, sent = _flushed(client)
-    return client, (*again, *seen, *sent)
+    return client, (*again, *seen)
 
 
 def _taken(client: Client, message: ServerMessage, *, now: datetime) -> Next:
@@ -266,13 +277,15 @@ def _taken(client: Client, message: ServerMessage, *, now: datetime) -> Next:
         case Pair() | Renew():
             return _paired(client, PairView(**_fields(message, PairView)), now=now)
         case Unpair():
-            return _unpaired(client, message.pc)
+            return without(client, message.pc)
         case Snapshot():
             return _seen(client, message, now=now)
         case IceServers():
             return _given(client, message, now=now), ()
         case App():
             return client, (Hand(message),)
+        case Text():
+            return _read(client, message, now=now), ()
         case _:
             return _noted(client, message), ()
 
@@ -286,37 +299,34 @@ def _noted(client: Client, message: ServerMessage) -> Client:
             return client.but(roster={**client.roster, view.participant: view})
         case Ring():
             return client.but(rings=client.rings + 1)
-        case Text(participant=str(sender), text=text, at=datetime() as at):
-            written = TextView(participant=sender, text=text, at=at)
-            return client.but(texts=(*client.texts, written)[-KEPT:])
         case _:
             return client
 
 
-def _joined(read: tuple[TextView, ...], texts: tuple[TextView, ...]) -> tuple[TextView, ...]:
-    """Return what was read here, also where the log has lost it since, and then what it has besides.
-
-    Nothing that is older than what is kept: that was read, and let go.
-    """
-    since = read[0].at if len(read) >= KEPT else None
-    new = (each for each in texts if each not in read and (since is None or each.at >= since))
-    return (*read, *new)[-KEPT:]
+def _read(client: Client, message: Text, *, now: datetime) -> Client:
+    if message.participant is None or message.at is None:
+        return client
+    text = TextView(participant=message.participant, text=message.text, at=message.at, id=message.id)
+    texts = added(client.texts, [text])
+    if texts[-1] is not text or text.participant != client.participant:
+        return client.but(texts=texts)
+    return client.but(texts=texts, mine=with_mine(client.mine, text, roster=client.roster.values(), now=now))
 
 
 def _seen(client: Client, view: RoomView, *, now: datetime) -> Next:
-    """Take the whole room: what it does not name is no more, but for what was read."""
+    """Take the whole room: what it does not name is no more, but for what was read, and what goes on."""
     roster = {each.participant: each for each in view.participants}
-    texts = _joined(client.texts, view.texts) if view.state == "admitted" else ()
-    after = client.but(state=view.state, session=view.session, roster=roster, texts=texts)
-    effects: list[Effect] = []
+    is_inside = view.state == "admitted"
+    texts, mine = (joined(client.texts, view.texts), client.mine) if is_inside else ((), ())
+    after = client.but(state=view.state, session=view.session, roster=roster, texts=texts, mine=mine)
     named = {pair.pc for pair in view.pairs}
-    for pc in [pc for pc in client.lines if pc not in named]:
-        after, ended = _unpaired(after, pc)
-        effects += ended
+    for line in [line for pc, line in client.lines.items() if pc not in named]:
+        after = set_aside(after, line, now=now)
+    after, effects = swept(after, now=now)
     for pair in view.pairs:
         after, begun = _paired(after, pair, now=now)
         effects += begun
-    return after, tuple(effects)
+    return after, effects
 
 
 def _given(client: Client, given: Welcome | IceServers, *, now: datetime) -> Client:
@@ -343,14 +353,10 @@ def _paired(client: Client, pair: PairView, *, now: datetime) -> Next:
         neg=pair.neg,
         due=now + CONNECT_WITHIN,
     )
+    if known is not None:
+        client = set_aside(client, known, now=now)
     after, effects = _stepped(client, line.begun())
     return after, (Connect(pair), *effects)
-
-
-def _unpaired(client: Client, pc: str) -> Next:
-    if pc not in client.lines:
-        return client, ()
-    return client.but(lines={key: line for key, line in client.lines.items() if key != pc}), (Disconnect(pc),)
 
 
 def _line(client: Client, pc: str, gen: int) -> Line | None:

@@ -33,7 +33,10 @@ class Return(NamedTuple):
 
 
 class Connect(NamedTuple):
-    """Make an endpoint; that of an older generation of the same `pc` ends once this one is connected."""
+    """Make an endpoint; the one before with the same participant goes on until this one brings as much.
+
+    Of the two only one is shown and heard. One that is connected no longer ends at once.
+    """
 
     pair: PairView
 
@@ -69,9 +72,10 @@ class AddCandidates(NamedTuple):
 
 
 class Disconnect(NamedTuple):
-    """End every endpoint of a connection, at once."""
+    """End the endpoints of a connection, up to a generation, at once."""
 
     pc: str
+    gen: int
 
 
 # --- Of the user ---------------------------------------------------------------------------------

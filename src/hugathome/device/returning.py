@@ -77,7 +77,11 @@ def _compared(client: "Client", ping: Ping, *, now: datetime) -> "Next":
 
 def _closed(client: "Client", close: Close, *, now: datetime) -> "Next":
     if close.retry is Retry.NEVER:
-        ended = tuple(Disconnect(pc) for pc in client.lines)
-        return client.but(phase=Phase.CLOSED, end=close, lines={}), (Drop(), *ended)
+        pairs = (line.pair for line in client.lines.values())
+        ended = (
+            *(Disconnect(each.pc, each.gen) for each in client.former),
+            *(Disconnect(each.pc, each.gen) for each in pairs),
+        )
+        return client.but(phase=Phase.CLOSED, end=close, lines={}, former=()), (Drop(), *ended)
     after = client.but(end=close, token=None if close.retry is Retry.REJOIN else client.token)
     return away(after, Drop(), now=now, wait=timedelta(seconds=close.after or 0))

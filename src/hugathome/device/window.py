@@ -5,6 +5,8 @@ the same ones again, so that a command takes effect once however often it travel
 commands are unacknowledged; the others wait, unnumbered.
 """
 
+from collections.abc import Sequence
+
 from hugathome._model import Record
 from hugathome.protocol.messages import Command, Leave, Sending
 
@@ -41,13 +43,15 @@ class Window(Record):
         unacked = (*self.unacked, *sent)
         return self.but(seq=self.seq + len(sent), unacked=unacked, waiting=self.waiting[room:]), sent
 
-    def renumbered(self, *, former: str) -> "Window":
+    def renumbered(self, *, former: str, lost: Sequence[Command] = ()) -> "Window":
         """Begin anew for a new peer: connections of the old one are no more, nor is what was said of them.
+
+        First of all it says what was `lost` although it was acknowledged.
 
         What this device sends is said again: nobody knows it of the new peer. What was said and may have
         been taken names its first number, so that it has no effect twice.
         """
-        unsaid = (*(_again(each, former) for each in self.unacked), *self.waiting)
+        unsaid = (*lost, *(_again(each, former) for each in self.unacked), *self.waiting)
         waiting = tuple(each for each in unsaid if not hasattr(each, "pc"))
         if self.sending is not None and not any(isinstance(each, Sending) for each in waiting):
             waiting = (*waiting, self.sending)

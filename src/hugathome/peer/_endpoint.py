@@ -333,7 +333,7 @@ class Peer:
             case Connect():
                 self._connect(effect.pair)
             case Disconnect():
-                self._connections.disconnect(effect.pc)
+                self._connections.disconnect(effect.pc, effect.gen)
             case Describe() | Apply() | AddCandidates():
                 self._connections.do(effect)
             case Refused():

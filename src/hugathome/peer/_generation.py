@@ -17,6 +17,8 @@ from hugathome.protocol.wire import CandidateInit, PairView
 logger = logging.getLogger(__name__)
 
 Work = Describe | Apply | AddCandidates
+_LATELY = 10.0
+"""Seconds in which something of a kind has come that is brought: no picture is, where the camera is off."""
 
 
 class Listener(Protocol):
@@ -45,16 +47,27 @@ class Generation:
         ice: IceSettings,
         sends: Iterable[Shared],
         receives: Callable[[str], Stream[Any]],
+        plays: Callable[["Generation"], bool],
         listener: Listener,
     ) -> None:
         self.pair = pair
         self.state: MediaState = "new"
+        self.is_replaced = False
+        """Whether another one is played in its place."""
         self._ice = ice
         self._sends = tuple(sends)
         self._receives = receives
+        self._plays = plays
         self._listener = listener
         self._work: asyncio.Queue[Work | None] = asyncio.Queue()
+        self._brought_at: dict[str, float] = {}
         self._is_over = False
+
+    @property
+    def brings(self) -> set[str]:
+        """The kinds of which something has come lately."""
+        since = asyncio.get_running_loop().time() - _LATELY
+        return {kind for kind, at in self._brought_at.items() if at >= since}
 
     def do(self, work: Work) -> None:
         """Let work wait for its turn."""
@@ -127,7 +140,13 @@ class Generation:
         await pc.addIceCandidate(candidate)
 
     def _drain(self, track: MediaStreamTrack) -> asyncio.Task[None]:
-        return asyncio.create_task(self._receives(track.kind).drain(track))
+        stream = self._receives(track.kind)
+        return asyncio.create_task(stream.drain(track, is_played=lambda: self._takes(track.kind)))
+
+    def _takes(self, kind: str) -> bool:
+        """Take note that a frame has come, and say whether it is played."""
+        self._brought_at[kind] = asyncio.get_running_loop().time()
+        return not self._is_over and self._plays(self)
 
     def _fared(self, state: Any) -> None:
         if not self._is_over and state != self.state:

@@ -45,13 +45,15 @@ class Stream(Generic[F]):
             await self._arrival.wait()
         return self._kept.popleft()
 
-    async def drain(self, track: MediaStreamTrack) -> None:
-        """Take everything from a received track until it ends."""
+    async def drain(self, track: MediaStreamTrack, *, is_played: Callable[[], bool]) -> None:
+        """Take everything from a received track until it ends, and keep what `is_played` at that moment."""
         while True:
             try:
                 frame = await track.recv()
             except MediaStreamError:
                 return
+            if not is_played():
+                continue
             self.frames += 1
             if isinstance(frame, AudioFrame):
                 self.seconds += frame.samples / frame.sample_rate

@@ -116,14 +116,19 @@ def _passed_on(room: "Room", by: str, wish: Transfer | TransferAccept) -> HostSe
 
 
 def _texted(room: "Room", peer: Peer, text: str, entry: Commanded) -> Judgement:
-    """Hand a text to everybody inside, its sender included: all see the same ones in the same order."""
+    """Hand a text to everybody inside, its sender included: all see the same ones in the same order.
+
+    Whom the record has inside, and whom this log has not seen yet, reads it once they are back.
+    """
     if len(text) > limits_of(room).text:
         raise Refused("too-long" if limits_of(room).text else "not-permitted")
     if not room.is_inside(peer.peer):
         raise Refused("not-admitted")
     inside = [each for each in room.peers.values() if room.is_inside(each.peer)]
-    readers = frozenset(each.participant for each in inside)
-    said = TextView(participant=peer.participant, text=text, at=entry.at)
+    awaited = {each.participant for each in room.people.values() if room.is_awaited(each)}
+    readers = frozenset(awaited.union(each.participant for each in inside))
+    number = entry.body.again or f"{peer.peer}.{entry.seq}"
+    said = TextView(participant=peer.participant, text=text, at=entry.at, id=number)
     told = [Tell(each.peer, Text(**dict(said))) for each in inside]
     return room.but(texts=with_text(room.texts, said, readers=readers)), told
 

@@ -16,7 +16,7 @@ from hugathome.protocol.messages import Command, Unknown
 from hugathome.protocol.wire import Caps, Devices
 from hugathome.roles import Capability, Step
 
-FOLD = 4
+FOLD = 5
 """The version of the rules that these entries are for: no room is folded by two of them."""
 
 
@@ -74,6 +74,8 @@ class RecordedParticipant(Record):
     removed: Shown[bool] = False
     denied: Shown[bool] = False
     """Removed by being turned away at the door."""
+    here: Public[bool] = False
+    """Came into the room, and has not left it: where the log was lost, nothing else tells who is inside."""
     device: Public[int] = 0
     step: Personal[Step | None] = None
     step_at: Personal[Instant | None] = None

@@ -112,13 +112,14 @@ class Restart(_OnPair):
 
 
 class Text(Message):
-    """A text message to everybody inside; from the hub with who wrote it, who gets it back, too."""
+    """A text message to everybody inside; from the hub with `id` and who wrote it, who gets it back, too."""
 
     type: Literal["text"] = "text"
     text: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TEXT, strip_whitespace=True)] = (
         Field(repr=False)
     )
     participant: ParticipantId | None = None
+    id: CommandId | None = None
 
 
 class App(Message):
@@ -375,13 +376,13 @@ class Pair(Message, PairView):
 
 
 class Renew(Message, PairView):
-    """Close the connection `pc` and begin it anew, as generation `gen`; then as for `pair`."""
+    """Begin the connection `pc` anew, as generation `gen`; then as for `pair`."""
 
     type: Literal["renew"] = "renew"
 
 
 class Unpair(Message):
-    """Close a connection for good."""
+    """Close a connection for good, at once."""
 
     type: Literal["unpair"] = "unpair"
     pc: OpaqueId

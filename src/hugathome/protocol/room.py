@@ -6,7 +6,7 @@ A record and questions about it. What an entry does to it stands in `fold.py`, w
 it in `roster.py`; both are reached from here, and know rooms by their type alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from hugathome._model import Record
 from hugathome.protocol import roster
@@ -61,9 +61,10 @@ class Room(Record):
 
     def is_behind(self, record: Recorded) -> bool:
         """Whether the log has not been told what `record` says."""
-        known = (self.status, self.modality, self.outcome, self.ended, tuple(self.people.values()))
-        told = (record.status, record.modality, record.outcome, record.ended, record.participants)
-        return record.version > self.version and (self.version == 0 or known != told)
+        known = (self.status, self.modality, self.outcome, self.ended, _without_comings(self.people.values()))
+        told = (record.status, record.modality, record.outcome, record.ended)
+        is_same = known == (*told, _without_comings(record.participants))
+        return record.version > self.version and (self.version == 0 or not is_same)
 
     def has_company_of(self, before: "Room") -> bool:
         """Whether nobody has come, gone or been let in since `before`, and the host's seat is as it was."""
@@ -74,6 +75,11 @@ class Room(Record):
         peer = self.peers.get(peer_id)
         person = self.people.get(peer.participant) if peer else None
         return person is not None and person.is_let_in
+
+    def is_awaited(self, person: RecordedParticipant) -> bool:
+        """Whether somebody is inside by the record, and not yet in this log: it has lost what was before."""
+        is_unseen = person.participant not in self.left and self.peer_of(person.participant) is None
+        return is_unseen and person.here and person.is_let_in
 
     def has_done(self, command: str) -> bool:
         """Whether a participant's command that was first numbered so was taken, then or later.
@@ -106,3 +112,8 @@ class Room(Record):
         Raises `LocalProtocolError` where the log was written by newer rules than these.
         """
         return folded(self, entry, position)
+
+
+def _without_comings(people: Iterable[RecordedParticipant]) -> list[RecordedParticipant]:
+    """Return what the record says, but for who comes and goes: a room knows that before the record does."""
+    return [each.but(here=False) for each in people]

@@ -232,8 +232,10 @@ def _hosts(room: "Room", participant: str) -> Literal["held", "offered"] | None:
 def _state(room: "Room", person: "RecordedParticipant", peer: "Peer | None") -> State:
     if person.removed:
         return State.DENIED if person.denied else State.REMOVED
+    if peer is None and person.participant in room.left:
+        return State.DEPARTED
     if peer is None:
-        return State.DEPARTED if person.participant in room.left else State.EXPECTED
+        return State.AWAY if room.is_awaited(person) else State.EXPECTED
     if not peer.is_attached:
         return State.AWAY
     return State.ADMITTED if person.is_let_in else State.ARRIVED

@@ -213,6 +213,8 @@ class TextView(Wire):
     participant: ParticipantId
     text: str = Field(repr=False)
     at: Instant
+    id: CommandId | None = None
+    """The number that it was said by first: the same, whatever peer says it again, in whatever log."""
 
 
 class ParticipantView(Wire):

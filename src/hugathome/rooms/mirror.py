@@ -8,7 +8,7 @@ from functools import reduce
 
 from hugathome.record.history import Action
 from hugathome.record.participants import Participant
-from hugathome.record.transitions import OUT, Presence
+from hugathome.record.transitions import HERE, OUT, Presence
 from hugathome.roles import Step
 from hugathome.session import Session
 from hugathome.signalling import Recorded, RecordedParticipant
@@ -71,6 +71,7 @@ def _recorded(session: Session, participant: Participant) -> RecordedParticipant
         admitted=session.is_admitted(participant.id),
         removed=attendance.presence in OUT,
         denied=attendance.presence is Presence.DENIED,
+        here=attendance.presence in HERE and attendance.position is not None,
         device=attendance.device,
         step=step,
         step_at=step_at,

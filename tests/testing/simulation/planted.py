@@ -549,7 +549,7 @@ def a_device_knows_no_limit(patch: pytest.MonkeyPatch) -> None:
 @shows_as(Invariant.I9, Invariant.I13, first=10)
 def a_new_peer_goes_on_counting(patch: pytest.MonkeyPatch) -> None:
     """After a rejoin a device goes on with the numbers of its former peer."""
-    patch.setattr(Window, "renumbered", lambda window, *, former: window)
+    patch.setattr(Window, "renumbered", lambda window, *, former, lost=(): window)
 
 
 @shows_as(Invariant.I3, within=200, first=27, scenario=REWOUND)
@@ -568,6 +568,12 @@ def the_seat_is_taken_without_being_offered(patch: pytest.MonkeyPatch) -> None:
 def all_devices_that_wait_are_let_in(patch: pytest.MonkeyPatch) -> None:
     """Whoever waits on several devices is let in on each of them."""
     patch.setattr("hugathome.protocol.devices.settled", lambda room: (room, []))
+
+
+@shows_as(Invariant.I3, scenario=REWOUND)
+def a_text_is_known_by_its_time(patch: pytest.MonkeyPatch) -> None:
+    """A device shows again what it has read, once it was said into a log that had lost it."""
+    patch.setattr("hugathome.device.texts._named", lambda text: (text.participant, text.text, text.at))
 
 
 @shows_as(Invariant.I17)
@@ -594,7 +600,8 @@ def a_loss_ends_the_call(patch: pytest.MonkeyPatch) -> None:
 
     def lost(client: Client, *, now: Any) -> Next:
         after, effects = right(client, now=now)
-        return after.but(lines={}), (*effects, *(Disconnect(pc) for pc in client.lines))
+        ended = (Disconnect(pc, line.pair.gen) for pc, line in client.lines.items())
+        return after.but(lines={}), (*effects, *ended)
 
     patch.setattr(Client, "lost", lost)
 

@@ -70,10 +70,14 @@ export class Endpoint {
   /**
    * `prepared` is the connection, and this one's from now on; `configuration()` gives what is true at the
    * moment, for ICE credentials expire. `heard(what, ...details)` speaks to the line, `say(command)` to the
-   * hub, `received(track)` is given what the other side sends.
+   * hub, `received()` is called when there is more of what the other side sends.
    */
   constructor({ pair, prepared, configuration, heard, say, received }) {
     this.pair = pair;
+    /** What the other side sends. */
+    this.stream = new MediaStream();
+    /** Whether another one is shown in its place. */
+    this.isReplaced = false;
     this._prepared = prepared;
     this._heard = heard;
     this._say = say;
@@ -90,7 +94,10 @@ export class Endpoint {
     rtc.onnegotiationneeded = () => rtc.localDescription && this._heard("wantsOffer");
     rtc.onicecandidate = ({ candidate }) => this._found(candidate);
     this._watch();
-    rtc.ontrack = ({ track }) => received(track);
+    rtc.ontrack = ({ track }) => {
+      this.stream.addTrack(track);
+      received();
+    };
   }
 
   /** Carry out an effect of the line, after those before it. */
@@ -101,6 +108,16 @@ export class Endpoint {
   /** Send `track` and nothing else of its kind, or with null nothing of it; the connection stays. */
   send(kind, track) {
     this._then(() => this._replace(kind, track));
+  }
+
+  get isConnected() {
+    return stateOf(this._rtc) === "connected";
+  }
+
+  /** Whether something has come here a moment ago, sound or picture, and nothing of that kind at `other`. */
+  bringsMoreThan(other) {
+    const kinds = broughtBy(other._rtc);
+    return broughtBy(this._rtc).some((kind) => !kinds.includes(kind));
   }
 
   /** Return the browser's figures. */
@@ -121,8 +138,8 @@ export class Endpoint {
   /** Firefox knows `connectionState` from 113 on; before, ICE says nearly as much. */
   _watch() {
     const rtc = this._rtc;
-    if ("connectionState" in rtc) rtc.onconnectionstatechange = () => this._fared(rtc.connectionState);
-    else rtc.oniceconnectionstatechange = () => this._fared(MEANS[rtc.iceConnectionState] || rtc.iceConnectionState);
+    const what = "connectionState" in rtc ? "onconnectionstatechange" : "oniceconnectionstatechange";
+    rtc[what] = () => this._fared(stateOf(rtc));
   }
 
   /** Bad news is told at once; that it connects for the first time, once there has been time for a picture. */
@@ -200,4 +217,14 @@ export class Endpoint {
       this._say({ type: "candidate", pc, gen, candidates });
     }
   }
+}
+
+function stateOf({ connectionState, iceConnectionState: state }) {
+  return connectionState || MEANS[state] || state;
+}
+
+/** Return of which kinds something has reached its track in the last ten seconds. */
+function broughtBy(rtc) {
+  const brings = ({ receiver }) => receiver.getSynchronizationSources().length > 0;
+  return rtc.getTransceivers().filter(brings).map(({ receiver }) => receiver.track.kind);
 }

@@ -18,15 +18,18 @@
  *
  * Commands are numbered (`commands.js`); a resume sends the same numbers again, a rejoin makes a new peer.
  * Connections between endpoints live on meanwhile: only `pair`, `renew`, `unpair`, a snapshot and the end
- * touch them. How descriptions are exchanged is in `line.js`.
+ * touch them. What is renewed, or missing in a snapshot while whoever is at its other end is inside, here or
+ * away, goes on as a former connection: for 15 s, and only as long as both are inside and nobody has said
+ * `unpair`. How descriptions are exchanged is in `line.js`.
  *
  * No I/O, clock or randomness: every input returns a list of effects, and `now` (in seconds) is an argument.
  *
  *     { kind: "send", text }
  *     { kind: "drop" }                         close the transport
  *     { kind: "return", after, spread }        open a new one after that and a random part of `spread`; then `opened`
- *     { kind: "connect", pair }                make an endpoint; an older one of the same `pc` ends
- *     { kind: "disconnect", pc }               end the endpoint
+ *     { kind: "connect", pair }                make an endpoint; one that is connected with the same participant
+ *                                              goes on until this one brings as much
+ *     { kind: "disconnect", pc, gen }          end the endpoints up to this generation
  *     { kind: "refused", code, of }            the hub refused the command `of`
  *     { kind: "ring" }                         the clinician calls
  *     { kind: "texted", text }                 somebody has written just now
@@ -36,6 +39,7 @@
  */
 import { Commands } from "./commands.js";
 import { Line } from "./line.js";
+import { added, inside, joined, lost, withMine } from "./texts.js";
 
 /** Seconds that a hub has to answer a hello. */
 export const GREET_WITHIN = 10;
@@ -48,8 +52,8 @@ export const LASTING = 15;
 /** Away for so many seconds, the link is no longer reconnecting but lost: time for the telephone. */
 export const LOST_AFTER = 30;
 
-/** As many as a hub gives back. */
-const MOST_TEXTS = 100;
+/** Seconds for which a connection goes on that is to be replaced. */
+export const GOES_ON_FOR = 15;
 
 const CAPS = { rollback: true, iceRestart: true, trickle: "full" };
 /** Until the hub says otherwise; nobody writes before. */
@@ -76,7 +80,10 @@ export class Client {
     this.roster = new Map();
     /** What was written while this participant was inside: `{ participant, text, at }`. */
     this.texts = [];
+    /** What this participant has written a short while ago: a log that is lost may lose it unread. */
+    this._mine = [];
     this.lines = new Map();
+    this._former = [];
     this.iceServers = [];
     this.relayOnly = false;
 
@@ -142,14 +149,16 @@ export class Client {
     const silenceEnds = this._silenceEnds();
     if (silenceEnds !== null && now >= silenceEnds) return [{ kind: "drop" }, ...this._away(now)];
     if (this.link === "reconnecting" && now >= this._lostAt) this.link = "lost";
-    return [...this._refreshed(now), ...this._awaited().flatMap((line) => this._on(line, line.overdue({ now })))];
+    const overdue = this._awaited().flatMap((line) => this._on(line, line.overdue({ now })));
+    return [...this._swept(now), ...this._refreshed(now), ...overdue];
   }
 
   /** When `passed` wants to be called next, if nothing else happens; null: never. */
   get due() {
     if (this.phase === "closed") return null;
     const lostAt = this.link === "reconnecting" ? this._lostAt : null;
-    const times = [lostAt, this._silenceEnds(), this._refreshDue(), ...this._awaited().map((line) => line.due)];
+    const ends = [...this._awaited().map((line) => line.due), ...this._former.map(({ until }) => until)];
+    const times = [lostAt, this._silenceEnds(), this._refreshDue(), ...ends];
     const known = times.filter((time) => time !== null);
     return known.length > 0 ? Math.min(...known) : null;
   }
@@ -169,15 +178,16 @@ export class Client {
     const message = read(text);
     this._heardAt = now;
     this._askedAt = null;
-    if (message.type === "welcome") return this._welcomed(message, now);
-    this._pos = later(this._pos, message.pos);
+    if (message.type !== "welcome") this._pos = later(this._pos, message.pos);
     const effects = this._taken(message, now);
     this._commands.acknowledged(message.ack);
-    return [...effects, ...this._flushed()];
+    return [...effects, ...this._flushed(), ...this._swept(now)];
   }
 
   _taken(message, now) {
     switch (message.type) {
+      case "welcome":
+        return this._welcomed(message, now);
       case "ping":
         return this._compared(message, now);
       case "close":
@@ -212,7 +222,7 @@ export class Client {
       case "ring":
         return [{ kind: "ring" }];
       case "text":
-        return this._texted(message);
+        return this._texted(message, now);
       case "app": {
         const { topic, data = null, participant } = message;
         return [{ kind: "app", topic, data, participant }];
@@ -223,7 +233,7 @@ export class Client {
   }
 
   _welcomed(welcome, now) {
-    if (welcome.peer !== this.peer) this._commands.renumbered(this.peer);
+    if (welcome.peer !== this.peer) this._commands.renumbered(this.peer, lost(this._mine, welcome.snapshot || {}, now));
     this._commands.acknowledged(welcome.ack);
     this.phase = this.link = "live";
     this.peer = welcome.peer;
@@ -238,7 +248,7 @@ export class Client {
     if (welcome.iceServers) this._given(welcome, now);
     const again = this._commands.unacked.map(send);
     const seen = welcome.snapshot ? this._seen(welcome.snapshot, now) : [];
-    return [...again, ...seen, ...this._flushed()];
+    return [...again, ...seen];
   }
 
   /** Answer, and come back for the whole room where the hub knows another one: once, it may not help. */
@@ -250,7 +260,7 @@ export class Client {
     return [pong, { kind: "drop" }, ...this._away(now)];
   }
 
-  /** Take the whole room: what it does not name is gone, but for what was read. */
+  /** Take the whole room: what it does not name is gone, but for what was read, and what goes on. */
   _seen(view, now) {
     const pairs = view.pairs || [];
     const named = new Set(pairs.map((pair) => pair.pc));
@@ -258,13 +268,16 @@ export class Client {
     this.session = view.session;
     this.roster = new Map((view.participants || []).map((each) => [each.participant, each]));
     this.texts = this.state === "admitted" ? joined(this.texts, view.texts || []) : [];
-    const gone = [...this.lines.keys()].filter((pc) => !named.has(pc));
-    return [...gone.flatMap((pc) => this._unpaired(pc)), ...pairs.flatMap((pair) => this._paired(pair, now))];
+    if (this.state !== "admitted") this._mine = [];
+    for (const { pair } of this.lines.values()) if (!named.has(pair.pc)) this._setAside(pair, now);
+    return [...this._swept(now), ...pairs.flatMap((pair) => this._paired(pair, now))];
   }
 
-  _texted({ participant, text, at }) {
-    const written = { participant, text, at };
-    this.texts = [...this.texts, written].slice(-MOST_TEXTS);
+  _texted({ participant, text, at, id }, now) {
+    const written = { participant, text, at, id };
+    this.texts = added(this.texts, [written]);
+    if (!this.texts.includes(written)) return [];
+    if (participant === this.participant) this._mine = withMine(this._mine, written, { roster: this.roster.values(), now });
     return [{ kind: "texted", text: written }];
   }
 
@@ -277,10 +290,10 @@ export class Client {
 
   _closed(close, now) {
     if (close.retry === "never") {
-      const gone = [...this.lines.keys()].flatMap((pc) => this._unpaired(pc));
+      for (const { pair } of this.lines.values()) this._setAside(pair, now);
       this.phase = "closed";
       this.end = { code: close.code, reason: close.reason };
-      return [{ kind: "drop" }, ...gone];
+      return [{ kind: "drop" }, ...this._swept(Infinity)];
     }
     if (close.retry === "rejoin") this._token = null;
     return [{ kind: "drop" }, ...this._away(now, close.after || 0)];
@@ -295,13 +308,37 @@ export class Client {
   _paired(pair, now) {
     const known = this.lines.get(pair.pc);
     if (known && pair.gen <= known.pair.gen) return [];
+    if (known) this._setAside(known.pair, now);
     const line = new Line(pair, { offersFirst: pair.offerer === this.peer, now });
     this.lines.set(pair.pc, line);
     return [{ kind: "connect", pair }, ...this._on(line, line.begun())];
   }
 
   _unpaired(pc) {
-    return this.lines.delete(pc) ? [{ kind: "disconnect", pc }] : [];
+    const line = this.lines.get(pc);
+    if (!line) return [];
+    this.lines.delete(pc);
+    this._former = this._former.filter((each) => each.pc !== pc);
+    return [{ kind: "disconnect", pc, gen: line.pair.gen }];
+  }
+
+  /** Let a connection without a place in the room go on for a while. */
+  _setAside({ pc, gen, participant }, now) {
+    this.lines.delete(pc);
+    this._former.push({ pc, gen, participant, until: now + GOES_ON_FOR });
+  }
+
+  /** End the former connections that may go on no longer. */
+  _swept(now) {
+    const stays = ({ participant, until }) => now < until && this._meets(participant);
+    const gone = this._former.filter((each) => !stays(each));
+    this._former = this._former.filter(stays);
+    return gone.map(({ pc, gen }) => ({ kind: "disconnect", pc, gen }));
+  }
+
+  /** Whether both are inside, be they away for a moment, and may see each other. */
+  _meets(participant) {
+    return this.state === "admitted" && !this._isByPhone && inside(this.roster.values()).includes(participant);
   }
 
   /** Return the present generation; everything that names an older one is stale. */
@@ -415,18 +452,6 @@ function digestOf(roster) {
   let digest = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(lines.join("\n"))) digest = Math.imul(digest ^ byte, 0x01000193);
   return (digest >>> 0).toString(16).padStart(8, "0");
-}
-
-/**
- * Return what was read here, also where the log has lost it since, and then what it has besides: nothing that is
- * older than what is kept, for that was read, and let go.
- */
-function joined(read, texts) {
-  const key = ({ participant, text, at }) => JSON.stringify([participant, text, at]);
-  const known = new Set(read.map(key));
-  const since = read.length < MOST_TEXTS ? -Infinity : Date.parse(read[0].at);
-  const isNew = (each) => !known.has(key(each)) && Date.parse(each.at) >= since;
-  return [...read, ...texts.filter(isNew)].slice(-MOST_TEXTS);
 }
 
 /** Return the position that is further on; a resume replays from there. */

@@ -61,11 +61,12 @@ export class Commands {
 
   /**
    * Begin anew for a new peer: connections of the old one are no more, nor is what was said of them. What
-   * this device sends is said again, for nobody knows it of the new one.
+   * this device sends is said again, for nobody knows it of the new one; and first of all what was `lost`
+   * although it was acknowledged.
    */
-  renumbered(former) {
+  renumbered(former, lost = []) {
     const again = ({ seq, ...command }) => (OWN.has(command.type) ? command : { again: `${former}.${seq}`, ...command });
-    const unsaid = [...this.unacked.map(again), ...this._waiting];
+    const unsaid = [...lost, ...this.unacked.map(again), ...this._waiting];
     this.unacked = [];
     this._seq = 0;
     this._waiting = unsaid.filter((command) => !command.pc);

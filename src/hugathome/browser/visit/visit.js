@@ -1,6 +1,8 @@
 /**
  * A visit without a page: one client, its link, and an endpoint for each connection that the room assigns.
  *
+ * Of a connection that is made anew, the one before is shown and heard until the new one brings as much.
+ *
  * It shows nothing: whoever made it looks at `client`, `streams` and `quality` when `changed` is called. The
  * tracks that it sends are not its own, and it stops none of them.
  */
@@ -12,6 +14,10 @@ import { Quality, together } from "../media/quality.js";
 
 /** Milliseconds between two looks at the figures. */
 const LOOKS_EVERY = 2000;
+/** Milliseconds between two looks whether a new connection brings as much as the one before. */
+const HANDS_OVER_AFTER = 50;
+/** Milliseconds for which the other side may go on looking at what was replaced here. */
+const STAYS_FOR = 1000;
 /** One transport for all kinds: one to gather for, and one place at the relay instead of one for each kind. */
 const BUNDLED = { bundlePolicy: "max-bundle" };
 
@@ -24,14 +30,14 @@ export class Visit {
    */
   constructor({ tracks, freshGrant, changed, rang, texted, published, refused, disallowed }) {
     this.client = new Client({ agent: navigator.userAgent });
-    /** What the others send: a MediaStream for each participant. */
-    this.streams = new Map();
     /** How sound and picture come, by participant; of one's own, how they arrive at the others. */
     this.quality = new Map();
     Object.assign(this, { _changed: changed, _rang: rang, _texted: texted, _published: published });
     this._disallowed = disallowed;
     this._sent = new Map(tracks.map((track) => [track.kind, track]));
+    /** By participant: the one that is shown, and its successor being made or, for a moment, the one before. */
     this._endpoints = new Map();
+    this._handing = null;
     this._prepared = null;
     this._qualities = new Map();
     this._looking = null;
@@ -48,6 +54,11 @@ export class Visit {
     this._lookLater();
   }
 
+  /** What the others send: a MediaStream for each participant. */
+  get streams() {
+    return new Map([...this._endpoints].map(([participant, [shown]]) => [participant, shown.stream]));
+  }
+
   /** What the hub allows, such as the characters of a `text`. */
   get limits() {
     return this.client.limits;
@@ -62,7 +73,7 @@ export class Visit {
   send(kind, track) {
     if (track) this._sent.set(kind, track);
     else this._sent.delete(kind);
-    for (const endpoint of this._endpoints.values()) endpoint.send(kind, track);
+    for (const endpoint of this._all) endpoint.send(kind, track);
     this._prepare();
   }
 
@@ -77,7 +88,7 @@ export class Visit {
     this._looking = null;
     this._link.stop();
     this._unprepare();
-    for (const pc of [...this._endpoints.keys()]) this._disconnect(pc);
+    this._keep(() => false);
   }
 
   // --- Connections ---------------------------------------------------------------------------------
@@ -87,7 +98,7 @@ export class Visit {
       case "connect":
         return this._connect(effect.pair);
       case "disconnect":
-        return this._disconnect(effect.pc);
+        return this._keep(({ pair }) => pair.pc !== effect.pc || pair.gen > effect.gen);
       case "ring":
         return this._rang();
       case "texted":
@@ -97,44 +108,58 @@ export class Visit {
       case "refused":
         return effect.of && !effect.of.pc ? this._disallowed(effect.code, effect.of) : undefined;
       default: {
-        const endpoint = this._endpoints.get(effect.pc);
-        return endpoint && endpoint.pair.gen === effect.gen ? endpoint.perform(effect) : undefined;
+        const endpoint = this._all.find(({ pair }) => pair.pc === effect.pc && pair.gen === effect.gen);
+        return endpoint && endpoint.perform(effect);
       }
     }
   }
 
   _connect(pair) {
     const { pc, gen, participant } = pair;
-    const known = this._qualities.get(pc);
+    const known = this._qualities.get(participant);
     if (known) known.expect(); // a renewed connection is as lost as the one before until something comes
-    this._disconnect(pc);
-    this._qualities.set(pc, known || new Quality());
-    const stream = new MediaStream();
-    this.streams.set(participant, stream);
-    this._endpoints.set(
-      pc,
-      new Endpoint({
-        pair,
-        prepared: this._taken({ offersFirst: pair.offerer === this.client.peer }),
-        configuration: () => this._configuration,
-        heard: (what, ...details) =>
-          this._link.input((client, now) => client.heard(pc, gen, what, ...details, { now })),
-        say: (command) => this.say(command),
-        received: (track) => {
-          stream.addTrack(track);
-          this._changed();
-        },
-      }),
-    );
+    const [shown] = this._endpoints.get(participant) || [];
+    this._keep((each) => each.pair.participant !== participant || (each === shown && each.isConnected));
+    this._qualities.set(participant, known || new Quality());
+    const endpoint = new Endpoint({
+      pair,
+      prepared: this._taken({ offersFirst: pair.offerer === this.client.peer }),
+      configuration: () => this._configuration,
+      heard: (what, ...details) =>
+        this._link.input((client, now) => client.heard(pc, gen, what, ...details, { now })),
+      say: (command) => this.say(command),
+      received: this._changed,
+    });
+    this._endpoints.set(participant, [...(this._endpoints.get(participant) || []), endpoint]);
+    this._handOver();
   }
 
-  _disconnect(pc) {
-    const endpoint = this._endpoints.get(pc);
-    if (!endpoint) return;
-    endpoint.close();
-    this._endpoints.delete(pc);
-    this._qualities.delete(pc);
-    this.streams.delete(endpoint.pair.participant);
+  get _all() {
+    return [...this._endpoints.values()].flat();
+  }
+
+  /** End all endpoints but those that `stay`. */
+  _keep(stay) {
+    for (const [participant, endpoints] of [...this._endpoints]) {
+      for (const each of endpoints) if (!stay(each)) each.close();
+      const kept = endpoints.filter(stay);
+      if (kept.length > 0) this._endpoints.set(participant, kept);
+      else for (const known of [this._endpoints, this._qualities]) known.delete(participant);
+    }
+  }
+
+  /** Show the successor where it brings as much, or there is nothing else to show; look again soon. */
+  _handOver() {
+    clearTimeout(this._handing);
+    for (const [participant, [shown, next]] of this._endpoints) {
+      if (!next || next.isReplaced || (shown.isConnected && shown.bringsMoreThan(next))) continue;
+      shown.isReplaced = true;
+      this._endpoints.set(participant, [next, shown]);
+      setTimeout(() => this._keep((each) => each !== shown), STAYS_FOR);
+      this._changed();
+    }
+    const isAwaited = [...this._endpoints.values()].some(({ length }) => length > 1);
+    if (isAwaited) this._handing = setTimeout(() => this._handOver(), HANDS_OVER_AFTER);
   }
 
   get _configuration() {
@@ -185,26 +210,26 @@ export class Visit {
   /** Look at the figures, unless nobody looks at the page; the next look waits for this one. */
   async _look() {
     const isSeen = !document.hidden;
-    const looked = ([pc, quality]) => (isSeen ? this._judge(pc, quality) : quality.pause());
+    const looked = ([participant, quality]) => (isSeen ? this._judge(participant, quality) : quality.pause());
     await Promise.all([...this._qualities].map(looked));
     if (this._looking === null) return;
     this._lookLater();
     this._tellQuality();
   }
 
-  async _judge(pc, quality) {
-    const line = this.client.lines.get(pc);
+  async _judge(participant, quality) {
+    const [shown] = this._endpoints.get(participant);
+    const line = this.client.lines.get(shown.pair.pc);
     if (line && line.isLate) quality.expect();
-    const endpoint = this._endpoints.get(pc);
-    const report = line && line.isConnected ? await endpoint.figures().catch(() => null) : null;
-    const other = this.client.roster.get(endpoint.pair.participant) || {};
+    const report = shown.isConnected ? await shown.figures().catch(() => null) : null;
+    const other = this.client.roster.get(participant) || {};
     quality.take(report, other.sends);
   }
 
   _tellQuality() {
     const before = JSON.stringify([...this.quality]);
     this.quality = new Map();
-    for (const [pc, { pair }] of this._endpoints) this.quality.set(pair.participant, this._qualities.get(pc).received);
+    for (const [participant, quality] of this._qualities) this.quality.set(participant, quality.received);
     this.quality.set(this.client.participant, together([...this._qualities.values()].map(({ sent }) => sent)));
     if (JSON.stringify([...this.quality]) !== before) this._changed();
   }

@@ -230,8 +230,9 @@ class Device:
                 is_a_browsers = self.client.caps.rollback
                 endpoint = Endpoint(is_a_browsers=is_a_browsers, name=lambda: self._draw.randbytes(6).hex())
                 self.endpoints[pair.pc, pair.gen] = endpoint
-            case Disconnect(pc=pc):
-                self.endpoints = {place: each for place, each in self.endpoints.items() if place[0] != pc}
+            case Disconnect(pc, gen):
+                over = {place for place in self.endpoints if place[0] == pc and place[1] <= gen}
+                self.endpoints = {place: each for place, each in self.endpoints.items() if place not in over}
             case Describe() | Apply() | AddCandidates():
                 self._work.append(effect)
                 self._later(self._draw.random() * 0.02, self._ask_endpoint)

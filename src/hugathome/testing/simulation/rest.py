@@ -1,10 +1,11 @@
 """What must be so once nothing goes wrong any more: everybody is back, knows the room, and owes nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from hugathome.device.line import Round
-from hugathome.protocol.wire import CloseCode, State
+from hugathome.protocol.wire import CloseCode, State, TextView
+from hugathome.signalling import Room
 from hugathome.testing.simulation.device import Device
 from hugathome.testing.simulation.history import Invariant
 from hugathome.testing.simulation.moments import Moment
@@ -76,13 +77,31 @@ def _knowledge(device: Device, head: Moment, world: "World") -> Unrest:
     }
     if known != roster:
         yield Invariant.I9, f"{device.name} does not know who is in the room"
-    read = tuple(text for text in client.texts if text in view.texts)  # others, the log has lost since
-    if (client.session, client.state, read) != (view.session, view.state, view.texts):
-        yield Invariant.I9, f"{device.name} does not know how the visit stands, or what was written"
+    if (client.session, client.state) != (view.session, view.state):
+        yield Invariant.I9, f"{device.name} does not know how the visit stands"
+    yield from _texts(device, head.room, view.texts)
     pairs = {pair.pc: pair.gen for pair in view.pairs}
     if {pc: line.pair.gen for pc, line in client.lines.items()} != pairs:
         yield Invariant.I9, f"{device.name} does not know whom it is connected with"
     yield from _connections(device)
+
+
+def _texts(device: Device, room: Room, kept: Sequence[TextView]) -> Unrest:
+    there = [(text.participant, text.id) for text in kept]
+    read = [(text.participant, text.id) for text in device.client.texts]  # the log may have lost some since
+    if not set(there) <= set(read):
+        yield Invariant.I9, f"{device.name} does not know what was written"
+    in_order = [name for name in there if _was_said_here(room, name[1])]
+    if [name for name in read if name in in_order] != in_order:
+        yield Invariant.I6, f"{device.name} has read in another order than was written"
+    if len({text.text for text in device.client.texts}) < len(read):
+        yield Invariant.I3, f"{device.name} shows a text twice"
+
+
+def _was_said_here(room: Room, number: str | None) -> bool:
+    """Whether a text was said into this log first; what another one has lost may come in another order."""
+    peer, _, seq = (number or "").rpartition(".")
+    return int(seq or 1) <= room.seen.get(peer, 0)
 
 
 def _connections(device: Device) -> Unrest:
