@@ -389,6 +389,23 @@ async def test_an_offer_reaches_the_other_side_and_is_acknowledged(clinic: Clini
     assert (await doctor.until(Answer)).sender == patient.welcome.peer
 
 
+async def test_an_acknowledgement_goes_with_the_answer(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hugathome.rooms.link._ANSWERED_WITHIN", 3600)
+    _, doctor, patient = await clinic.visit()
+    pair = doctor.heard[-1]
+    assert isinstance(pair, Pair)
+
+    seq = await doctor.say(Offer(pc=pair.pc, gen=1, neg=1, sdp=sdp()))
+    await patient.until(Offer)
+    await patient.say(Answer(pc=pair.pc, gen=1, neg=1, sdp=sdp("efgh")))
+    answer = await doctor.until(Answer)
+
+    assert answer.ack == seq
+    assert not [each for each in doctor.heard if isinstance(each, Ack) and each.ack == seq]
+
+
 async def test_who_is_not_admitted_gets_no_word_of_what_the_others_say(clinic: Clinic) -> None:
     session, doctor, patient = await clinic.visit()
     nurse = await clinic.join(session, "nurse")

@@ -69,6 +69,7 @@ class Record(BaseModel):
         except ValidationError as refused:
             del fields  # an error that is reported with local variables shows none of these
             raise _explained(type(self), refused).with_traceback(None) from None
+        _SET(self, "__pydantic_fields_set__", _all_fields(type(self)))
 
     # A record within one that is read is made by the reader itself: it would call this once for each of them.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
@@ -91,11 +92,11 @@ class Record(BaseModel):
 
         What was derived from the fields is not copied.
         """
-        held, fields = self.__dict__, type(self).__pydantic_fields__
+        fields = _all_fields(type(self))
+        held = {**self.__dict__, **changes}
         if len(held) > len(fields):
-            held = {name: held[name] for name in fields}
-        given = self.__pydantic_fields_set__
-        return self._of({**held, **changes}, given if given >= changes.keys() else given | changes.keys())
+            held = {name: held[name] for name in type(self).__pydantic_fields__}
+        return self._of(held, fields)
 
     @classmethod
     def made(cls, **fields: Any) -> Self:

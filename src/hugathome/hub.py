@@ -20,11 +20,12 @@ from hugathome.errors import HugathomeError, TransportClosed
 from hugathome.protocol.ice import CREDENTIALS_LIFETIME, IceServer, expire, ice_servers_for
 from hugathome.protocol.messages import Close, Goaway, Hello, IceServers, ServerMessage
 from hugathome.protocol.wire import CloseCode, Limits
+from hugathome.rooms.ending import Goodbye, first_of
 from hugathome.rooms.journal import Journal
-from hugathome.rooms.link import first_of
 from hugathome.rooms.live import LiveRoom, Parts
+from hugathome.rooms.pulse import Pulse
 from hugathome.rooms.reception import Reception, close_for
-from hugathome.rooms.stay import Stay, told_to_go
+from hugathome.rooms.stay import Stay
 from hugathome.rooms.turnstile import TooMany
 from hugathome.signalling import Transport
 from hugathome.telemetry import CLOSES, ROOMS, SILENT, Telemetry
@@ -63,6 +64,7 @@ class Hub:
             randomness=randomness,
             limits=limits,
             mint=self._ice,
+            pulse=Pulse(clock),
             telemetry=telemetry,
         )
         self._reception = Reception(parts=self._parts, doorkeeper=doorkeeper)
@@ -72,8 +74,8 @@ class Hub:
         self._following: set[asyncio.Task[None]] = set()
         """Of former rooms too, which may have a last word to say while their successor is there."""
         self._ends_at: datetime | None = None
-        self._goodbyes: dict[object, asyncio.Event] = {}
-        """Of every connection, what is set once it is to go."""
+        self._goodbyes: dict[Goodbye, None] = {}
+        """One for every connection, in the order of their coming."""
         self._is_empty = asyncio.Event()
         self._is_empty.set()
 
@@ -82,11 +84,11 @@ class Hub:
 
         `source` is the address that it comes from, if that is known.
         """
-        call, goodbye = object(), asyncio.Event()
-        self._goodbyes[call] = goodbye
+        goodbye = Goodbye()
+        self._goodbyes[goodbye] = None
         self._is_empty.clear()
         if self._ends_at is not None:
-            goodbye.set()
+            goodbye.say()
         try:
             close = await self._served(transport, goodbye, source)
             self._note_end(close)
@@ -96,7 +98,7 @@ class Hub:
             try:
                 await transport.aclose()
             finally:  # also where the server cancels a second time: nobody is waited for who has gone
-                del self._goodbyes[call]
+                del self._goodbyes[goodbye]
                 if not self._goodbyes:
                     self._is_empty.set()
 
@@ -106,9 +108,9 @@ class Hub:
         Whoever connects meanwhile is sent away at once. Twice is fine.
         """
         self._ends_at = self._parts.clock.now() + within
-        here = list(self._goodbyes.values())
+        here = list(self._goodbyes)
         for goodbye in here:
-            goodbye.set()
+            goodbye.say()
             await self._parts.clock.sleep(within.total_seconds() / len(here))
         await self._is_empty.wait()
         following = list(self._following)
@@ -118,9 +120,9 @@ class Hub:
 
     # --- One connection --------------------------------------------------------------------------
 
-    async def _served(self, transport: Transport, goodbye: asyncio.Event, source: str | None) -> Close | None:
+    async def _served(self, transport: Transport, goodbye: Goodbye, source: str | None) -> Close | None:
         try:
-            hello = await first_of(told_to_go(goodbye), self._reception.hello(transport))
+            hello = await first_of(_told_to_go(goodbye), self._reception.hello(transport))
             if not isinstance(hello, Hello):
                 return hello
             claim = await self._reception.judged(hello, source=source)
@@ -182,3 +184,8 @@ class Hub:
         minted = ice_servers_for(self._ice_servers, peer=peer, now=self._parts.clock.now())
         lifetime = CREDENTIALS_LIFETIME.total_seconds() if expire(self._ice_servers) else None
         return IceServers(ice_servers=minted, relay_only=self._relay_only, ice_lifetime=lifetime)
+
+
+async def _told_to_go(goodbye: Goodbye) -> Close:
+    await goodbye.said()
+    return Close.because(CloseCode.GOING_AWAY)

@@ -20,7 +20,9 @@ from hugathome.protocol.parts import without_peer
 from hugathome.protocol.wire import CloseCode, Limits
 from hugathome.record.history import Action, Change
 from hugathome.rooms import reception
-from hugathome.rooms.link import Link, _Allowance
+from hugathome.rooms.allowance import Allowance
+from hugathome.rooms.deeds import Deeds
+from hugathome.rooms.link import Link
 from hugathome.rooms.live import LiveRoom, Reading, Step, reads_on
 from hugathome.rooms.reception import Reception
 from hugathome.session import Session
@@ -33,7 +35,7 @@ def digests_of_nothing(patch: pytest.MonkeyPatch) -> None:
 
 
 def nobody_counts_what_is_said(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(_Allowance, "spend", lambda _self, _now, _say: None)
+    patch.setattr(Allowance, "spend", lambda _self, _now, _say: None)
 
 
 def any_token_is_good(patch: pytest.MonkeyPatch) -> None:
@@ -152,13 +154,13 @@ def whatever_is_missing_is_a_mistake(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_refused_end_is_kept_quiet(patch: pytest.MonkeyPatch) -> None:
-    told_record = Link._told_record
+    do = Deeds.do
 
-    async def faulty(connection: Link, message: Any) -> HugathomeError | None:
-        refused = await told_record(connection, message)
+    async def faulty(deeds: Deeds, message: Any) -> HugathomeError | None:
+        refused = await do(deeds, message)
         return None if isinstance(message, Complete) else refused
 
-    patch.setattr(Link, "_told_record", faulty)
+    patch.setattr(Deeds, "do", faulty)
 
 
 def silence_is_a_sign_of_life(patch: pytest.MonkeyPatch) -> None:

@@ -6,38 +6,41 @@ refused but for those under `.local`: looking one up would ask the reader's own 
 """
 
 import re
-from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import NamedTuple
 
 from hugathome.errors import RemoteProtocolError
 
 _LONGEST = 1024
 _WORD = r"[\x21-\x7e]"
-_IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?!$)|$)){4}")
-_MDNS = re.compile(r"[0-9A-Za-z-]{1,63}\.local", re.IGNORECASE | re.ASCII)
+_BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = re.compile(rf"{_BYTE}\.{_BYTE}\.{_BYTE}\.{_BYTE}")
+_MDNS = re.compile(r"[0-9a-z-]{1,63}\.local")
 _CANDIDATE = re.compile(
-    rf"candidate:[A-Za-z0-9+/_-]{{1,32}} (\d{{1,3}}) (udp|tcp|ssltcp) (\d{{1,10}})"
-    rf" ({_WORD}{{1,255}}) (\d{{1,5}}) typ (host|srflx|prflx|relay)"
-    rf"(?: raddr ({_WORD}{{1,255}}))?((?: {_WORD}+ {_WORD}+)*) ?",
-    re.IGNORECASE | re.ASCII,
+    rf"candidate:[a-z0-9+/_-]{{1,32}} ([0-9]{{1,3}}) (udp|tcp|ssltcp) ([0-9]{{1,10}})"
+    rf" ({_WORD}{{1,255}}) ([0-9]{{1,5}}) typ (host|srflx|prflx|relay)"
+    rf"(?: raddr ({_WORD}{{1,255}}))?(?: {_WORD}+ {_WORD}+)* ?"
 )
+"""In small letters, for its words are read in any: an expression that does so itself takes twice as long."""
 _EMBEDDING = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))
 """Where the last four bytes are an IPv4 address: of a translator (RFC 6052), and the old compatible form."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(NamedTuple):
     """One candidate, read."""
 
     component: int
     transport: str
     priority: int
-    address: str = field(repr=False)
-    """An IP address, or a name under `.local` that hides one (mDNS)."""
+    address: str
+    """An IP address, or a name under `.local` that hides one (mDNS); in small letters."""
     port: int
     kind: str
     """`host`, `srflx`, `prflx` or `relay`."""
+
+    def __repr__(self) -> str:
+        return f"Candidate(transport={self.transport!r}, kind={self.kind!r})"
 
 
 class Reach(StrEnum):
@@ -54,25 +57,19 @@ class Reach(StrEnum):
 
 def parse_candidate(text: str) -> Candidate:
     """Read `RTCIceCandidateInit.candidate`, or raise `RemoteProtocolError`."""
-    found = _CANDIDATE.fullmatch(text) if len(text) <= _LONGEST else None
+    found = _CANDIDATE.fullmatch(text.lower()) if len(text) <= _LONGEST and text.isascii() else None
     if found is None:
         raise RemoteProtocolError("not a candidate")
-    component, transport, priority, address, port, kind, related = found.groups()[:7]
-    if int(port) > 65535 or not _is_address(address) or not _is_address(related or address):
+    component, transport, priority, address, port, kind, related = found.groups()
+    read = Candidate(int(component), transport, int(priority), address, int(port), kind)
+    if read.port > 65535 or not _is_address(address) or not (related is None or _is_address(related)):
         raise RemoteProtocolError("a candidate without a usable address")
-    return Candidate(
-        component=int(component),
-        transport=transport.lower(),
-        priority=int(priority),
-        address=address,
-        port=int(port),
-        kind=kind.lower(),
-    )
+    return read
 
 
 def reach_of(candidate: Candidate) -> Reach:
     """Say where sending to a candidate would lead; an IPv4 address inside of an IPv6 one counts as itself."""
-    if candidate.address.lower().endswith(".local"):
+    if candidate.address.endswith(".local"):
         return Reach.HIDDEN
     address = ip_address(candidate.address)
     meant = address if isinstance(address, IPv4Address) else _embedded(address) or address

@@ -65,6 +65,10 @@ class Room(Record):
         told = (record.status, record.modality, record.outcome, record.ended, record.participants)
         return record.version > self.version and (self.version == 0 or known != told)
 
+    def has_company_of(self, before: "Room") -> bool:
+        """Whether nobody has come, gone or been let in since `before`, and the host's seat is as it was."""
+        return self.peers is before.peers and self.people is before.people and self.seat is before.seat
+
     def is_inside(self, peer_id: str) -> bool:
         """Whether a peer may meet the others."""
         peer = self.peers.get(peer_id)

@@ -8,8 +8,8 @@ nothing encrypts) before any endpoint parses it. A text is refused or passed on 
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from hugathome._model import Record
 from hugathome.errors import RemoteProtocolError
@@ -60,26 +60,24 @@ class SdpLimits(Record):
 _DEFAULTS = SdpLimits()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
+class Section(NamedTuple):
     """One media line and its attributes."""
 
     kind: str
     port: int
-    direction: str = "sendrecv"
+    direction: str
     """Its own; not all endpoints heed one that stands above the sections."""
-    is_rejected: bool = False
+    is_rejected: bool
     """By port 0, unless that only says that it shares the transport of another section (RFC 9143)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Description:
+class Description(NamedTuple):
     """What a relay or an endpoint's filter needs to know of an offer or answer."""
 
-    sections: tuple[Section, ...] = ()
-    ufrags: frozenset[str] = frozenset()
-    fingerprints: frozenset[str] = frozenset()
-    candidates: tuple[Candidate, ...] = ()
+    sections: tuple[Section, ...]
+    ufrags: frozenset[str]
+    fingerprints: frozenset[str]
+    candidates: tuple[Candidate, ...]
 
     @property
     def sends_media(self) -> bool:
@@ -101,7 +99,7 @@ def parse_description(sdp: str, *, limits: SdpLimits | None = _DEFAULTS) -> Desc
     for name, value in said:
         values[name].append(value)
     description = Description(
-        sections=tuple(_sections(said)),
+        tuple(_sections(said)),
         ufrags=_well_formed(values, "a=ice-ufrag:", _USER_NAME),
         fingerprints=_well_formed(values, "a=fingerprint:", _FINGERPRINT),
         candidates=tuple([parse_candidate(f"candidate:{value}") for value in values["a=candidate:"]]),
@@ -152,7 +150,7 @@ def _sections(said: list[_Said]) -> Iterator[Section]:
         is_rejected = port == 0 and not any(name == "a=bundle-only" for name, _ in attributes)
         if not is_rejected and not _ENCRYPTED.fullmatch(found[3]):
             raise RemoteProtocolError("media that nothing would encrypt")
-        yield Section(kind=found[1], port=port, direction=_direction(attributes), is_rejected=is_rejected)
+        yield Section(found[1], port, direction=_direction(attributes), is_rejected=is_rejected)
 
 
 def _direction(attributes: list[_Said]) -> str:
@@ -170,8 +168,9 @@ def _direction(attributes: list[_Said]) -> str:
 def _well_formed(values: Mapping[str, list[str]], wanted: str, form: re.Pattern[str]) -> frozenset[str]:
     """Return the values of `wanted`, each once: sections that share a transport say the same ones again."""
     named = frozenset(values.get(wanted, ()))
-    if not all(form.fullmatch(value) for value in named):
-        raise RemoteProtocolError(f"a malformed {wanted}")
+    for value in named:
+        if not form.fullmatch(value):
+            raise RemoteProtocolError(f"a malformed {wanted}")
     return named
 
 

@@ -1,63 +1,48 @@
 """One device's connection to a room: what it says goes into the log, what the log tells it goes out.
 
-Three things run side by side, and the first to end decides why the connection ends: reading, writing at
-the device's own speed from a cursor in the room, and watching that it is alive. What belongs to the
-record is committed there first; the log is told afterwards that the command is done with.
+It is read in a task of its own and written to at the device's own speed, from a cursor in the room; whoever
+finds that it has to end says why (`end`). What belongs to the record is committed there first; the log is
+told afterwards that the command is done with.
+
+An acknowledgement goes with whatever is told next. Of descriptions and candidates, which are answered
+anyway, it waits for that a moment; of everything else it is sent at once.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
-from hugathome.errors import (
-    HugathomeError,
-    InvalidInput,
-    LocalProtocolError,
-    RemoteProtocolError,
-    SessionError,
-    TransportClosed,
-)
+from hugathome.errors import HugathomeError, LocalProtocolError, RemoteProtocolError, TransportClosed
 from hugathome.protocol.frames import parse_client
 from hugathome.protocol.messages import (
     Ack,
-    Admit,
     Answer,
     AskIceServers,
     Candidates,
-    ChangeModality,
     Close,
     Command,
-    Complete,
-    Deny,
     Error,
     Hello,
-    Hold,
-    Media,
-    NoteStep,
     Offer,
     Ping,
     Pong,
-    Remove,
-    Resume,
-    ReturnToWaiting,
     ServerMessage,
     Unknown,
     Welcome,
 )
 from hugathome.protocol.roster import roster_digest
-from hugathome.protocol.wire import CloseCode, Limits
-from hugathome.record.history import Outcome
-from hugathome.roles import Step as Fact
+from hugathome.protocol.wire import CloseCode
+from hugathome.rooms.allowance import Allowance
+from hugathome.rooms.deeds import Deeds
+from hugathome.rooms.ending import Goodbye
 from hugathome.rooms.live import LiveRoom, Parts, Step
+from hugathome.rooms.waker import Waker
 from hugathome.signalling import Commanded, Peer, Transport
 from hugathome.telemetry import RELAYED
 
-T = TypeVar("T")
-
 _RELAYED = (Offer, Answer, Candidates)
-_FACTS = {"connected": Fact.MEDIA_CONNECTED, "failed": Fact.MEDIA_FAILED}
+_ANSWERED_WITHIN = 0.05
+"""Seconds that an acknowledgement waits for something to go with."""
 
 
 class Seat(NamedTuple):
@@ -81,7 +66,7 @@ class Link:
         *,
         transport: Transport,
         live: LiveRoom,
-        changed: asyncio.Event,
+        changed: Waker,
         parts: Parts,
     ) -> None:
         self._seat = seat
@@ -89,25 +74,58 @@ class Link:
         self._live = live
         self._changed = changed
         self._parts = parts
-        self._outbox: deque[ServerMessage] = deque([welcome])
+        self._deeds = Deeds(parts.consultations, seat.session_id, seat.peer)
+        self._outbox: list[ServerMessage] = [welcome]
         self._cursor = seat.cursor
         self._is_inside = welcome.ice_servers is not None
         self._acked = self._taken = self._last_seq = self._owed = welcome.ack or 0
-        self._noted: set[Fact] = set()
+        self._urgent = 0
+        """The last command whose acknowledgement waits for nothing."""
+        self._acknowledging: asyncio.TimerHandle | None = None
         self._heard_at = parts.clock.now()
+        self._pings_at = self._heard_at + self._until_ping()
         self._sending_since: datetime | None = None
-        self._allowance = _Allowance(parts.limits, now=self._heard_at)
+        self._allowance = Allowance(parts.limits, now=self._heard_at)
+        self._writing = asyncio.timeout(None)
+        self._end: Close | None = None
+        self._is_over = False
 
-    async def run(self, told_to_go: Coroutine[Any, Any, Close]) -> Close | None:
-        """Serve until something ends it; return what to tell the device, if it is still there.
+    async def run(self, goodbye: Goodbye) -> Close | None:
+        """Serve until something ends it; return what to tell the device, if it is still there."""
+        self._changed.names = {self._seat.peer.peer, self._seat.peer.link}
+        async with asyncio.TaskGroup() as scope:
+            reading = scope.create_task(self._read())
+            try:
+                async with self._writing:
+                    with self._parts.pulse.minding(self), goodbye.heard_by(self._go):
+                        self._end = await self._write()
+            except TimeoutError:
+                if not self._writing.expired():
+                    raise
+            finally:
+                self._is_over = True
+                self._changed.names = ()
+                reading.cancel()
+                if self._acknowledging is not None:
+                    self._acknowledging.cancel()
+        return self._end
 
-        `told_to_go` returns once the connection has to end for reasons that are not its own.
-        """
-        return await first_of(self._read(), self._write(), self._watch(), told_to_go)
+    def end(self, close: Close | None) -> None:
+        """End the connection, whatever is being written; whoever says so first says why."""
+        if not self._is_over:
+            self._is_over, self._end = True, close
+            self._writing.reschedule(0)
+
+    def _go(self) -> None:
+        self.end(Close.because(CloseCode.GOING_AWAY))
 
     # --- Reading ---------------------------------------------------------------------------------
 
-    async def _read(self) -> Close | None:
+    async def _read(self) -> None:
+        self.end(await self._broken_off())
+
+    async def _broken_off(self) -> Close | None:
+        """Take what the device says, and return why no more of it is taken."""
         try:
             while True:
                 text = await self._transport.receive()
@@ -125,6 +143,8 @@ class Link:
     async def _take(self, text: str) -> Close | None:
         message = parse_client(text, limits=self._parts.limits)
         match message:
+            case Offer() | Answer() | Candidates():
+                return await self._command(message)
             case Hello():
                 return Close.because(CloseCode.PROTOCOL_ERROR, "a second hello")
             case Ping(t=t):
@@ -145,66 +165,34 @@ class Link:
             return None
         if seq > self._last_seq + 1:
             return Close.because(CloseCode.STATE_LOST, "a command is missing")
-        refused = await self._told_record(message) if self._is_current() else None
-        if refused is not None:  # said before the acknowledgement, which is the last word on a command
-            self._say(Error(code=refused.problem.rpartition(":")[2], ref=seq))
-        await self._parts.journal.append(
-            self._seat.session_id,
-            Commanded(
-                peer=self._seat.peer.peer,
-                conn=self._seat.peer.conn,
-                seq=seq,
-                body=message,
-                at=self._parts.clock.now(),
-            ),
+        is_relayed = isinstance(message, _RELAYED)
+        if not is_relayed:
+            self._urgent = seq
+            await self._do(message)
+        peer = self._seat.peer
+        entry = Commanded.made(
+            kind="commanded",
+            peer=peer.peer,
+            conn=peer.conn,
+            seq=seq,
+            body=message,
+            at=self._parts.clock.now(),
         )
+        await self._parts.journal.append(self._seat.session_id, entry)
         self._last_seq = seq
+        if is_relayed and self._acknowledging is None:
+            self._acknowledge_later()
         return None
+
+    async def _do(self, message: Command | Unknown) -> None:
+        """Do what is the record's; its refusal is said before the acknowledgement, the last word on it."""
+        refused = await self._deeds.do(message) if self._is_current() else None
+        if refused is not None:
+            self._say(Error(code=refused.problem.rpartition(":")[2], ref=message.seq))
 
     def _is_current(self) -> bool:
         peer = self._live.room.peers.get(self._seat.peer.peer)
         return peer is not None and peer.link == self._seat.peer.link
-
-    async def _told_record(self, message: Command | Unknown) -> HugathomeError | None:
-        """Do in the record what is the record's, once however often it is sent; return its refusal."""
-        try:
-            await self._do(message)
-        except (SessionError, InvalidInput) as refused:
-            return refused
-        return None
-
-    async def _do(self, message: Command | Unknown) -> None:
-        record, session_id = self._parts.consultations, self._seat.session_id
-        by = self._seat.peer.participant  # who is part of the name: nobody uses up what is another's to say
-        once = f"{by}:{message.again or f'{self._seat.peer.peer}.{message.seq}'}"
-        match message:
-            case Admit(participant=whom):
-                await record.admit(session_id, whom, by=by, once=once)
-            case Deny(participant=whom, reason=reason):
-                await record.deny(session_id, whom, by=by, once=once, reason=reason or None)
-            case Remove(participant=whom, reason=reason):
-                await record.remove(session_id, whom, by=by, once=once, reason=reason or None)
-            case ReturnToWaiting(participant=whom):
-                await record.return_to_waiting(session_id, whom, by=by, once=once)
-            case Hold():
-                await record.hold(session_id, by=by, once=once)
-            case Resume():
-                await record.resume(session_id, by=by, once=once)
-            case ChangeModality(modality=modality, reason=reason):
-                await record.change_modality(session_id, modality, by=by, once=once, reason=reason or None)
-            case Complete(outcome=outcome):
-                await record.complete(session_id, by=by, once=once, outcome=_outcome(outcome))
-            case NoteStep() | Media():
-                await self._note(message)
-
-    async def _note(self, told: NoteStep | Media) -> None:
-        """Note a fact; how media fare is told for each connection between two, and noted once."""
-        fact = told.step if isinstance(told, NoteStep) else _FACTS.get(told.state)
-        if fact is None or (isinstance(told, Media) and fact in self._noted):
-            return
-        if isinstance(told, Media):
-            self._noted.add(fact)
-        await self._parts.consultations.step(self._seat.session_id, self._seat.peer.participant, fact)
 
     # --- Writing ---------------------------------------------------------------------------------
 
@@ -217,13 +205,12 @@ class Link:
             while True:
                 self._changed.clear()
                 while self._outbox:
-                    await self._send(self._outbox.popleft())
-                close = await self._deliver_all()
-                await self._acknowledge()
+                    await self._send(self._outbox.pop(0))
+                close = await self._deliver_all() or self._live.end
+                if close is not None or self._taken >= self._urgent > self._acked:
+                    await self._acknowledge()
                 if close is not None:
                     return close
-                if self._live.end is not None:
-                    return self._live.end
                 await self._changed.wait()
         except TransportClosed:
             return None
@@ -237,12 +224,6 @@ class Link:
             if close is not None:
                 return close
         return None
-
-    async def _acknowledge(self) -> None:
-        """Acknowledge at once all that was taken since anything told of it: they are often many."""
-        if self._taken > self._acked:
-            self._acked = self._taken
-            await self._send(Ack(ack=self._acked))
 
     def _gap_before(self, step: Step) -> Close | None:
         """Refuse to skip what this device was too slow for: it comes back, and is given the whole room."""
@@ -288,26 +269,49 @@ class Link:
         is_known = step is not None and self._seat.peer.peer in step.room.peers
         return roster_digest(step.room.view(self._seat.peer.peer).participants) if step and is_known else None
 
+    # --- Acknowledging ---------------------------------------------------------------------------
+
+    async def _acknowledge(self) -> None:
+        """Acknowledge at once all that was taken since anything told of it: they are often many."""
+        if self._taken > self._acked:
+            self._acked = self._taken
+            await self._send(Ack(ack=self._acked))
+
+    def _acknowledge_later(self) -> None:
+        # on the loop's time, not the clock's: it only gathers what goes out anyway, as a network does
+        loop = asyncio.get_running_loop()
+        self._acknowledging = loop.call_later(_ANSWERED_WITHIN, self._acknowledge_up_to, self._last_seq)
+
+    def _acknowledge_up_to(self, seq: int) -> None:
+        """Have what nothing went with acknowledged for its own sake."""
+        self._acknowledging = None
+        if self._acked < seq:
+            self._urgent = max(self._urgent, seq)
+            self._changed.set()
+        if self._acked < self._last_seq:
+            self._acknowledge_later()
+
     # --- Watching --------------------------------------------------------------------------------
 
-    async def _watch(self) -> Close | None:
-        clock, limits = self._parts.clock, self._parts.limits
-        pings_at = clock.now() + self._until_ping()
-        while True:
-            now = clock.now()
-            dead_at = self._heard_at + timedelta(seconds=limits.dead_after)
-            due = min(pings_at, dead_at, now + timedelta(seconds=limits.stalled_after))
-            await clock.sleep(max((due - now).total_seconds(), 0))
-            now = clock.now()
-            if now >= self._heard_at + timedelta(seconds=limits.dead_after):
-                return Close.because(CloseCode.HEARTBEAT_TIMEOUT)
-            if self._is_slow(now):
-                return Close.because(CloseCode.SLOW_CONSUMER)
-            if now >= pings_at:
-                if self._has_lost_words():
-                    return Close.because(CloseCode.LOST_RACE, "unavailable")
-                self._say(Ping(t=int(now.timestamp() * 1000)))
-                pings_at = now + self._until_ping()
+    def look(self, now: datetime) -> datetime:
+        """Look whether the device is alive and keeps up, and return when to look again."""
+        limits = self._parts.limits
+        dead_at = self._heard_at + timedelta(seconds=limits.dead_after)
+        if now >= dead_at:
+            self.end(Close.because(CloseCode.HEARTBEAT_TIMEOUT))
+        elif self._is_slow(now):
+            self.end(Close.because(CloseCode.SLOW_CONSUMER))
+        elif now >= self._pings_at:
+            self._ping(now)
+        again_at = now + timedelta(seconds=limits.stalled_after)
+        return again_at if self._is_over else min(self._pings_at, dead_at, again_at)
+
+    def _ping(self, now: datetime) -> None:
+        if self._has_lost_words():
+            self.end(Close.because(CloseCode.LOST_RACE, "unavailable"))
+            return
+        self._say(Ping(t=int(now.timestamp() * 1000)))
+        self._pings_at = now + self._until_ping()
 
     def _has_lost_words(self) -> bool:
         """Whether the log lost, unread by anybody, what it took before the last ping: it is said again."""
@@ -328,43 +332,3 @@ class Link:
         )
         behind = self._live.position.offset - self._cursor
         return stalls or behind > limits.behind or len(self._outbox) > limits.behind
-
-
-class _Allowance:
-    """How much a device may still say: a bucket that fills with time, and may be overdrawn once."""
-
-    def __init__(self, limits: Limits, *, now: datetime) -> None:
-        self._limits = limits
-        self._left = float(limits.burst)
-        self._at = now
-        self._is_warned = False
-
-    def spend(self, now: datetime, say: Callable[[ServerMessage], None]) -> Close | None:
-        """Count one message; warn of the overdraft, and close when it is used up too."""
-        earned = (now - self._at).total_seconds() * self._limits.rate
-        self._left = min(self._left + earned, self._limits.burst) - 1
-        self._at = now
-        wait = max(-self._left, 1) / self._limits.rate
-        if self._left < -self._limits.burst:
-            return Close.because(CloseCode.RATE_LIMITED, after=wait)
-        if self._left < 0 and not self._is_warned:
-            say(Error(code="rate-limited", retry_after=wait))
-        self._is_warned = self._left < 0
-        return None
-
-
-async def first_of(*work: Coroutine[Any, Any, T]) -> T:
-    """Return the result of whichever ends first, the earlier in order at a tie; the others are cancelled."""
-    async with asyncio.TaskGroup() as scope:
-        tasks = [scope.create_task(each) for each in work]
-        done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in others:
-            task.cancel()
-    return next(task.result() for task in tasks if task in done)
-
-
-def _outcome(word: str) -> Outcome:
-    try:
-        return Outcome(word)
-    except ValueError:
-        raise InvalidInput("no such outcome") from None

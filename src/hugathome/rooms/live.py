@@ -1,6 +1,6 @@
 """A room while somebody is connected to it here: the log followed and folded once for all of them.
 
-Connections read `since` an offset at their own speed and are woken when there is more. A timer here
+Connections read `since` an offset at their own speed and are woken when there is more for them. A timer here
 proposes that whoever has been away too long has left; the fold decides, so it does not matter how many
 workers propose it; so it is with the host's seat. Connections that no worker vouches for are taken for
 lost: their worker was killed. What the record says is told to the log, if whoever changed it could not.
@@ -18,11 +18,13 @@ from typing import Any, NamedTuple
 from hugathome.clock import Clock
 from hugathome.consultations import Consultations
 from hugathome.errors import HugathomeError, LocalProtocolError, LogForked, LogTrimmed
-from hugathome.protocol.messages import Close, IceServers, Leave
+from hugathome.protocol.messages import Answer, Candidates, Close, IceServers, Leave, Offer
 from hugathome.protocol.wire import CloseCode, Limits, RoomView
 from hugathome.rooms.journal import Journal
 from hugathome.rooms.mirror import recorded
+from hugathome.rooms.pulse import Pulse
 from hugathome.rooms.snapshot import Point
+from hugathome.rooms.waker import Waker
 from hugathome.signalling import (
     START,
     Commanded,
@@ -46,7 +48,10 @@ _LONG = 2 * 1024 * 1024
 """Bytes in a log, after which it is cut."""
 _MANY = 512
 """Entries in a log, after which it is cut: a worker that takes a room over has to read them all."""
-
+_UNHEARD = 16
+"""Entries after which everybody is woken, though they concern others: few of those that are kept for them."""
+_ANSWERED = (Offer, Answer, Candidates)
+"""What is relayed concerns whom it goes to: whoever said it hears of it later."""
 
 _HELD = 2 * _LONG
 """Bytes of a log whose entries are held here for those who resume; more than what a cut leaves of it."""
@@ -62,6 +67,7 @@ class Parts(NamedTuple):
     limits: Limits
     mint: Callable[[str], IceServers]
     """Make the ICE servers for a peer."""
+    pulse: Pulse
     telemetry: Telemetry = SILENT
 
 
@@ -87,16 +93,16 @@ class LiveRoom:
         self._kept: deque[Step] = deque([self._last], maxlen=parts.limits.kept)
         self._cut_at = START
         self._is_loaded = False
-        self._watchers: dict[asyncio.Event, None] = {}
+        self._watchers: dict[Waker, None] = {}
         """In the order of their coming, so that a simulated run repeats."""
-        self._expecting: dict[asyncio.Event, None] = {}
+        self._expecting: dict[Waker, None] = {}
         self._served: set[str] = set()
         self._away: set[tuple[str, int]] = set()
         self._empty_seats: set[int] = set()
         self._unanswered: set[tuple[str, int]] = set()
         """Connections that this worker has asked after, and that nobody has vouched for since."""
         self._until_idle: set[asyncio.Task[None]] = set()
-        self._idle = asyncio.Event()
+        self._idle = Waker()
         self._tasks = asyncio.TaskGroup()
 
     @property
@@ -110,9 +116,9 @@ class LiveRoom:
         return self._last.position
 
     @contextmanager
-    def watching(self) -> Iterator[asyncio.Event]:
-        """Keep the room live, and give an event that is set whenever there is something new."""
-        changed = asyncio.Event()
+    def watching(self) -> Iterator[Waker]:
+        """Keep the room live, and give what is set whenever there is something new."""
+        changed = Waker()
         self._watchers[changed] = None
         try:
             yield changed
@@ -121,8 +127,8 @@ class LiveRoom:
             self._look_if_idle()
 
     @contextmanager
-    def expecting(self, changed: asyncio.Event) -> Iterator[None]:
-        """Set an event now and then though nothing is new: the log may have lost what somebody waits for."""
+    def expecting(self, changed: Waker) -> Iterator[None]:
+        """Set `changed` now and then though nothing is new: the log may have lost what somebody waits for."""
         self._expecting[changed] = None
         try:
             yield
@@ -153,7 +159,7 @@ class LiveRoom:
         now = self.room.peers.get(peer.peer)
         return now is not None and now.conn == peer.conn and now.is_attached
 
-    async def loaded(self, changed: asyncio.Event) -> None:
+    async def loaded(self, changed: Waker) -> None:
         """Return once the room has been read up to the present, or has ended."""
         while not self._is_loaded and self.end is None:
             await changed.wait()
@@ -192,12 +198,15 @@ class LiveRoom:
         self._wake()
         async with aclosing(self._news()) as entries:
             async for position, entry in entries:
-                before = self.room
+                before = self._last
                 self._fold(entry, position)
                 self._cut_if_long()
+                if self.room.has_company_of(before.room) and isinstance(entry, Commanded):
+                    self._wake_for(entry)
+                    continue
                 self._expect_the_away()
                 self._expect_the_host()
-                self._note_departures(before, entry, position)
+                self._note_departures(before.room, entry, position)
                 self._vouch(entry)
                 self._wake()
                 self._look_if_idle()
@@ -244,6 +253,16 @@ class LiveRoom:
     def _wake(self) -> None:
         for changed in self._watchers:
             changed.set()
+
+    def _wake_for(self, entry: Commanded) -> None:
+        """Wake whom the last step concerns: whoever is told something by it, or waits for it to be taken."""
+        names = {told.to for told in self._last.told}
+        if not isinstance(entry.body, _ANSWERED):
+            names.add(entry.peer)
+        is_everybody = self.position.offset % _UNHEARD == 0
+        for changed in self._watchers:
+            if is_everybody or not changed.names or not names.isdisjoint(changed.names):
+                changed.set()
 
     # --- Who is away, and who has left -----------------------------------------------------------
 

@@ -24,7 +24,7 @@ from hugathome.grants import claimed_session
 from hugathome.protocol.frames import parse_client
 from hugathome.protocol.messages import VERSION, Close, Hello
 from hugathome.protocol.wire import CloseCode, ResumeFrom
-from hugathome.rooms.link import first_of
+from hugathome.rooms.ending import first_of
 from hugathome.rooms.live import Parts
 from hugathome.rooms.turnstile import TooMany, Turnstile, Who
 from hugathome.session import Session

@@ -6,7 +6,6 @@ Whoever the fold does not take is told the close that it gave, and never served.
 that nobody was given is refused before a word of it is written.
 """
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -15,10 +14,12 @@ from hugathome.errors import HugathomeError
 from hugathome.protocol import roster
 from hugathome.protocol.messages import Close, Welcome
 from hugathome.protocol.wire import CloseCode
+from hugathome.rooms.ending import Goodbye
 from hugathome.rooms.link import Link, Seat
 from hugathome.rooms.live import LiveRoom, Parts, Reading, Step, begins, has_missed, reads_on
 from hugathome.rooms.mirror import recorded
 from hugathome.rooms.reception import Claim
+from hugathome.rooms.waker import Waker
 from hugathome.session import Session
 from hugathome.signalling import Attached, Detached, Joined, Peer, Room, Transport
 from hugathome.telemetry import CONNECTIONS, JOINS, RESUMES
@@ -32,14 +33,14 @@ _UNKNOWN = Close.because(CloseCode.LOST_RACE, "unavailable")
 class Stay:
     """What one claim makes of one live room, while `changed` is woken for it."""
 
-    def __init__(self, claim: Claim, live: LiveRoom, changed: asyncio.Event, *, parts: Parts) -> None:
+    def __init__(self, claim: Claim, live: LiveRoom, changed: Waker, *, parts: Parts) -> None:
         self._claim = claim
         self._live = live
         self._changed = changed
         self._parts = parts
         self._entry = claim.entry
 
-    async def run(self, transport: Transport, goodbye: asyncio.Event) -> Close | None:
+    async def run(self, transport: Transport, goodbye: Goodbye) -> Close | None:
         """Serve the device until it goes, or is told to; return what to tell it, if it is still there."""
         await self._live.loaded(self._changed)
         if isinstance(self._entry, Attached) and self._live.end is None:
@@ -72,9 +73,7 @@ class Stay:
         position = self._live.position
         return _close_of(Step(position, *room.after(self._entry, position)), self._entry.link)
 
-    async def _served(
-        self, peer: Peer, step: Step, transport: Transport, goodbye: asyncio.Event
-    ) -> Close | None:
+    async def _served(self, peer: Peer, step: Step, transport: Transport, goodbye: Goodbye) -> Close | None:
         reading = await self._reading(peer, step)
         if isinstance(reading, Close):
             return reading
@@ -82,7 +81,7 @@ class Stay:
         self._count(recovered=reading.snapshot is None)
         del self._claim, self._entry, reading  # as in the hub: from here on, the room is all there is to know
         with self._live.serving(peer.link), self._counted():
-            return await link.run(told_to_go(goodbye))
+            return await link.run(goodbye)
 
     def _link(self, peer: Peer, step: Step, reading: Reading, transport: Transport) -> Link:
         seat = Seat(
@@ -203,12 +202,6 @@ class Stay:
             yield
         finally:
             telemetry.add(CONNECTIONS, -1)
-
-
-async def told_to_go(goodbye: asyncio.Event) -> Close:
-    """Wait until somebody has to go, and say so."""
-    await goodbye.wait()
-    return Close.because(CloseCode.GOING_AWAY)
 
 
 def _peer_of(step: Step, link: str) -> Peer | None:
