@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Itera
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from tests import servers
 from tests.front_desk import NOW, Gateway, hug_over
 
@@ -17,8 +17,11 @@ from hugathome.app import HugAtHome
 from hugathome.stores import Store, open_store, schema
 from hugathome.testing.clock import FakeClock
 
-settings.register_profile("fixed", derandomize=True, deadline=None)
-settings.register_profile("proof", max_examples=500, deadline=None, print_blob=True)
+SLOW = [HealthCheck.too_slow]  # on a busy machine, everything is
+settings.register_profile("fixed", derandomize=True, deadline=None, suppress_health_check=SLOW)
+settings.register_profile(
+    "proof", max_examples=500, deadline=None, print_blob=True, suppress_health_check=SLOW
+)
 settings.load_profile("fixed")  # `--hypothesis-profile=proof` comes after it
 
 PATIENCE = 200

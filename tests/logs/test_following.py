@@ -11,7 +11,7 @@ from hugathome.logs._follower import MOST_ROWS, Answer, Place
 from hugathome.logs._following import Followers
 from hugathome.logs._reading import Rows
 
-SOON = 10
+SOON = 30
 """Seconds."""
 
 

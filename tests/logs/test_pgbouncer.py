@@ -12,7 +12,7 @@ from hugathome.logs import open_log, sql
 from hugathome.testing.check_log import check_log
 
 ROOM = "hug.room"
-SOON = 10
+SOON = 30
 """Seconds."""
 NEVER = 3600.0
 

@@ -12,7 +12,7 @@ from hugathome.errors import ConfigurationError
 from hugathome.logs import _listening, _statements, open_log, sql
 
 ROOM = "hug.room"
-SOON = 10
+SOON = 30
 """Seconds."""
 NEVER = 3600.0
 

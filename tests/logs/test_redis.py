@@ -15,7 +15,7 @@ from hugathome.logs.redis import RedisLog
 from hugathome.testing.check_log import check_log
 
 ROOM = "hug.room"
-SOON = 10
+SOON = 30
 """Seconds."""
 NEVER = 3600.0
 NEEDED = {

@@ -142,8 +142,8 @@ class Witness:
 
     def _trust(self, ear: Ear) -> None:
         """Credentials are for those who are let in, where the connection stands or a little later."""
-        at = ear.at.offset if ear.at else 0
-        if self._inside.get(ear.peer or "", -1) < at:
+        at, peer = ear.at or self.head, ear.peer or ""
+        if not at.facts.is_inside(peer) and self._inside.get(peer, -1) < at.offset:
             self._blame(Invariant.I15, f"{ear.peer} waits, and is given credentials")
 
     def _proceed(self, ear: Ear, message: ServerMessage, pos: str) -> None:
