@@ -8,7 +8,7 @@ import pytest
 from tests.test_hub import BROWSER, Clinic, Device
 
 from hugathome.errors import LocalProtocolError
-from hugathome.protocol.messages import Close, Hello, Text, Welcome
+from hugathome.protocol.messages import Close, Hello, Leave, Text, Welcome
 from hugathome.protocol.wire import CloseCode, Limits, ResumeFrom
 from hugathome.rooms import live as rooms
 from hugathome.session import Session
@@ -127,8 +127,10 @@ async def test_whoever_s_entry_the_log_has_lost_is_sent_to_come_again_and_keeps_
 async def test_whoever_s_refusal_is_held_no_longer_is_sent_to_come_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    clinic = Clinic(limits=Limits(peers=2))
+    clinic = Clinic()
     session, doctor, _ = await clinic.visit()
+    used = clinic.doorkeeper.grant(session.id, "nurse")
+    await clinic.join(session, "nurse", grant=used)
     append = clinic.journal.append
     peer = (await clinic.journal.room(session.id)).peers[doctor.welcome.peer]
 
@@ -143,7 +145,25 @@ async def test_whoever_s_refusal_is_held_no_longer_is_sent_to_come_again(
 
     monkeypatch.setattr(rooms, "_HELD", 3000)
     clinic.journal.append = outrun  # type: ignore[method-assign]
-    device = await greeted(clinic, session, "nurse")
+    device = clinic.dial()
+    await device.transport.send(Hello(grant=used.token, nonce="another", caps=BROWSER).to_json())
 
     assert (await device.until(Close)).retry == "resume"
+    await clinic.aclose()
+
+
+async def test_who_finds_the_room_full_again_and_again_leaves_nothing_in_its_log() -> None:
+    clinic = Clinic(limits=Limits(peers=2))
+    session, doctor, _ = await clinic.visit()
+    before = await clinic.log.load(session.id, 0)
+
+    refused = [await (await greeted(clinic, session, "nurse")).until(Close) for _ in range(3)]
+    left = await clinic.log.load(session.id, 0)
+    await doctor.say(Leave())
+    await doctor.until(Close)
+    nurse = await clinic.join(session, "nurse")
+
+    assert {each.code for each in refused} == {CloseCode.RATE_LIMITED}
+    assert left == before
+    assert nurse.welcome.state == "waiting"
     await clinic.aclose()

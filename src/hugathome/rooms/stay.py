@@ -43,11 +43,9 @@ class Stay:
     async def run(self, transport: Transport, goodbye: Goodbye) -> Close | None:
         """Serve the device until it goes, or is told to; return what to tell it, if it is still there."""
         await self._live.loaded(self._changed)
-        if isinstance(self._entry, Attached) and self._live.end is None:
-            self._entry = self._entry.but(missed=has_missed(self._live, self._claim.resumed_at))
-            refused = await self._refusal()
-            if refused is not None:
-                return refused
+        refused = await self._turned_away() if self._live.end is None else None
+        if refused is not None:
+            return refused
         step = await self._proposed()
         if not isinstance(step, Step):
             return step
@@ -59,12 +57,22 @@ class Stay:
         finally:
             await self._left(peer)
 
+    async def _turned_away(self) -> Close | None:
+        """Refuse, before the log is written to, a token that may be made up, and who finds the room full."""
+        if isinstance(self._entry, Attached):
+            self._entry = self._entry.but(missed=has_missed(self._live, self._claim.resumed_at))
+            return await self._refusal()
+        refused = await self._refusal() if self._live.room.is_open else None
+        return refused if refused is not None and refused.code == CloseCode.RATE_LIMITED else None
+
     async def _refusal(self) -> Close | None:
-        """Judge whoever would resume before the log is written to: anybody may come with a token made up."""
+        """Say how the room as it stands would refuse the entry."""
         refused = self._refused_by(self._live.room)
         if refused is None:
             return None
-        room = self._live.room  # the token may have been given out elsewhere, and not have been read here yet
+        room = (
+            self._live.room
+        )  # what speaks for it may have happened elsewhere, and not have been read here yet
         for position, entry in await self._parts.journal.load(room.session, after=self._live.position):
             room, _ = room.after(entry, position)
         return self._refused_by(room)
