@@ -406,6 +406,56 @@ async def test_an_acknowledgement_goes_with_the_answer(
     assert not [each for each in doctor.heard if isinstance(each, Ack) and each.ack == seq]
 
 
+async def test_what_was_relayed_is_acknowledged_though_the_record_takes_its_time(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, doctor, _patient = await clinic.visit()
+    pair = doctor.heard[-1]
+    assert isinstance(pair, Pair)
+    goes_on, step = asyncio.Event(), clinic.consultations.step
+
+    async def slow(session_id: str, who: str, fact: Fact) -> Session:
+        await goes_on.wait()
+        return await step(session_id, who, fact)
+
+    monkeypatch.setattr(clinic.consultations, "step", slow)
+    offered = await doctor.say(Offer(pc=pair.pc, gen=1, neg=1, sdp=sdp()))
+    noted = await doctor.say(NoteStep(step=Fact.SCREEN_OFF))
+
+    await doctor.until_acked(offered)
+    goes_on.set()
+    await doctor.until_acked(noted)
+
+
+async def test_a_transport_that_breaks_when_it_is_cancelled_changes_no_reason_to_end(clinic: Clinic) -> None:
+    session = await clinic.plan()
+    near, far = memory_pair(capacity=1)
+    send = far.send
+
+    class Brittle:
+        receive, aclose = far.receive, far.aclose
+
+        async def send(self, text: str) -> None:
+            try:
+                await send(text)
+            except asyncio.CancelledError:
+                raise TransportClosed("broken") from None
+
+    clinic.calls.append(asyncio.create_task(clinic.hub.serve(Brittle())))
+    device, grant = Device(near), clinic.doorkeeper.grant(session.id, "dr")
+    hello = Hello(grant=grant.token, nonce=grant.jti, caps=BROWSER).to_json()
+    await near.send(hello)
+    for _ in range(3):  # pongs that nobody reads: the second of them does not fit
+        await near.send(Ping(t=1).to_json())
+    await near.send(hello)
+    await device.until(Welcome)
+
+    close = (await device.hear_all())[-1]
+
+    assert isinstance(close, Close)
+    assert close.code == CloseCode.PROTOCOL_ERROR
+
+
 async def test_who_is_not_admitted_gets_no_word_of_what_the_others_say(clinic: Clinic) -> None:
     session, doctor, patient = await clinic.visit()
     nurse = await clinic.join(session, "nurse")
@@ -954,6 +1004,22 @@ async def test_a_device_that_fell_behind_what_is_kept_is_never_told_a_part_of_it
     assert welcome.snapshot is not None
     steps = {each.participant: each.step for each in welcome.snapshot.participants}
     assert steps["pat"] == Fact.SCREEN_OFF
+    await clinic.aclose()
+
+
+async def test_whoever_missed_much_while_away_is_given_the_time_to_catch_up() -> None:
+    clinic = Clinic(limits=Limits(kept=64, behind=4))
+    session, doctor, patient = await clinic.visit()
+    doctor.transport.cut()
+    for step in [Fact.SCREEN_OFF, Fact.SCREEN_ON] * 5:
+        await patient.until_acked(await patient.say(NoteStep(step=step)))
+
+    back = await clinic.resume(session, doctor)
+    welcome = await back.until(Welcome)
+    await back.until_acked(await back.say(NoteStep(step=Fact.SCREEN_OFF)))
+
+    assert welcome.recovered
+    assert not [each for each in back.heard if isinstance(each, Close)]
     await clinic.aclose()
 
 

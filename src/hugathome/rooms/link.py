@@ -82,7 +82,7 @@ class Link:
         self._urgent = 0
         """The last command whose acknowledgement waits for nothing."""
         self._acknowledging: asyncio.TimerHandle | None = None
-        self._heard_at = parts.clock.now()
+        self._begun_at = self._heard_at = parts.clock.now()
         self._pings_at = self._heard_at + self._until_ping()
         self._sending_since: datetime | None = None
         self._allowance = Allowance(parts.limits, now=self._heard_at)
@@ -98,7 +98,7 @@ class Link:
             try:
                 async with self._writing:
                     with self._parts.pulse.minding(self), goodbye.heard_by(self._go):
-                        self._end = await self._write()
+                        self.end(await self._write())
             except TimeoutError:
                 if not self._writing.expired():
                     raise
@@ -167,8 +167,8 @@ class Link:
             return Close.because(CloseCode.STATE_LOST, "a command is missing")
         is_relayed = isinstance(message, _RELAYED)
         if not is_relayed:
-            self._urgent = seq
             await self._do(message)
+            self._urgent = seq  # not earlier: what was relayed before it does not wait for the record
         peer = self._seat.peer
         entry = Commanded.made(
             kind="commanded",
@@ -331,4 +331,5 @@ class Link:
             and (now - self._sending_since).total_seconds() >= limits.stalled_after
         )
         behind = self._live.position.offset - self._cursor
-        return stalls or behind > limits.behind or len(self._outbox) > limits.behind
+        is_catching_up = (now - self._begun_at).total_seconds() < limits.stalled_after  # having been away
+        return stalls or (behind > limits.behind and not is_catching_up) or len(self._outbox) > limits.behind
