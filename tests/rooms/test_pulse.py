@@ -24,6 +24,18 @@ class Looked:
         return now + self.every
 
 
+class FailingClock(FakeClock):
+    """Cannot wait, the first time."""
+
+    has_failed = False
+
+    async def sleep(self, seconds: float) -> None:
+        if not self.has_failed:
+            self.has_failed = True
+            raise OSError("no timer")
+        await super().sleep(seconds)
+
+
 class Broken(Looked):
     """Has a defect."""
 
@@ -88,3 +100,16 @@ async def test_a_defect_of_one_keeps_nobody_else_from_being_looked_at(
     assert broken.at == [0, 2]
     assert sound.at == [0, 2, 4]
     assert "unexpected RuntimeError" in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_a_pulse_that_stopped_goes_on_with_whoever_comes_next() -> None:
+    clock, first, second = FailingClock(NOON), Looked(2), Looked(2)
+    pulse = Pulse(clock)
+
+    with pulse.minding(first):
+        await clock.settle()
+        with pulse.minding(second):
+            await clock.advance(seconds=4)
+
+    assert (first.at, second.at) == ([0, 2, 4], [0, 2, 4])

@@ -94,21 +94,26 @@ class Link:
         """Serve until something ends it; return what to tell the device, if it is still there."""
         self._changed.names = {self._seat.peer.peer, self._seat.peer.link}
         async with asyncio.TaskGroup() as scope:
-            reading = scope.create_task(self._read())
             try:
                 async with self._writing:
-                    with self._parts.pulse.minding(self), goodbye.heard_by(self._go):
-                        self.end(await self._write())
+                    await self._serve(scope, goodbye)
             except TimeoutError:
                 if not self._writing.expired():
                     raise
             finally:
                 self._is_over = True
                 self._changed.names = ()
-                reading.cancel()
                 if self._acknowledging is not None:
                     self._acknowledging.cancel()
         return self._end
+
+    async def _serve(self, scope: asyncio.TaskGroup, goodbye: Goodbye) -> None:
+        reading = scope.create_task(self._read())
+        try:
+            with self._parts.pulse.minding(self), goodbye.heard_by(self._go):
+                self.end(await self._write())
+        finally:
+            reading.cancel()
 
     def end(self, close: Close | None) -> None:
         """End the connection, whatever is being written; whoever says so first says why."""
@@ -209,7 +214,7 @@ class Link:
                 close = await self._deliver_all() or self._live.end
                 if close is not None or self._taken >= self._urgent > self._acked:
                     await self._acknowledge()
-                if close is not None:
+                if close is not None or self._is_over:
                     return close
                 await self._changed.wait()
         except TransportClosed:
@@ -285,6 +290,8 @@ class Link:
     def _acknowledge_up_to(self, seq: int) -> None:
         """Have what nothing went with acknowledged for its own sake."""
         self._acknowledging = None
+        if self._is_over:
+            return
         if self._acked < seq:
             self._urgent = max(self._urgent, seq)
             self._changed.set()

@@ -42,9 +42,9 @@ class Pulse:
         """Look at `minded` now, and when it says, while the block runs."""
         number = next(self._numbers)
         self._minded[number] = minded
-        self._look(number, self._clock.now())
-        self._wake_in_time()
         try:
+            self._look(number, self._clock.now())
+            self._wake_in_time()
             yield
         finally:
             del self._minded[number]
@@ -58,7 +58,8 @@ class Pulse:
 
     def _wake_in_time(self) -> None:
         first, _ = self._due[0]
-        if self._sleeping is not None and self._until is not None and self._until <= first:
+        is_running = self._sleeping is not None and not self._sleeping.done()
+        if is_running and self._until is not None and self._until <= first:
             return
         if self._sleeping is not None:
             self._sleeping.cancel()
