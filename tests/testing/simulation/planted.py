@@ -606,7 +606,7 @@ def a_loss_ends_the_call(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Client, "lost", lost)
 
 
-@shows_as(Invariant.I24, Invariant.I9, within=200, first=1)
+@shows_as(Invariant.I24, Invariant.I9, within=200, first=4)
 def the_superseded_come_back(patch: pytest.MonkeyPatch) -> None:
     """A device that another has taken over from resumes as if its connection had broken."""
     right = returning._closed
