@@ -1,6 +1,8 @@
 """One connection to Redis for all questions of an event loop, over which it also tells what others change.
 
-redis-py reads the address and makes the TLS context; what is said is our own (`_lane.py`), in RESP3.
+redis-py reads the address and makes the TLS context. What is said is our own (`_lane.py`), in RESP3: its
+client waits for the answer of one call before the next, and takes two to three times the processor's time
+(65 µs against 20 to 33 for an `XADD` of 1.6 kB).
 """
 
 import asyncio
