@@ -27,6 +27,10 @@ def test_everything_holds_whatever_goes_wrong(start: int) -> None:
         simulate(seed)
 
 
+def test_a_stranger_is_told_that_nothing_was_heard_in_time_by_a_worker_that_stood_still() -> None:
+    simulate(70_180)  # the one of a hundred thousand in which that was taken for a fault
+
+
 def test_a_seed_is_a_run_in_every_process() -> None:
     here = sha256(str(simulate(11)).encode()).hexdigest()
     elsewhere = subprocess.run(

@@ -185,6 +185,7 @@ class Stranger:
     def __init__(self, world: "World", *, told: CloseCode | None = None) -> None:
         self._world = world
         self._told = told
+        self._knocked_at = world.clock.now()
 
     def knock(self, said: str | None) -> None:
         """Say it on a connection of one's own."""
@@ -197,7 +198,7 @@ class Stranger:
         """Find out whether it was only that, and the right reason."""
         match parse_server(text):
             case Close(code=code):
-                if self._told is not None and code not in {self._told, *_AT_ANY_TIME}:
+                if self._told is not None and code not in {self._told, *_AT_ANY_TIME, *self._late()}:
                     self._world.blame(Invariant.I24, f"a stranger is told {code}, and not {self._told}")
             case Goaway():
                 pass
@@ -206,6 +207,12 @@ class Stranger:
 
     def ended(self, pipe: Pipe) -> None:
         """Go."""
+
+    def _late(self) -> set[CloseCode]:
+        """Return what is said instead by a worker that stood still: that it has heard nothing in time."""
+        waited = self._world.clock.now() - self._knocked_at
+        is_late = waited.total_seconds() >= self._world.scenario.limits.hello_within
+        return {CloseCode.HELLO_TIMEOUT} if is_late else set()
 
 
 _AT_ANY_TIME = {CloseCode.GOING_AWAY, CloseCode.LOST_RACE}
